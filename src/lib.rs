@@ -1,0 +1,13 @@
+//! Syncline: policies for the movement of business data.
+//!
+//! A policy says which system owns each field, how fresh it has to be and how each scenario syncs.
+//! This crate reads policies, checks them, compiles them to plans and runs the plans. The layers
+//! and what each may know are drawn in `docs/architecture.md`; `tests/architecture.rs` holds them.
+#![forbid(unsafe_code)]
+
+pub mod terms;
+pub mod text;
+
+pub mod finding;
+
+pub mod syntax;

@@ -1,0 +1,5 @@
+//! The language's surface: tree, parser, formatter.
+//!
+//! Rank 2. May use `text`, `terms`, `finding`. Must not know the model, the catalog or any check.
+
+pub mod tree;
