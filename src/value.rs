@@ -1,0 +1,400 @@
+//! Field types and values.
+//!
+//! Rank 0. What a field may hold and what it holds; how values compare and how they read and
+//! print as JSON. Knows nothing of records, systems or expressions.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// The type of a field, without its optionality.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
+pub enum Type {
+    /// True or false.
+    Bool,
+    /// A whole number, where given within inclusive bounds.
+    Int {
+        /// Least value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<i64>,
+        /// Greatest value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<i64>,
+    },
+    /// A decimal of at most `precision` digits, `scale` of them after the point.
+    Decimal {
+        /// Digits in all.
+        precision: u32,
+        /// Digits after the point.
+        scale: u32,
+    },
+    /// A text, where given of at most `max` characters.
+    Text {
+        /// Greatest length in characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<u32>,
+    },
+    /// An e-mail address. What makes one valid is for a checkpoint's `require` to say.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A web address.
+    Url,
+    /// A calendar date.
+    Date,
+    /// An instant.
+    Datetime,
+    /// Any JSON.
+    Json,
+    /// One of a list of names.
+    Enum {
+        /// The names in the order declared.
+        values: Vec<String>,
+    },
+    /// A set of values of one type.
+    Set {
+        /// The type of its members.
+        of: Box<Type>,
+    },
+}
+
+/// A value of a field. What is absent has no value at all; `Null` is an explicit null.
+///
+/// The order is total: numbers by size, texts by code point, dates by time; values of different
+/// types (which a typed field never mixes) by type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// An explicit null.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A decimal; equal numbers are equal whatever their scale.
+    Decimal(Decimal),
+    /// Text, e-mail, phone, URL and enum values.
+    Text(String),
+    /// A date.
+    Date(NaiveDate),
+    /// An instant in microseconds since 1970-01-01T00:00Z.
+    Datetime(i64),
+    /// A set: sorted, without repeats.
+    Set(Vec<Value>),
+    /// Canonical JSON text (object keys sorted).
+    Json(String),
+}
+
+/// Why a raw value does not fit a field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{raw} is no {wanted}")]
+pub struct Misfit {
+    /// The raw value, shortened.
+    pub raw: String,
+    /// What the field holds, in the language's words.
+    pub wanted: String,
+}
+
+impl Value {
+    /// Whether it is an explicit null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// A set from members in any order.
+    pub fn set(mut members: Vec<Value>) -> Value {
+        members.sort();
+        members.dedup();
+        Value::Set(members)
+    }
+
+    /// As JSON: dates and instants as strings, decimals as numbers in a string, sets as arrays.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Value::Null => Json::Null,
+            Value::Bool(b) => Json::Bool(*b),
+            Value::Int(i) => Json::from(*i),
+            Value::Decimal(d) => Json::String(d.normalize().to_string()),
+            Value::Text(t) => Json::String(t.clone()),
+            Value::Date(d) => Json::String(d.to_string()),
+            Value::Datetime(_) => Json::String(self.to_string()),
+            Value::Set(members) => Json::Array(members.iter().map(Value::to_json).collect()),
+            Value::Json(text) => serde_json::from_str(text).unwrap_or(Json::Null),
+        }
+    }
+}
+
+/// As a person or a CSV cell shows it: null is empty, an instant RFC 3339 in UTC.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Bool(b) => write!(f, "{b}"),
+            Value::Int(i) => write!(f, "{i}"),
+            Value::Decimal(d) => write!(f, "{}", d.normalize()),
+            Value::Text(t) | Value::Json(t) => f.write_str(t),
+            Value::Date(d) => write!(f, "{d}"),
+            Value::Datetime(us) => match DateTime::<Utc>::from_timestamp_micros(*us) {
+                Some(t) => f.write_str(&t.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+                None => write!(f, "{us}"),
+            },
+            Value::Set(_) => write!(f, "{}", self.to_json()),
+        }
+    }
+}
+
+/// Reads an instant as microseconds: RFC 3339, `YYYY-MM-DD HH:MM:SS[.f]` (taken as UTC), a date
+/// alone, or Unix seconds or milliseconds as digits.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(t) = DateTime::parse_from_rfc3339(text) {
+        return Some(t.timestamp_micros());
+    }
+    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"] {
+        if let Ok(t) = NaiveDateTime::parse_from_str(text, format) {
+            return Some(t.and_utc().timestamp_micros());
+        }
+    }
+    if let Ok(d) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return d
+            .and_hms_opt(0, 0, 0)
+            .map(|t| t.and_utc().timestamp_micros());
+    }
+    // Eleven digits of seconds reach the year 5138, so longer numbers are milliseconds.
+    match text.parse::<i64>() {
+        Ok(n) if n.unsigned_abs() < 100_000_000_000 => n.checked_mul(1_000_000),
+        Ok(n) => n.checked_mul(1_000),
+        Err(_) => None,
+    }
+}
+
+impl Type {
+    /// In the language's words, `int(0..100)`.
+    pub fn describe(&self) -> String {
+        match self {
+            Type::Bool => "bool".into(),
+            Type::Int {
+                min: Some(a),
+                max: Some(b),
+            } => format!("int({a}..{b})"),
+            Type::Int { .. } => "int".into(),
+            Type::Decimal { precision, scale } => format!("decimal({precision}, {scale})"),
+            Type::Text { max: Some(m) } => format!("text({m})"),
+            Type::Text { max: None } => "text".into(),
+            Type::Email => "email".into(),
+            Type::Phone => "phone".into(),
+            Type::Url => "url".into(),
+            Type::Date => "date".into(),
+            Type::Datetime => "datetime".into(),
+            Type::Json => "json".into(),
+            Type::Enum { values } => format!("enum({})", values.join(", ")),
+            Type::Set { of } => format!("set({})", of.describe()),
+        }
+    }
+
+    fn misfit(&self, raw: impl fmt::Display) -> Misfit {
+        let mut raw = raw.to_string();
+        if raw.chars().count() > 60 {
+            raw = raw.chars().take(57).collect::<String>() + "…";
+        }
+        Misfit {
+            raw: format!("`{raw}`"),
+            wanted: self.describe(),
+        }
+    }
+
+    /// Reads a cell of text (CSV, SQLite text). An empty cell is null for every type but text,
+    /// where the caller decides.
+    pub fn read_text(&self, raw: &str) -> Result<Value, Misfit> {
+        let bad = || self.misfit(raw);
+        let trimmed = raw.trim();
+        Ok(match self {
+            Type::Text { .. } | Type::Email | Type::Phone | Type::Url => {
+                return self.check(Value::Text(raw.to_owned()));
+            }
+            _ if trimmed.is_empty() => Value::Null,
+            Type::Bool => match trimmed {
+                "1" => Value::Bool(true),
+                "0" => Value::Bool(false),
+                t if t.eq_ignore_ascii_case("true") || t.eq_ignore_ascii_case("t") => {
+                    Value::Bool(true)
+                }
+                t if t.eq_ignore_ascii_case("false") || t.eq_ignore_ascii_case("f") => {
+                    Value::Bool(false)
+                }
+                t if t.eq_ignore_ascii_case("yes") || t.eq_ignore_ascii_case("y") => {
+                    Value::Bool(true)
+                }
+                t if t.eq_ignore_ascii_case("no") || t.eq_ignore_ascii_case("n") => {
+                    Value::Bool(false)
+                }
+                _ => return Err(bad()),
+            },
+            Type::Int { .. } => {
+                let whole = trimmed.strip_suffix(".0").unwrap_or(trimmed);
+                return self.check(Value::Int(whole.parse().map_err(|_| bad())?));
+            }
+            Type::Decimal { .. } => {
+                let number = Decimal::from_str_exact(trimmed)
+                    .or_else(|_| Decimal::from_scientific(trimmed))
+                    .map_err(|_| bad())?;
+                return self.check(Value::Decimal(number));
+            }
+            Type::Date => Value::Date(
+                NaiveDate::parse_from_str(trimmed.get(..10).unwrap_or(trimmed), "%Y-%m-%d")
+                    .map_err(|_| bad())?,
+            ),
+            Type::Datetime => Value::Datetime(parse_instant(trimmed).ok_or_else(bad)?),
+            Type::Enum { .. } => return self.check(Value::Text(trimmed.to_owned())),
+            Type::Json | Type::Set { .. } => {
+                let json: Json = serde_json::from_str(trimmed).map_err(|_| bad())?;
+                return self.read_json(&json);
+            }
+        })
+    }
+
+    /// Reads a JSON value. Numbers, booleans and texts are taken for one another where nothing is
+    /// lost, since vendors disagree on how they write them.
+    pub fn read_json(&self, raw: &Json) -> Result<Value, Misfit> {
+        match (self, raw) {
+            (Type::Json, _) => Ok(Value::Json(canonical(raw))),
+            (_, Json::Null) => Ok(Value::Null),
+            (Type::Bool, Json::Bool(b)) => Ok(Value::Bool(*b)),
+            (Type::Int { .. }, Json::Number(n)) => {
+                let whole = n.as_i64().or_else(|| {
+                    n.as_f64()
+                        .filter(|f| f.fract() == 0.0 && f.abs() < 9e15)
+                        .map(|f| f as i64)
+                });
+                self.check(Value::Int(whole.ok_or_else(|| self.misfit(raw))?))
+            }
+            (Type::Datetime, Json::Number(n)) => {
+                let at = parse_instant(&n.to_string()).ok_or_else(|| self.misfit(raw))?;
+                Ok(Value::Datetime(at))
+            }
+            (Type::Set { of }, Json::Array(members)) => {
+                let members: Result<Vec<_>, _> = members.iter().map(|m| of.read_json(m)).collect();
+                Ok(Value::set(members?))
+            }
+            (_, Json::String(text)) => self.read_text(text),
+            (Type::Set { .. }, _) => Err(self.misfit(raw)),
+            (_, Json::Number(n)) => self.read_text(&n.to_string()),
+            (_, Json::Bool(b)) => self.read_text(if *b { "true" } else { "false" }),
+            (_, Json::Array(_) | Json::Object(_)) => Err(self.misfit(raw)),
+        }
+    }
+
+    /// Holds a value to the type's own bounds (range, length, digits, enum).
+    pub fn check(&self, value: Value) -> Result<Value, Misfit> {
+        let fits = match (self, &value) {
+            (_, Value::Null) => true,
+            (Type::Bool, Value::Bool(_)) => true,
+            (Type::Int { min, max }, Value::Int(i)) => {
+                min.is_none_or(|m| *i >= m) && max.is_none_or(|m| *i <= m)
+            }
+            (Type::Decimal { precision, scale }, Value::Decimal(d)) => {
+                let d = d.normalize();
+                let whole = d.trunc().abs();
+                let digits = if whole.is_zero() {
+                    0
+                } else {
+                    whole.to_string().len() as u32
+                };
+                d.scale() <= *scale && digits <= precision.saturating_sub(*scale)
+            }
+            (Type::Text { max }, Value::Text(t)) => {
+                max.is_none_or(|m| t.len() <= m as usize || t.chars().count() <= m as usize)
+            }
+            (Type::Email | Type::Phone | Type::Url, Value::Text(_)) => true,
+            (Type::Date, Value::Date(_)) | (Type::Datetime, Value::Datetime(_)) => true,
+            (Type::Json, Value::Json(_)) => true,
+            (Type::Enum { values }, Value::Text(t)) => values.iter().any(|v| v == t),
+            (Type::Set { of }, Value::Set(members)) => {
+                members.iter().all(|m| of.check(m.clone()).is_ok())
+            }
+            _ => false,
+        };
+        if fits {
+            Ok(value)
+        } else {
+            Err(self.misfit(&value))
+        }
+    }
+
+    /// Whether values of the type have an order that `max` and `min` can use.
+    pub fn is_ordered(&self) -> bool {
+        matches!(
+            self,
+            Type::Int { .. } | Type::Decimal { .. } | Type::Date | Type::Datetime
+        )
+    }
+}
+
+/// JSON text with object keys sorted, so that equal documents are equal texts.
+pub fn canonical(json: &Json) -> String {
+    fn sorted(json: &Json) -> Json {
+        match json {
+            Json::Object(map) => {
+                let mut entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();
+                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                Json::Object(entries.into_iter().collect())
+            }
+            Json::Array(items) => Json::Array(items.iter().map(sorted).collect()),
+            other => other.clone(),
+        }
+    }
+    sorted(json).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_values_are_read_by_type() {
+        let int = Type::Int {
+            min: Some(0),
+            max: Some(100),
+        };
+        assert_eq!(int.read_text(" 42 "), Ok(Value::Int(42)));
+        assert_eq!(int.read_text(""), Ok(Value::Null));
+        assert!(int.read_text("101").is_err());
+        assert_eq!(Type::Bool.read_json(&Json::from(1)), Ok(Value::Bool(true)));
+        assert_eq!(Type::Bool.read_text("TRUE"), Ok(Value::Bool(true)));
+        let text = Type::Text { max: Some(3) };
+        assert_eq!(text.read_text("äöü"), Ok(Value::Text("äöü".into())));
+        assert!(text.read_text("abcd").is_err());
+        let at = Type::Datetime.read_text("2026-01-05T00:00:00Z");
+        assert_eq!(at, Type::Datetime.read_text("1767571200"));
+        assert_eq!(at.map(|v| v.to_string()), Ok("2026-01-05T00:00:00Z".into()));
+        let money = Type::Decimal {
+            precision: 5,
+            scale: 2,
+        };
+        assert_eq!(
+            money.read_text("1.50").map(|v| v.to_string()),
+            Ok("1.5".into())
+        );
+        assert!(money.read_text("1.555").is_err());
+        assert!(money.read_text("1234").is_err());
+    }
+
+    #[test]
+    fn sets_and_documents_are_canonical() {
+        let set = Type::Set {
+            of: Box::new(Type::Text { max: None }),
+        };
+        assert_eq!(
+            set.read_text(r#"["b","a","b"]"#),
+            Ok(Value::set(vec![
+                Value::Text("a".into()),
+                Value::Text("b".into())
+            ]))
+        );
+        let a = Type::Json.read_text(r#"{"b":1,"a":[2]}"#);
+        assert_eq!(a, Type::Json.read_text(r#"{ "a": [2], "b": 1 }"#));
+    }
+}
