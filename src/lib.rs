@@ -7,8 +7,13 @@
 
 pub mod terms;
 pub mod text;
+pub mod time;
 pub mod value;
 
 pub mod finding;
 
 pub mod syntax;
+
+pub mod plan;
+
+pub mod engine;
