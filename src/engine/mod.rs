@@ -5,3 +5,5 @@
 //! it; must not know source text, a database, a socket or a command.
 
 pub mod ports;
+pub mod register;
+pub mod resolve;
