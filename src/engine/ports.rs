@@ -26,6 +26,9 @@ pub struct Row {
     pub key: String,
     /// The key as the system itself writes it, where that differs from what Syncline would write.
     pub native_key: Option<String>,
+    /// Where exactly the connector found it (a row id), so that one of several records with the
+    /// same key can be told apart.
+    pub locator: Option<String>,
     /// Fields by position, in ascending order; a field that the system did not show is missing.
     pub fields: Vec<(FieldIx, Value)>,
     /// When the record changed, in the system's own time: microseconds since 1970-01-01T00:00Z.
@@ -70,6 +73,8 @@ pub struct Write {
     pub key: String,
     /// The key as the system writes it, where known to differ.
     pub native_key: Option<String>,
+    /// The one record meant, where several have this key (only with `delete`).
+    pub locator: Option<String>,
     /// The fields to set, by position, keys excluded.
     pub fields: Vec<(FieldIx, Value)>,
     /// Whether the record is to be deleted.
@@ -145,6 +150,64 @@ pub enum FailureClass {
     Reject,
     /// The system is not set up as the policy says (no such file, table or column).
     Setup,
+}
+
+/// What an event says, in the policy's terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The event's name, where it says one; without, it counts as every event that the policy
+    /// names of this system.
+    pub name: Option<String>,
+    /// The payload that `event` stands for in conditions.
+    pub payload: serde_json::Value,
+    /// The record that it shows, for every entity that the system maps.
+    pub rows: Vec<(MapIx, Row)>,
+}
+
+/// Reads events; implemented beside the connectors, which know the formats.
+pub trait Decoder {
+    /// What an event says; an error is a reason in words, and the event is kept back with it.
+    fn decode(&self, event: &StoredEvent) -> Result<Decoded, String>;
+}
+
+/// What the engine asks of a system.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// Read a page.
+    Read(ReadRequest),
+    /// Write a batch.
+    Write(WriteRequest),
+    /// Read what was appended since a position.
+    Events(Option<String>),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A page.
+    Page(Page),
+    /// A report of a batch; the batch comes back with it.
+    Written(WriteRequest, WriteReport),
+    /// Events.
+    Events(EventPage),
+    /// It failed; a batch comes back with it.
+    Failed(Option<WriteRequest>, Failure),
+}
+
+/// Clock, network and randomness: the outside world in one place. Calls to one system are carried
+/// out one after the other; different systems do not wait for each other.
+pub trait World {
+    /// The time.
+    fn now(&self) -> Instant;
+    /// Hands a call over; its answer comes from [`World::wait`] with the same ticket.
+    fn call(&mut self, ticket: u64, system: SystemIx, call: Call);
+    /// The next answer; `None` when `until` has come first or something else wants attention (an
+    /// event has arrived, a stop was asked for).
+    fn wait(&mut self, until: Instant) -> Option<(u64, Answer)>;
+    /// A number from 0 up to but not including 1, for jitter.
+    fn random(&mut self) -> f64;
+    /// Whether a stop was asked for.
+    fn stopping(&self) -> bool;
 }
 
 /// A system as the runner talks to it. One instance a system, used from one thread at a time.
