@@ -2,4 +2,8 @@
 //!
 //! Rank 2. May use `text`, `terms`, `finding`. Must not know the model, the catalog or any check.
 
+mod parse;
+mod scan;
 pub mod tree;
+
+pub use parse::{parse, parse_range};
