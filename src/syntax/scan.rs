@@ -337,7 +337,9 @@ impl<'a> Scan<'a> {
                     .unwrap_or(rest.len());
                 (start + len, Kind::Word, true)
             }
-            _ if rest.starts_with("..") || rest.starts_with("<=") => (start + 2, Kind::Sign, true),
+            _ if ["..", "<=", "=="].iter().any(|s| rest.starts_with(s)) => {
+                (start + 2, Kind::Sign, true)
+            }
             c => (start + c.len_utf8(), Kind::Sign, true),
         })
     }

@@ -92,39 +92,55 @@ impl Reader<'_> {
     /// Reads one clause of which `word` is the keyword.
     pub fn clause<C: Clauses>(&mut self, word: Token, rule: Rule) -> (Clause<C>, usize) {
         let trouble = match self.pest(rule, word.start, self.end) {
-            Ok((part, end)) => match self.trailing::<C>(end) {
+            Ok((part, end)) => match self.trouble_after::<C>(word, end, C::ALONE) {
                 None => {
-                    let span = self.scan.span(word.start, end);
                     let clause = Clause {
-                        span,
+                        span: self.scan.span(word.start, end),
                         keyword: self.scan.span(word.start, word.end),
                         kind: C::build(part),
                     };
                     return (clause, end);
                 }
-                Some(token) => match self.cut_short::<C>(word, rule, token.start) {
-                    Some(trouble) => trouble,
-                    // A new line begins with an unknown word: this clause itself is whole.
-                    None if token.line_first => {
-                        let clause = Clause {
-                            span: self.scan.span(word.start, end),
-                            keyword: self.scan.span(word.start, word.end),
-                            kind: C::build(part),
-                        };
-                        return (clause, end);
-                    }
-                    None => self.after_clause::<C>(word, token),
-                },
-            },
-            Err(failure) => match self.cut_short::<C>(word, rule, failure.at) {
                 Some(trouble) => trouble,
-                None => Trouble::expected(failure.at, failure.expected).within::<C>(),
             },
+            Err(failure) => self
+                .cut_short::<C>(word, C::ALONE, failure.at)
+                .unwrap_or_else(|| Trouble::expected(failure.at, failure.expected).within::<C>()),
         };
         let at = trouble.at;
         self.report(trouble);
         let (end, next) = self.resume::<C>(at, word.end);
         (self.broken_clause(word, end), next)
+    }
+
+    /// Trouble with what follows a clause that was read up to `end`: none where it can follow, or
+    /// begins a line and so is the next clause's own trouble. `alone` is the rule for the clause
+    /// and nothing after it.
+    pub fn trouble_after<C: Clauses>(
+        &mut self,
+        word: Token,
+        end: usize,
+        alone: Rule,
+    ) -> Option<Trouble> {
+        let token = self.trailing::<C>(end)?;
+        let cut = self.cut_short::<C>(word, alone, token.start);
+        if cut.is_some() {
+            return cut;
+        }
+        match self.pest(alone, word.start, self.end) {
+            // Something that may go on the clause began and broke off.
+            Err(failure) if failure.at > token.start => {
+                let cut = self.cut_short::<C>(word, alone, failure.at);
+                Some(cut.unwrap_or_else(|| {
+                    Trouble::expected(failure.at, failure.expected).within::<C>()
+                }))
+            }
+            _ if token.line_first => None,
+            Err(failure) if failure.at == token.start => {
+                Some(Trouble::after(token.start, failure.expected).within::<C>())
+            }
+            _ => Some(Trouble::after(token.start, Vec::new()).within::<C>()),
+        }
     }
 
     /// The token after a clause, where it can begin nothing that may follow one.
@@ -144,7 +160,7 @@ impl Reader<'_> {
     pub fn cut_short<C: Clauses>(
         &mut self,
         word: Token,
-        rule: Rule,
+        alone: Rule,
         until: usize,
     ) -> Option<Trouble> {
         let mut at = word.end;
@@ -155,7 +171,7 @@ impl Reader<'_> {
             if !token.line_first || !begins || !self.spend(token.start - word.start) {
                 continue;
             }
-            if let Err(failure) = self.pest(rule, word.start, token.start)
+            if let Err(failure) = self.pest(alone, word.start, token.start)
                 && self
                     .token(failure.at)
                     .is_none_or(|t| t.start >= token.start)
@@ -164,15 +180,6 @@ impl Reader<'_> {
             }
         }
         None
-    }
-
-    /// What could have gone on a whole clause where `token` stands instead.
-    pub fn after_clause<C: Clauses>(&mut self, word: Token, token: Token) -> Trouble {
-        let expected = match self.pest(C::ALONE, word.start, token.end) {
-            Err(failure) if failure.at == token.start => failure.expected,
-            _ => Vec::new(),
-        };
-        Trouble::after(token.start, expected).within::<C>()
     }
 
     /// Where reading goes on after trouble at `from` in a clause that began before: the end of the

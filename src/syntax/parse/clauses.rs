@@ -139,13 +139,16 @@ fn field(reader: &mut Reader<'_>, word: Token) -> (Clause<EntityClause>, usize) 
         let text = reader.scan.str(token);
         let (clause, next) = if let Some(rule) = FieldClause::rule(text) {
             reader.clause::<FieldClause>(token, rule)
-        } else if text == "}" || token.line_first {
-            break;
-        } else if EntityClause::rule(text).is_some() {
+        } else if text == "}" || token.line_first || EntityClause::rule(text).is_some() {
             break;
         } else {
-            reader.report(Trouble::unknown_clause::<FieldClause>(token));
-            let (end, next) = reader.resume::<FieldClause>(token.start, token.end);
+            let trouble = reader
+                .trouble_after::<FieldClause>(word, at, Rule::entity_clause_alone)
+                .filter(|t| clauses.is_empty() && t.at > token.start)
+                .unwrap_or_else(|| Trouble::unknown_clause::<FieldClause>(token));
+            let from = trouble.at;
+            reader.report(trouble);
+            let (end, next) = reader.resume::<FieldClause>(from, token.end);
             (reader.broken_clause(token, end), next)
         };
         last = clause.span.end as usize;
@@ -172,7 +175,7 @@ fn field_head(reader: &mut Reader<'_>, word: Token) -> Result<(FieldDecl, usize)
             None => Trouble::expected(end, Vec::new()),
         },
         Err(failure) => reader
-            .cut_short::<FieldClause>(word, Rule::field_head, failure.at)
+            .cut_short::<FieldClause>(word, Rule::entity_clause_alone, failure.at)
             .unwrap_or_else(|| Trouble::expected(failure.at, failure.expected)),
     };
     let at = trouble.at;
@@ -196,7 +199,17 @@ fn checkpoint(reader: &mut Reader<'_>, word: Token) -> (Clause<ScenarioClause>, 
             };
             (clause, read.end)
         }
-        Err(_) => reader.clause::<ScenarioClause>(word, Rule::checkpoint_head),
+        Err(failure) => {
+            let clause = reader.token(failure.at);
+            if !clause.is_some_and(|t| CheckpointClause::rule(reader.scan.str(t)).is_some()) {
+                return reader.clause::<ScenarioClause>(word, Rule::checkpoint_head);
+            }
+            // Only the brace is missing: its clauses are read as if it stood there.
+            let trouble = Trouble::expected(failure.at, failure.expected);
+            reader.report(trouble.within::<ScenarioClause>());
+            let read = reader.block::<CheckpointClause>(word.start, failure.at);
+            (reader.broken_clause(word, read.end), read.end)
+        }
     }
 }
 

@@ -95,13 +95,29 @@ pub(super) fn for_misfit(
     expected: &[Expected],
     finding: &Finding,
 ) -> Option<Finding> {
-    trailing_comma(scan, token, expected, finding)
-        .or_else(|| sign(scan, token, expected, finding))
+    sign(scan, token, expected, finding)
         .or_else(|| expected.iter().find_map(|e| form(scan, token, e, finding)))
 }
 
+/// The one of `words` that a longer or shorter word stands for: `sunday`, `hr`.
+pub(super) fn meant<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+    let text = text.to_lowercase();
+    let short = match text.as_str() {
+        "sec" | "secs" | "s" => "second",
+        "min" | "mins" => "minute",
+        "hr" | "hrs" | "h" => "hour",
+        "d" => "day",
+        _ => "",
+    };
+    let mut fits = words
+        .iter()
+        .filter(|w| **w == short || (w.len() >= 3 && text.starts_with(**w)));
+    let first = fits.next()?;
+    fits.next().is_none().then_some(*first)
+}
+
 /// A list that ends with a comma.
-fn trailing_comma(
+pub(super) fn trailing_comma(
     scan: &Scan<'_>,
     token: Token,
     expected: &[Expected],
@@ -136,14 +152,26 @@ fn sign(
     if found == "," && grouped(scan, token) {
         return Some(finding.clone().help("group digits with `_`: `250_000`"));
     }
-    let [Expected::Sign(sign)] = expected else {
-        return None;
+    let sign = match expected {
+        [Expected::Sign(sign)] => sign,
+        [Expected::Keyword(word)] if word == "env" && token.kind == Kind::Str => {
+            let help = format!("name a variable of the environment: `env({found})`");
+            return Some(finding.clone().help(help));
+        }
+        _ => return None,
     };
+    if *sign == "(" && matches!(found, "from" | "between") {
+        let help = "say which fields travel: `(first_name, last_name)`, or `(*)` for all";
+        return Some(finding.clone().help(help));
+    }
     let (span, text) = match (*sign, found) {
-        ("=", ":") | (":", "=") | ("..", "-") | ("<=", "<") => {
+        ("=", ":" | "==") | (":", "=") | ("..", "-") | ("<=", "<") => {
             (scan.span(token.start, token.end), (*sign).to_owned())
         }
-        ("=", "=") => (scan.span(token.start, token.end + 1), "=".to_owned()),
+        ("/", "per") => {
+            let next = scan.token(token.end).map_or(token.end, |t| t.start);
+            (scan.span(token.start, next), "/".to_owned())
+        }
         ("=" | ":", _) if matches!(token.kind, Kind::Word | Kind::Str) && !token.line_first => {
             (scan.span(token.start, token.start), format!("{sign} "))
         }
@@ -223,9 +251,13 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
         Form::Time if numeric && rest.is_empty() && digits.len() <= 2 => {
             write(format!("{digits:0>2}:00"), token.end, Grade::Review)
         }
-        Form::Number
-            if numeric && rest.len() == 3 && rest.bytes().all(|b| b.is_ascii_uppercase()) =>
-        {
+        Form::Time if numeric && text.matches('-').count() == 1 && text.contains(':') => {
+            write(text.replace('-', ".."), token.end, Grade::Safe)
+        }
+        Form::Integer if numeric && text.matches('-').count() == 1 => {
+            write(text.replace('-', ".."), token.end, Grade::Safe)
+        }
+        Form::Number if numeric && rest.get(..3).is_some_and(is_currency) => {
             write(format!("{digits} {rest}"), token.end, Grade::Safe)
         }
         Form::Number if text == "$" || text == "€" => {
@@ -235,7 +267,9 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
             write(text.to_uppercase(), token.end, Grade::Safe)
         }
         Form::Str if token.kind == Kind::Word => {
-            write(format!("\"{text}\""), token.end, Grade::Safe)
+            let end = run_end(scan, token);
+            let all = scan.text.get(token.start..end).unwrap_or(text);
+            write(format!("\"{all}\""), end, Grade::Safe)
         }
         Form::Name if token.kind == Kind::Str => {
             let name = text.trim_matches('"');
@@ -250,6 +284,17 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
         }
         _ => None,
     }
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// The end of all that hangs on a token: `America/New_York`.
+fn run_end(scan: &Scan<'_>, token: Token) -> usize {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | '"' | '`' | ',' | ';' | ')');
+    let rest = scan.text.get(token.end..scan.end).unwrap_or_default();
+    token.end + rest.find(ends).unwrap_or(rest.len())
 }
 
 /// A rate with a wrong unit or in several words.

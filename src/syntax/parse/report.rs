@@ -272,7 +272,7 @@ impl Reader<'_> {
             let finding = self.finding(token, format!("`{}` is no {noun}", short(word)));
             return self.suggest(finding, token, words.iter().copied(), Some(words));
         }
-        let mut finding = self.finding(
+        let finding = self.finding(
             token,
             format!(
                 "expected {}, found `{}`",
@@ -280,8 +280,11 @@ impl Reader<'_> {
                 short(text)
             ),
         );
+        if let Some(finding) = hint::trailing_comma(self.scan, token, &expected, &finding) {
+            return finding;
+        }
         if self.next_clause(token, trouble) {
-            finding = finding.mark("the clause before is not complete");
+            return finding.mark("the clause before is not complete");
         }
         if let Some(finding) = hint::for_misfit(self.scan, token, &expected, &finding) {
             return finding;
@@ -344,8 +347,9 @@ impl Reader<'_> {
         list: Option<&[&str]>,
     ) -> Finding {
         let text = self.scan.str(token);
+        let words: Vec<&str> = words.into_iter().collect();
         let near = (token.kind == Kind::Word)
-            .then(|| nearest(text, words))
+            .then(|| nearest(text, words.iter().copied()).or_else(|| hint::meant(text, &words)))
             .flatten();
         match (near.filter(|n| *n != text), list) {
             (Some(near), _) => finding.help(format!("did you mean `{near}`?")).fix(
