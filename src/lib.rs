@@ -9,6 +9,9 @@ pub mod terms;
 pub mod text;
 pub mod value;
 
+pub mod expr;
 pub mod finding;
 
 pub mod syntax;
+
+pub mod model;
