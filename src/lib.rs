@@ -10,9 +10,12 @@ pub mod text;
 pub mod time;
 pub mod value;
 
+pub mod expr;
 pub mod finding;
 
 pub mod syntax;
+
+pub mod model;
 
 pub mod plan;
 

@@ -108,7 +108,11 @@ impl Runner<'_> {
         let mut record = RunRecord {
             id: 0,
             scenario: plan.name.clone(),
-            why: if reconcile { "reconcile".into() } else { why.to_owned() },
+            why: if reconcile {
+                "reconcile".into()
+            } else {
+                why.to_owned()
+            },
             started: now,
             ended: None,
             status: RunStatus::Reading,
@@ -128,7 +132,8 @@ impl Runner<'_> {
         }
         self.store.begin()?;
         record.id = self.store.open_run(&record)?;
-        self.store.set_meta(&format!("started:{}", plan.name), &now.0.to_string())?;
+        self.store
+            .set_meta(&format!("started:{}", plan.name), &now.0.to_string())?;
         self.store.commit()?;
         self.store.stage_open(record.id)?;
         self.runs.push(ActiveRun {
@@ -187,7 +192,9 @@ impl Runner<'_> {
     pub(super) fn in_window(&self, run: &ActiveRun) -> bool {
         let window = &self.program.plan.scenarios[run.scenario as usize].window;
         self.options.until_idle
-            || window.as_ref().is_none_or(|w| w.contains(self.world.now(), self.program.zone))
+            || window
+                .as_ref()
+                .is_none_or(|w| w.contains(self.world.now(), self.program.zone))
     }
 
     fn advance(&mut self, run: &mut ActiveRun) -> Stored<()> {
@@ -229,13 +236,19 @@ impl Runner<'_> {
             limit: limit.map_or(PAGE, |l| l as usize).clamp(1, PAGE),
         };
         run.phase = Phase::Reading;
-        self.call(source.system, Errand::RunRead(run.record.id), Call::Read(request));
+        self.call(
+            source.system,
+            Errand::RunRead(run.record.id),
+            Call::Read(request),
+        );
         Ok(())
     }
 
     /// A page of a run has come, or has failed to.
     pub(super) fn run_read(&mut self, id: i64, system: SystemIx, answer: Answer) -> Stored<()> {
-        let Some(i) = self.runs.iter().position(|r| r.record.id == id) else { return Ok(()) };
+        let Some(i) = self.runs.iter().position(|r| r.record.id == id) else {
+            return Ok(());
+        };
         let mut run = self.runs.remove(i);
         let name = self.program.system_name(system).to_owned();
         *run.record.calls.entry(name.clone()).or_default() += 1;
@@ -285,7 +298,9 @@ impl Runner<'_> {
     }
 
     fn stage_page(&mut self, run: &mut ActiveRun, page: Page) -> Stored<()> {
-        let Some(source) = run.reads.front().copied() else { return Ok(()) };
+        let Some(source) = run.reads.front().copied() else {
+            return Ok(());
+        };
         let name = self.source_name(source);
         if let Some(cursor) = page.cursor {
             run.cursors.insert(name, cursor);
@@ -355,7 +370,14 @@ impl Runner<'_> {
             }
             let group = self.group_of(run, source.entity, &row);
             run.staged += 1;
-            staged.push(stage(run, source, row, group, &absorbed, plan.clean.is_some()));
+            staged.push(stage(
+                run,
+                source,
+                row,
+                group,
+                &absorbed,
+                plan.clean.is_some(),
+            ));
         }
         (staged, kept_back, abort)
     }
@@ -424,7 +446,9 @@ impl Runner<'_> {
         {
             let owner = self.owner_of(run.scenario);
             let keep = dedupe.keep;
-            let dropped = self.store.stage_drop_duplicates(run.record.id, keep, owner)?;
+            let dropped = self
+                .store
+                .stage_drop_duplicates(run.record.id, keep, owner)?;
             run.record.counts.deduplicated += dropped;
             self.tally(run.scenario).counts.deduplicated += dropped;
         }
@@ -434,6 +458,7 @@ impl Runner<'_> {
             return self.stop_run(run, RunStatus::Aborted, note);
         }
         run.record.status = RunStatus::Writing;
+        run.record.cursor_after = run.cursors.clone();
         self.store.put_run(&run.record)?;
         run.phase = Phase::Write(None);
         self.write_owed(run)
@@ -466,8 +491,11 @@ impl Runner<'_> {
     fn end(&mut self, run: &mut ActiveRun) -> Stored<()> {
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let now = self.world.now();
-        run.record.status =
-            if run.postponed > 0 { RunStatus::Partial } else { RunStatus::Done };
+        run.record.status = if run.postponed > 0 {
+            RunStatus::Partial
+        } else {
+            RunStatus::Done
+        };
         if run.postponed > 0 {
             run.record.note = Some(format!("{} writes wait in the outbox", run.postponed));
         }
@@ -476,11 +504,13 @@ impl Runner<'_> {
         run.record.cursor_after.extend(run.cursors.clone());
         self.store.begin()?;
         for (source, cursor) in &run.cursors {
-            self.store.set_meta(&cursor_key(&plan.name, source), cursor)?;
+            self.store
+                .set_meta(&cursor_key(&plan.name, source), cursor)?;
         }
         for source in &self.program.scenarios[run.scenario as usize].reads {
             let key = format!("read:{}/{}", plan.name, self.source_name(*source));
-            self.store.set_meta(&key, &run.record.started.0.to_string())?;
+            self.store
+                .set_meta(&key, &run.record.started.0.to_string())?;
         }
         self.store.put_run(&run.record)?;
         self.store.clear_owed(&plan.name)?;
@@ -552,11 +582,13 @@ fn unmet(
         let held = row.fields.iter().chain(&key).find(|(ix, _)| *ix == field);
         held.map(|(_, v)| v.clone())
     };
-    require.iter().find_map(|(expr, abort)| match expr.truth(&lookup) {
-        Ok(true) => None,
-        Ok(false) => Some((format!("does not hold: {}", expr.text()), *abort)),
-        Err(error) => Some((format!("{} cannot be told: {error}", expr.text()), *abort)),
-    })
+    require
+        .iter()
+        .find_map(|(expr, abort)| match expr.truth(&lookup) {
+            Ok(true) => None,
+            Ok(false) => Some((format!("does not hold: {}", expr.text()), *abort)),
+            Err(error) => Some((format!("{} cannot be told: {error}", expr.text()), *abort)),
+        })
 }
 
 fn stage(
@@ -580,7 +612,11 @@ fn stage(
     };
     // A record that cannot be encoded cannot be made: every part has a fixed encoding.
     let encoded = postcard::to_stdvec(&payload).unwrap_or_default();
-    let key = if clean && !group.is_empty() { group.clone() } else { payload.key };
+    let key = if clean && !group.is_empty() {
+        group.clone()
+    } else {
+        payload.key
+    };
     Staged {
         key,
         seq: run.staged,
@@ -608,9 +644,7 @@ pub(super) fn kept(rows: &[Staged], keep: Keep, owner: Option<SystemIx>) -> usiz
     let best = match keep {
         Keep::Newest => indexes.max_by_key(newest),
         Keep::Oldest => indexes.min_by_key(newest),
-        Keep::Owner => {
-            indexes.max_by_key(|i| (Some(rows[*i].system) == owner, newest(i)))
-        }
+        Keep::Owner => indexes.max_by_key(|i| (Some(rows[*i].system) == owner, newest(i))),
     };
     best.unwrap_or(0)
 }

@@ -38,7 +38,9 @@ impl Runner<'_> {
             run.phase = Phase::Drain;
             return Ok(());
         };
-        let clean = self.program.plan.scenarios[run.scenario as usize].clean.is_some();
+        let clean = self.program.plan.scenarios[run.scenario as usize]
+            .clean
+            .is_some();
         let mut batches = Batches::new();
         self.store.begin()?;
         let done = if clean {
@@ -75,7 +77,11 @@ impl Runner<'_> {
             let mut writes = writes;
             while !writes.is_empty() {
                 let rest = writes.split_off(limit.min(writes.len()));
-                let request = WriteRequest { map, scenario: run.scenario, writes };
+                let request = WriteRequest {
+                    map,
+                    scenario: run.scenario,
+                    writes,
+                };
                 let errand = Errand::RunWrite(run.record.id, number);
                 self.call(system, errand, Call::Write(request));
                 outstanding += 1;
@@ -96,7 +102,9 @@ impl Runner<'_> {
         // Between what was confirmed and what was committed a killed run cannot know what arrived.
         let redo = run.record.committed.clone();
         for group in rows.chunk_by(|a, b| a.key == b.key) {
-            let again = redo.as_ref().is_some_and(|committed| group[0].key <= *committed);
+            let again = redo
+                .as_ref()
+                .is_some_and(|committed| group[0].key <= *committed);
             self.merge_record(run, group, again, batches)?;
         }
         let last = rows.last().map(|r| r.key.as_str());
@@ -212,7 +220,9 @@ impl Runner<'_> {
             match newest {
                 // Two routes into one system make one write.
                 Some(write) => {
-                    write.fields.retain(|(f, _)| !due.fields.iter().any(|(g, _)| f == g));
+                    write
+                        .fields
+                        .retain(|(f, _)| !due.fields.iter().any(|(g, _)| f == g));
                     write.fields.extend(due.fields);
                     write.fields.sort_by_key(|f| f.0);
                     write.delete = due.delete;
@@ -252,7 +262,8 @@ impl Runner<'_> {
             });
             if carries && i != scenario as usize && self.wanted(i as ScenarioIx) {
                 let name = &program.plan.scenarios[i].name;
-                self.store.put_owed(name, &program.entities[entity as usize].name, key)?;
+                self.store
+                    .put_owed(name, &program.entities[entity as usize].name, key)?;
             }
         }
         Ok(())
@@ -319,9 +330,15 @@ impl Runner<'_> {
         let names = &program.entities[source.entity as usize];
         let mut at = after.map(str::to_owned);
         loop {
-            let records = self.store.records_after(&names.name, at.as_deref(), CHUNK)?;
-            let Some(last) = records.last().map(|r| r.key.clone()) else { return Ok(()) };
-            let present = self.store.stage_after(run.record.id, at.as_deref(), CHUNK * 2)?;
+            let records = self
+                .store
+                .records_after(&names.name, at.as_deref(), CHUNK)?;
+            let Some(last) = records.last().map(|r| r.key.clone()) else {
+                return Ok(());
+            };
+            let present = self
+                .store
+                .stage_after(run.record.id, at.as_deref(), CHUNK * 2)?;
             let horizon = present.last().map(|r| r.key.clone());
             for record in records {
                 if upto.is_some_and(|u| record.key.as_str() > u) {
@@ -331,10 +348,10 @@ impl Runner<'_> {
                 if beyond && present.len() >= CHUNK {
                     break;
                 }
-                let shown_there =
-                    present.iter().any(|r| r.key == record.key && r.system == source.system);
-                let mut register =
-                    register_json::parse(names, &record.doc).map_err(damaged)?;
+                let shown_there = present
+                    .iter()
+                    .any(|r| r.key == record.key && r.system == source.system);
+                let mut register = register_json::parse(names, &record.doc).map_err(damaged)?;
                 let held = register
                     .view(source.system)
                     .is_some_and(|v| v.gone.is_none() && !v.known.is_empty());
@@ -370,10 +387,18 @@ impl Runner<'_> {
     ) -> Stored<()> {
         let program = self.program;
         let plan = &program.plan.scenarios[run.scenario as usize];
-        let Some(source) = program.scenarios[run.scenario as usize].reads.first().copied() else {
+        let Some(source) = program.scenarios[run.scenario as usize]
+            .reads
+            .first()
+            .copied()
+        else {
             return Ok(());
         };
-        let keep = plan.checkpoint.as_ref().and_then(|c| c.dedupe.as_ref()).map(|d| d.keep);
+        let keep = plan
+            .checkpoint
+            .as_ref()
+            .and_then(|c| c.dedupe.as_ref())
+            .map(|d| d.keep);
         let Some(keep) = keep else { return Ok(()) };
         for group in rows.chunk_by(|a, b| a.key == b.key && !a.group.is_empty()) {
             let stays = kept(group, keep, None);
@@ -416,8 +441,12 @@ impl Runner<'_> {
         let mut changes = vec![0u64; guards.len()];
         let mut after: Option<String> = None;
         loop {
-            let rows = self.store.stage_after(run.record.id, after.as_deref(), CHUNK)?;
-            let Some(last) = rows.last().map(|r| r.key.clone()) else { break };
+            let rows = self
+                .store
+                .stage_after(run.record.id, after.as_deref(), CHUNK)?;
+            let Some(last) = rows.last().map(|r| r.key.clone()) else {
+                break;
+            };
             for group in rows.chunk_by(|a, b| a.key == b.key) {
                 carried += 1;
                 let before = load(self, entity, &group[0].key)?;
@@ -438,15 +467,15 @@ impl Runner<'_> {
                 }
                 for (i, (field, _)) in guards.iter().enumerate() {
                     let was = seen(names, &before, *field);
-                    changes[i] +=
-                        u64::from(was.is_some() && was != seen(names, &register, *field));
+                    changes[i] += u64::from(was.is_some() && was != seen(names, &register, *field));
                 }
             }
             after = Some(last);
         }
-        let tripped = guards.iter().zip(&changes).find(|((_, over), changed)| {
-            **changed as f64 > over * carried as f64
-        });
+        let tripped = guards
+            .iter()
+            .zip(&changes)
+            .find(|((_, over), changed)| **changed as f64 > over * carried as f64);
         Ok(tripped.map(|((field, over), changed)| {
             format!(
                 "the run would change `{}.{}` on {changed} of {carried} records, over the {} that `guard` allows",
@@ -465,7 +494,9 @@ impl Runner<'_> {
         system: SystemIx,
         answer: Answer,
     ) -> Stored<()> {
-        let Some(i) = self.runs.iter().position(|r| r.record.id == id) else { return Ok(()) };
+        let Some(i) = self.runs.iter().position(|r| r.record.id == id) else {
+            return Ok(());
+        };
         let mut run = self.runs.remove(i);
         let done = match answer {
             Answer::Written(request, report) => {
@@ -552,8 +583,11 @@ impl Runner<'_> {
     ) -> Waiting {
         let now = self.world.now();
         let names = &self.program.entities[entity as usize];
-        let mut fields: Vec<String> =
-            write.fields.iter().map(|(f, _)| names.fields[*f as usize].name.clone()).collect();
+        let mut fields: Vec<String> = write
+            .fields
+            .iter()
+            .map(|(f, _)| names.fields[*f as usize].name.clone())
+            .collect();
         fields.sort_unstable();
         Waiting {
             system: self.program.system_name(system).to_owned(),
@@ -573,7 +607,11 @@ impl Runner<'_> {
 
 /// Confirms chunks from the front while they have nothing outstanding.
 fn settle(run: &mut ActiveRun) {
-    while run.chunks.front().is_some_and(|(_, _, outstanding)| *outstanding == 0) {
+    while run
+        .chunks
+        .front()
+        .is_some_and(|(_, _, outstanding)| *outstanding == 0)
+    {
         if let Some((_, last, _)) = run.chunks.pop_front() {
             run.record.confirmed = run.record.confirmed.take().max(Some(last));
         }

@@ -97,15 +97,23 @@ fn absorb_field(
     (ix, value): (FieldIx, &Value),
     out: &mut Absorbed,
 ) {
-    let Some(field) = entity.fields.get(ix as usize) else { return };
+    let Some(field) = entity.fields.get(ix as usize) else {
+        return;
+    };
     let view = register.view_mut(report.system);
     let known = view.field(ix);
     let same = known.is_some_and(|k| k.value == *value);
-    let echo =
-        same && known.is_some_and(|k| k.written && at.saturating_add(TOLERANCE_US) >= k.at);
+    let echo = same && known.is_some_and(|k| k.written && at.saturating_add(TOLERANCE_US) >= k.at);
     let stale = known.is_some_and(|k| k.written && at < k.at && !same);
     if !stale && !same {
-        view.set(ix, Known { value: value.clone(), at, written: false });
+        view.set(
+            ix,
+            Known {
+                value: value.clone(),
+                at,
+                written: false,
+            },
+        );
         out.changed = true;
     }
     if echo || (report.snapshot && same) || !field.origins.contains(&report.system) {
@@ -114,7 +122,11 @@ fn absorb_field(
     let one_origin = field.origins.len() == 1;
     let slot = register.field_mut(ix);
     let before = shown(field.rule, slot).value().cloned();
-    let stamp = Stamp { value: value.clone(), at, id: Arc::clone(report.id) };
+    let stamp = Stamp {
+        value: value.clone(),
+        at,
+        id: Arc::clone(report.id),
+    };
     if !slot.merge(report.system, stamp) {
         return;
     }
@@ -156,9 +168,7 @@ fn travelling(
     match seen {
         Some(Shown::Value { value, .. }) => Some(value.into_owned()),
         Some(Shown::Held { agreed }) => agreed.map(|a| a.value.clone()),
-        Some(Shown::Absent) | None => {
-            register.view(sender)?.field(field).map(|k| k.value.clone())
-        }
+        Some(Shown::Absent) | None => register.view(sender)?.field(field).map(|k| k.value.clone()),
     }
 }
 
@@ -176,7 +186,10 @@ pub fn owed(
     if gone {
         let there = receiver.is_some_and(|v| v.gone.is_none() && !v.known.is_empty());
         let delete = propagate_deletes && there;
-        return delete.then(|| Owed { fields: Vec::new(), delete: true });
+        return delete.then(|| Owed {
+            fields: Vec::new(),
+            delete: true,
+        });
     }
     let lookup = |field: FieldIx| match key.iter().find(|(k, _)| *k == field) {
         Some((_, value)) => Some(value.clone()),
@@ -189,23 +202,32 @@ pub fn owed(
     }
     let mut fields = Vec::new();
     for ix in &route.fields {
-        let Some(program) = entity.fields.get(*ix as usize) else { continue };
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
         let value = match &program.derived {
             Some(derived) => derived.value(&program.ty, &lookup),
             None if held(entity, register, *ix) => None,
             None => lookup(*ix),
         };
         let Some(value) = value else { continue };
-        let known = receiver.filter(|v| v.gone.is_none()).and_then(|v| v.field(*ix));
+        let known = receiver
+            .filter(|v| v.gone.is_none())
+            .and_then(|v| v.field(*ix));
         if known.is_none_or(|k| k.value != value) {
             fields.push((*ix, value));
         }
     }
-    (!fields.is_empty()).then_some(Owed { fields, delete: false })
+    (!fields.is_empty()).then_some(Owed {
+        fields,
+        delete: false,
+    })
 }
 
 fn held(entity: &EntityProgram, register: &Register, field: FieldIx) -> bool {
-    let Some(program) = entity.fields.get(field as usize) else { return false };
+    let Some(program) = entity.fields.get(field as usize) else {
+        return false;
+    };
     let seen = register.field(field).map(|f| shown(program.rule, f));
     matches!(seen, Some(Shown::Held { .. }))
 }
@@ -221,7 +243,14 @@ pub fn note_written(register: &mut Register, to: SystemIx, owed: &Owed, now: i64
     }
     view.gone = None;
     for (field, value) in &owed.fields {
-        view.set(*field, Known { value: value.clone(), at: now, written: true });
+        view.set(
+            *field,
+            Known {
+                value: value.clone(),
+                at: now,
+                written: true,
+            },
+        );
     }
 }
 

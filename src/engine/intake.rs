@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::evaluate::{Owed, Report, absorb, note_written, owed};
 use super::ports::{
-    EntityIx, FieldIx, Quarantined, Row, ScenarioIx, StoredEvent, Stored, SystemIx, Waiting,
+    EntityIx, FieldIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx, Waiting,
     key_parts,
 };
 use super::register::Register;
@@ -30,9 +30,13 @@ impl Runner<'_> {
     pub(super) fn take_events(&mut self) -> Stored<()> {
         loop {
             let events = self.store.pending_events(EVENTS_AT_ONCE)?;
-            let Some(last) = events.last().map(|e| e.seq) else { return Ok(()) };
+            let Some(last) = events.last().map(|e| e.seq) else {
+                return Ok(());
+            };
             self.store.begin()?;
-            let taken = self.take_all(&events).and_then(|()| self.store.events_done(last));
+            let taken = self
+                .take_all(&events)
+                .and_then(|()| self.store.events_done(last));
             if let Err(error) = taken {
                 // The first error is the one to tell of.
                 let _ = self.store.rollback();
@@ -54,7 +58,9 @@ impl Runner<'_> {
     }
 
     fn take_event(&mut self, event: &StoredEvent, work: &mut Workset) -> Stored<()> {
-        let Some(system) = self.program.system(&event.system) else { return Ok(()) };
+        let Some(system) = self.program.system(&event.system) else {
+            return Ok(());
+        };
         let decoded = match self.decoder.decode(event) {
             Ok(decoded) => decoded,
             Err(reason) => return self.keep_back(event, "", String::new(), reason),
@@ -72,7 +78,9 @@ impl Runner<'_> {
                 .copied()
                 .filter(|s| {
                     let routes = &program.scenarios[*s as usize].routes;
-                    routes.iter().any(|r| r.entity == entity && r.from == system)
+                    routes
+                        .iter()
+                        .any(|r| r.entity == entity && r.from == system)
                 })
                 .collect();
             if carrying.is_empty() {
@@ -100,7 +108,9 @@ impl Runner<'_> {
         name: &Option<String>,
         payload: &serde_json::Value,
     ) -> bool {
-        let Some(when) = &self.program.plan.scenarios[scenario as usize].when else { return true };
+        let Some(when) = &self.program.plan.scenarios[scenario as usize].when else {
+            return true;
+        };
         if self.program.system(&when.system) != Some(system) {
             return false;
         }
@@ -108,7 +118,9 @@ impl Runner<'_> {
             return false;
         }
         let condition = &self.program.scenarios[scenario as usize].when;
-        condition.as_ref().is_none_or(|c| c.truth(payload).unwrap_or(false))
+        condition
+            .as_ref()
+            .is_none_or(|c| c.truth(payload).unwrap_or(false))
     }
 
     fn take_row(
@@ -125,9 +137,9 @@ impl Runner<'_> {
         for (field, value) in &row.fields {
             let carried = scenarios.iter().any(|s| {
                 let routes = &program.scenarios[*s as usize].routes;
-                routes.iter().any(|r| {
-                    r.entity == entity && r.from == system && r.absorbs.contains(field)
-                })
+                routes
+                    .iter()
+                    .any(|r| r.entity == entity && r.from == system && r.absorbs.contains(field))
             });
             if carried {
                 fields.push((*field, value.clone()));
@@ -136,7 +148,9 @@ impl Runner<'_> {
         let id: Arc<str> = Arc::from(&*event.id);
         let report = Report {
             system,
-            at: row.changed_at.or(Some(event.received_at.0.saturating_mul(1_000))),
+            at: row
+                .changed_at
+                .or(Some(event.received_at.0.saturating_mul(1_000))),
             id: &id,
             fields: &fields,
             native_key: row.native_key.as_deref(),
@@ -205,7 +219,8 @@ impl Runner<'_> {
             if plan.mode.realtime {
                 self.owe_routes(ix, entity, key, Some(system), work)?;
             } else {
-                self.store.put_owed(&plan.name, &program.entities[entity as usize].name, key)?;
+                self.store
+                    .put_owed(&plan.name, &program.entities[entity as usize].name, key)?;
             }
         }
         Ok(())
@@ -242,7 +257,10 @@ impl Runner<'_> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the whole address of a waiting write")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the whole address of a waiting write"
+    )]
     fn put_in_outbox(
         &mut self,
         scenario: ScenarioIx,
@@ -258,7 +276,9 @@ impl Runner<'_> {
         let slot = (to, entity, key.to_owned());
         let names = &program.entities[entity as usize];
         if !work.waiting.contains_key(&slot) {
-            let there = self.store.waiting(program.system_name(to), &names.name, key)?;
+            let there = self
+                .store
+                .waiting(program.system_name(to), &names.name, key)?;
             let fresh = || Waiting {
                 system: program.system_name(to).to_owned(),
                 entity: names.name.clone(),
@@ -272,10 +292,15 @@ impl Runner<'_> {
                 attempts: 0,
                 error: None,
             };
-            work.waiting.insert(slot.clone(), there.unwrap_or_else(fresh));
+            work.waiting
+                .insert(slot.clone(), there.unwrap_or_else(fresh));
         }
-        let Some(waiting) = work.waiting.get_mut(&slot) else { return Ok(()) };
-        waiting.scenario.clone_from(&program.plan.scenarios[scenario as usize].name);
+        let Some(waiting) = work.waiting.get_mut(&slot) else {
+            return Ok(());
+        };
+        waiting
+            .scenario
+            .clone_from(&program.plan.scenarios[scenario as usize].name);
         waiting.version = version;
         waiting.delete = due.delete;
         if due.delete {

@@ -42,8 +42,13 @@ impl Runner<'_> {
 
     fn batch_limit(&self, system: SystemIx) -> usize {
         let batch = self.program.plan.systems[system as usize].write_batch;
-        let batch = batch.map_or(BATCH * 10, |b| b as usize).clamp(1, BATCH * 10);
-        self.systems[system as usize].narrow.unwrap_or(batch).clamp(1, batch)
+        let batch = batch
+            .map_or(BATCH * 10, |b| b as usize)
+            .clamp(1, BATCH * 10);
+        self.systems[system as usize]
+            .narrow
+            .unwrap_or(batch)
+            .clamp(1, batch)
     }
 
     pub(super) fn given_up(&self, system: usize) -> bool {
@@ -52,7 +57,9 @@ impl Runner<'_> {
 
     /// The first record's entity and scenario make the batch; others wait for the next one.
     fn batch_of(&mut self, system: SystemIx, due: Vec<Waiting>) -> Stored<Option<WriteRequest>> {
-        let Some(first) = due.first() else { return Ok(None) };
+        let Some(first) = due.first() else {
+            return Ok(None);
+        };
         let (entity_name, scenario_name) = (first.entity.clone(), first.scenario.clone());
         let program = self.program;
         let Some(entity) = program.entity(&entity_name) else {
@@ -68,7 +75,11 @@ impl Runner<'_> {
                 writes.push(self.write_of(system, entity, &waiting)?);
             }
         }
-        Ok(Some(WriteRequest { map, scenario, writes }))
+        Ok(Some(WriteRequest {
+            map,
+            scenario,
+            writes,
+        }))
     }
 
     /// What waits for an entity or a map that the present plan does not have stays until a plan
@@ -76,24 +87,24 @@ impl Runner<'_> {
     fn drop_unknown(&mut self, due: &[Waiting]) -> Stored<()> {
         self.store.begin()?;
         for waiting in due {
-            let later = Waiting { due: Instant(i64::MAX), ..waiting.clone() };
+            let later = Waiting {
+                due: Instant(i64::MAX),
+                ..waiting.clone()
+            };
             self.store.put_waiting(&later)?;
         }
         self.store.commit()
     }
 
-    fn write_of(
-        &mut self,
-        system: SystemIx,
-        entity: EntityIx,
-        waiting: &Waiting,
-    ) -> Stored<Write> {
+    fn write_of(&mut self, system: SystemIx, entity: EntityIx, waiting: &Waiting) -> Stored<Write> {
         let register = load(self, entity, &waiting.key)?;
         let program = &self.program.entities[entity as usize];
         let view = register.view(system);
         let mut fields = Vec::new();
         for name in &waiting.fields {
-            let Some(ix) = program.field(name) else { continue };
+            let Some(ix) = program.field(name) else {
+                continue;
+            };
             if let Some(known) = view.and_then(|v| v.field(ix)) {
                 fields.push((ix, known.value.clone()));
             }
@@ -160,10 +171,12 @@ impl Runner<'_> {
                     name,
                 );
                 if sent == write.idempotency_key {
-                    self.store.take_waiting(name, entity_name, &write.key, waiting.version)?;
+                    self.store
+                        .take_waiting(name, entity_name, &write.key, waiting.version)?;
                 }
             }
-            self.store.clear_dead_letter(name, entity_name, &write.key)?;
+            self.store
+                .clear_dead_letter(name, entity_name, &write.key)?;
             self.tally(request.scenario).counts.written += 1;
         }
         self.store.commit()?;
@@ -194,7 +207,11 @@ impl Runner<'_> {
         let name = program.system_name(system);
         let entity_name = &program.entities[entity as usize].name;
         let outage = self.systems[system as usize].open_until.is_some();
-        let limit = program.plan.scenarios.get(request.scenario as usize).map_or(12, |s| s.retry.attempts);
+        let limit = program
+            .plan
+            .scenarios
+            .get(request.scenario as usize)
+            .map_or(12, |s| s.retry.attempts);
         self.store.begin()?;
         for write in &request.writes {
             let Some(mut waiting) = self.store.waiting(name, entity_name, &write.key)? else {
@@ -227,7 +244,10 @@ impl Runner<'_> {
         let ceiling = self.program.backoff(scenario, attempts.max(1));
         // Full jitter: anywhere between nothing and the ceiling.
         let mut wait = (self.world.random() * ceiling.0 as f64) as u64;
-        if let FailureClass::Retry { after_ms: Some(asked) } = failure.class {
+        if let FailureClass::Retry {
+            after_ms: Some(asked),
+        } = failure.class
+        {
             wait = wait.max(asked);
         }
         self.world.now() + Millis(wait)
@@ -241,7 +261,10 @@ impl Runner<'_> {
         scenario: Option<ScenarioIx>,
     ) {
         let now = self.world.now();
-        let default = crate::plan::Breaker { failures: 5, pause: Millis(30_000) };
+        let default = crate::plan::Breaker {
+            failures: 5,
+            pause: Millis(30_000),
+        };
         let breaker = scenario
             .and_then(|s| self.program.plan.scenarios.get(s as usize))
             .map_or(default, |s| s.breaker);
@@ -275,15 +298,24 @@ impl Runner<'_> {
         let names = &program.entities[entity as usize];
         let name = program.system_name(system);
         let now = self.world.now();
-        let Some(waiting) = self.store.waiting(name, &names.name, key)? else { return Ok(()) };
+        let Some(waiting) = self.store.waiting(name, &names.name, key)? else {
+            return Ok(());
+        };
         let mut register = load(self, entity, key)?;
-        let fields: Vec<FieldIx> = waiting.fields.iter().filter_map(|f| names.field(f)).collect();
+        let fields: Vec<FieldIx> = waiting
+            .fields
+            .iter()
+            .filter_map(|f| names.field(f))
+            .collect();
         let view = register.view(system);
         let payload: serde_json::Map<_, _> = fields
             .iter()
             .filter_map(|f| {
                 let known = view?.field(*f)?;
-                Some((names.fields[*f as usize].name.clone(), known.value.to_json()))
+                Some((
+                    names.fields[*f as usize].name.clone(),
+                    known.value.to_json(),
+                ))
             })
             .collect();
         self.store.put_dead_letter(&DeadLetter {
@@ -298,7 +330,8 @@ impl Runner<'_> {
             first_at: waiting.since,
             last_at: now,
         })?;
-        self.store.take_waiting(name, &names.name, key, waiting.version)?;
+        self.store
+            .take_waiting(name, &names.name, key, waiting.version)?;
         forget(&mut register, system, &fields);
         register.version += 1;
         let doc = register_json::print(names, &register);
@@ -333,5 +366,9 @@ pub fn idempotency_key(
         hash.update(part.as_bytes());
     }
     hash.update(version.to_be_bytes());
-    hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(16)
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }

@@ -56,7 +56,10 @@ pub struct FieldProgram {
 impl EntityProgram {
     /// A field's position.
     pub fn field(&self, name: &str) -> Option<FieldIx> {
-        self.fields.iter().position(|f| f.name == name).map(|i| i as FieldIx)
+        self.fields
+            .iter()
+            .position(|f| f.name == name)
+            .map(|i| i as FieldIx)
     }
 }
 
@@ -116,7 +119,9 @@ impl Program {
             .map_err(|_| BadPlan(format!("`{}` is no time zone", plan.timezone)))?;
         let systems: Vec<String> = plan.systems.iter().map(|s| s.name.clone()).collect();
         if systems.windows(2).any(|w| w[0] >= w[1]) {
-            return Err(BadPlan("its systems are not in the order of their names".into()));
+            return Err(BadPlan(
+                "its systems are not in the order of their names".into(),
+            ));
         }
         let entities: Result<Vec<_>, _> =
             plan.entities.iter().map(|e| entity(e, &systems)).collect();
@@ -127,9 +132,19 @@ impl Program {
             let system = system_ix(&systems, &map.system)?;
             maps.insert((entity, system), i as MapIx);
         }
-        let mut program = Program { plan, zone, entities, scenarios: Vec::new(), maps };
-        let scenarios: Result<Vec<_>, _> =
-            program.plan.scenarios.iter().map(|s| program.scenario(s)).collect();
+        let mut program = Program {
+            plan,
+            zone,
+            entities,
+            scenarios: Vec::new(),
+            maps,
+        };
+        let scenarios: Result<Vec<_>, _> = program
+            .plan
+            .scenarios
+            .iter()
+            .map(|s| program.scenario(s))
+            .collect();
         program.scenarios = scenarios?;
         Ok(program)
     }
@@ -141,35 +156,57 @@ impl Program {
 
     /// A system's name.
     pub fn system_name(&self, system: SystemIx) -> &str {
-        self.plan.systems.get(system as usize).map_or("?", |s| &s.name)
+        self.plan
+            .systems
+            .get(system as usize)
+            .map_or("?", |s| &s.name)
     }
 
     /// A system's position.
     pub fn system(&self, name: &str) -> Option<SystemIx> {
-        self.plan.systems.iter().position(|s| s.name == name).map(|i| i as SystemIx)
+        self.plan
+            .systems
+            .iter()
+            .position(|s| s.name == name)
+            .map(|i| i as SystemIx)
     }
 
     /// An entity's position.
     pub fn entity(&self, name: &str) -> Option<EntityIx> {
-        self.entities.iter().position(|e| e.name == name).map(|i| i as EntityIx)
+        self.entities
+            .iter()
+            .position(|e| e.name == name)
+            .map(|i| i as EntityIx)
     }
 
     /// A scenario's position.
     pub fn scenario_ix(&self, name: &str) -> Option<ScenarioIx> {
-        self.plan.scenarios.iter().position(|s| s.name == name).map(|i| i as ScenarioIx)
+        self.plan
+            .scenarios
+            .iter()
+            .position(|s| s.name == name)
+            .map(|i| i as ScenarioIx)
     }
 
     /// The entity and the system of a map.
     pub fn map_ends(&self, map: MapIx) -> (EntityIx, SystemIx) {
-        self.maps.iter().find(|(_, m)| **m == map).map_or((0, 0), |(ends, _)| *ends)
+        self.maps
+            .iter()
+            .find(|(_, m)| **m == map)
+            .map_or((0, 0), |(ends, _)| *ends)
     }
 
     /// Scenarios that move each change of a system by itself.
     pub fn realtime_from(&self, system: SystemIx) -> impl Iterator<Item = ScenarioIx> {
-        self.plan.scenarios.iter().zip(&self.scenarios).enumerate().filter_map(move |(i, (s, p))| {
-            let hears = s.mode.realtime && p.routes.iter().any(|r| r.from == system);
-            hears.then_some(i as ScenarioIx)
-        })
+        self.plan
+            .scenarios
+            .iter()
+            .zip(&self.scenarios)
+            .enumerate()
+            .filter_map(move |(i, (s, p))| {
+                let hears = s.mode.realtime && p.routes.iter().any(|r| r.from == system);
+                hears.then_some(i as ScenarioIx)
+            })
     }
 
     /// The wait before the next attempt of a scenario's write, without jitter.
@@ -178,7 +215,10 @@ impl Program {
             Some(s) => s.retry,
             None => return Millis(1_000),
         };
-        let doubled = retry.from.0.saturating_mul(1u64 << attempts.saturating_sub(1).min(40));
+        let doubled = retry
+            .from
+            .0
+            .saturating_mul(1u64 << attempts.saturating_sub(1).min(40));
         Millis(doubled.min(retry.to.0))
     }
 
@@ -191,7 +231,11 @@ impl Program {
             for (system, list) in [(route.from, &mut reads), (route.to, &mut reconcile_reads)] {
                 let can_read = self.plan.systems[system as usize].capabilities.read;
                 if let (true, Some(map)) = (can_read, self.map_of(route.entity, system)) {
-                    list.push(Source { map, system, entity: route.entity });
+                    list.push(Source {
+                        map,
+                        system,
+                        entity: route.entity,
+                    });
                 }
             }
         }
@@ -202,9 +246,16 @@ impl Program {
                     .system(&clean.system)
                     .ok_or_else(|| BadPlan(format!("no system `{}`", clean.system)))?;
                 let map = self.map_of(entity, system).ok_or_else(|| {
-                    BadPlan(format!("`{}` is not mapped in `{}`", clean.entity, clean.system))
+                    BadPlan(format!(
+                        "`{}` is not mapped in `{}`",
+                        clean.entity, clean.system
+                    ))
                 })?;
-                reads.push(Source { map, system, entity });
+                reads.push(Source {
+                    map,
+                    system,
+                    entity,
+                });
                 Some(entity)
             }
             None => None,
@@ -235,7 +286,8 @@ impl Program {
                 out.require.push((expr, require.abort));
             }
             for guard in &checkpoint.guard {
-                out.guard.push((field_ix(entity, &guard.field)?, guard.over));
+                out.guard
+                    .push((field_ix(entity, &guard.field)?, guard.over));
             }
             for by in checkpoint.dedupe.iter().flat_map(|d| &d.by) {
                 out.dedupe.push(field_ix(entity, by)?);
@@ -272,7 +324,15 @@ impl Program {
         absorbs.extend(&program.keys);
         absorbs.sort_unstable();
         absorbs.dedup();
-        Ok(RouteProgram { entity, from, to, to_map, fields, absorbs, filter })
+        Ok(RouteProgram {
+            entity,
+            from,
+            to,
+            to_map,
+            fields,
+            absorbs,
+            filter,
+        })
     }
 }
 
@@ -284,7 +344,11 @@ fn entity(e: &plan::Entity, systems: &[String]) -> Result<EntityProgram, BadPlan
         systems: systems.to_vec(),
     };
     for f in &e.fields {
-        let owner = f.owner.as_deref().map(|o| system_ix(systems, o)).transpose()?;
+        let owner = f
+            .owner
+            .as_deref()
+            .map(|o| system_ix(systems, o))
+            .transpose()?;
         let accepts: Result<Vec<_>, _> = f.accepts.iter().map(|a| system_ix(systems, a)).collect();
         let mut origins = accepts?;
         origins.extend(owner);
@@ -293,7 +357,10 @@ fn entity(e: &plan::Entity, systems: &[String]) -> Result<EntityProgram, BadPlan
         out.fields.push(FieldProgram {
             name: f.name.clone(),
             ty: f.ty.clone(),
-            rule: Rule { resolve: f.resolve, owner },
+            rule: Rule {
+                resolve: f.resolve,
+                owner,
+            },
             origins,
             derived: None,
         });
@@ -316,7 +383,10 @@ fn field_ix(entity: &EntityProgram, name: &str) -> Result<FieldIx, BadPlan> {
 }
 
 fn system_ix(systems: &[String], name: &str) -> Result<SystemIx, BadPlan> {
-    let found = systems.iter().position(|s| s == name).map(|i| i as SystemIx);
+    let found = systems
+        .iter()
+        .position(|s| s == name)
+        .map(|i| i as SystemIx);
     found.ok_or_else(|| BadPlan(format!("no system `{name}`")))
 }
 
@@ -326,6 +396,9 @@ fn position<T>(
     of: impl Fn(&T) -> &String,
     kind: &str,
 ) -> Result<u16, BadPlan> {
-    let found = list.iter().position(|item| of(item) == name).map(|i| i as u16);
+    let found = list
+        .iter()
+        .position(|item| of(item) == name)
+        .map(|i| i as u16);
     found.ok_or_else(|| BadPlan(format!("no {kind} `{name}`")))
 }

@@ -50,7 +50,9 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut fields = String::new();
     let mut agreed = String::new();
     for (ix, field) in &register.fields {
-        let Some(program) = entity.fields.get(*ix as usize) else { continue };
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
         open_member(&mut fields, &program.name);
         let mut origins = String::new();
         for (system, origin) in &field.origins {
@@ -76,7 +78,9 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
         }
         let mut known_members = String::new();
         for (ix, known) in &view.known {
-            let Some(program) = entity.fields.get(*ix as usize) else { continue };
+            let Some(program) = entity.fields.get(*ix as usize) else {
+                continue;
+            };
             if said_by_origin(register, *system, *ix, known) {
                 continue;
             }
@@ -91,7 +95,10 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
                 push_value(&mut known_members, &known.value);
                 push_all(&mut known_members, &[","]);
                 push_number(&mut known_members, mark as i64);
-                push_all(&mut known_members, &[if known.written { ",\"w\"]" } else { "]" }]);
+                push_all(
+                    &mut known_members,
+                    &[if known.written { ",\"w\"]" } else { "]" }],
+                );
             }
         }
         if !known_members.is_empty() {
@@ -124,16 +131,13 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
 
 fn said_by_origin(register: &Register, system: SystemIx, field: FieldIx, known: &Known) -> bool {
     let origin = register.field(field).and_then(|f| f.origin(system));
-    origin.is_some_and(|o| {
-        !known.written && o.latest.value == known.value && o.latest.at == known.at
-    })
+    origin
+        .is_some_and(|o| !known.written && o.latest.value == known.value && o.latest.at == known.at)
 }
 
 fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
     let (true_at, false_at) = implied(origin);
-    if origin.earliest == origin.latest
-        && origin.true_at == true_at
-        && origin.false_at == false_at
+    if origin.earliest == origin.latest && origin.true_at == true_at && origin.false_at == false_at
     {
         return print_stamp(out, &origin.latest, marks);
     }
@@ -141,7 +145,10 @@ fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
     print_stamp(out, &origin.latest, marks);
     push_all(out, &[",\"earliest\":"]);
     print_stamp(out, &origin.earliest, marks);
-    for (name, at) in [(",\"true_at\":", origin.true_at), (",\"false_at\":", origin.false_at)] {
+    for (name, at) in [
+        (",\"true_at\":", origin.true_at),
+        (",\"false_at\":", origin.false_at),
+    ] {
         if let Some(at) = at {
             push_all(out, &[name]);
             push_number(out, at);
@@ -214,21 +221,34 @@ fn system_name(entity: &EntityProgram, system: SystemIx) -> &str {
 pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister> {
     let bad = |what: &str| BadRegister(what.to_owned());
     let doc: Json = serde_json::from_str(text).map_err(|e| BadRegister(e.to_string()))?;
-    let marks = doc.get("marks").and_then(Json::as_array).ok_or_else(|| bad("no `marks`"))?;
+    let marks = doc
+        .get("marks")
+        .and_then(Json::as_array)
+        .ok_or_else(|| bad("no `marks`"))?;
     let marks: Option<Vec<(i64, Arc<str>)>> = marks
         .iter()
         .map(|m| Some((m.get(0)?.as_i64()?, Arc::from(m.get(1)?.as_str()?))))
         .collect();
     let marks = marks.ok_or_else(|| bad("a mark is not a pair"))?;
-    let version = doc.get("version").and_then(Json::as_u64).ok_or_else(|| bad("no `version`"))?;
-    let mut register = Register { version, ..Register::default() };
+    let version = doc
+        .get("version")
+        .and_then(Json::as_u64)
+        .ok_or_else(|| bad("no `version`"))?;
+    let mut register = Register {
+        version,
+        ..Register::default()
+    };
     let empty = Map::new();
     let member = |name: &str| doc.get(name).and_then(Json::as_object).unwrap_or(&empty);
     for (name, origins) in member("fields") {
-        let Some(ix) = entity.field(name) else { continue };
+        let Some(ix) = entity.field(name) else {
+            continue;
+        };
         let ty = &entity.fields[ix as usize].ty;
         for (system, origin) in origins.as_object().unwrap_or(&empty) {
-            let Some(system) = system_ix(entity, system) else { continue };
+            let Some(system) = system_ix(entity, system) else {
+                continue;
+            };
             let origin =
                 parse_origin(ty, origin, &marks).ok_or_else(|| bad("an origin is no stamp"))?;
             let view = register.view_mut(system);
@@ -244,18 +264,28 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
         }
     }
     for (name, stamp) in member("agreed") {
-        let Some(ix) = entity.field(name) else { continue };
+        let Some(ix) = entity.field(name) else {
+            continue;
+        };
         let ty = &entity.fields[ix as usize].ty;
         let stamp = parse_stamp(ty, stamp, &marks).ok_or_else(|| bad("`agreed` is no stamp"))?;
         register.field_mut(ix).agreed = Some(stamp);
     }
     for (name, view) in member("systems") {
-        let Some(system) = system_ix(entity, name) else { continue };
+        let Some(system) = system_ix(entity, name) else {
+            continue;
+        };
         let slot = register.view_mut(system);
         slot.native_key = view.get("key").and_then(Json::as_str).map(str::to_owned);
         slot.gone = view.get("gone").and_then(Json::as_i64);
-        for (field, known) in view.get("known").and_then(Json::as_object).unwrap_or(&empty) {
-            let Some(ix) = entity.field(field) else { continue };
+        for (field, known) in view
+            .get("known")
+            .and_then(Json::as_object)
+            .unwrap_or(&empty)
+        {
+            let Some(ix) = entity.field(field) else {
+                continue;
+            };
             let known = parse_known(entity, &register, ix, known, &marks)
                 .ok_or_else(|| bad("`known` is no mark"))?;
             register.view_mut(system).set(ix, known);
@@ -265,16 +295,20 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
 }
 
 fn system_ix(entity: &EntityProgram, name: &str) -> Option<SystemIx> {
-    entity.systems.iter().position(|s| s == name).map(|i| i as SystemIx)
+    entity
+        .systems
+        .iter()
+        .position(|s| s == name)
+        .map(|i| i as SystemIx)
 }
 
-fn parse_stamp(
-    ty: &crate::value::Type,
-    json: &Json,
-    marks: &[(i64, Arc<str>)],
-) -> Option<Stamp> {
+fn parse_stamp(ty: &crate::value::Type, json: &Json, marks: &[(i64, Arc<str>)]) -> Option<Stamp> {
     let (at, id) = marks.get(json.get(1)?.as_u64()? as usize)?;
-    Some(Stamp { value: stored(ty, json.get(0)?), at: *at, id: Arc::clone(id) })
+    Some(Stamp {
+        value: stored(ty, json.get(0)?),
+        at: *at,
+        id: Arc::clone(id),
+    })
 }
 
 /// A stored value was held to the type when it was taken in; where a later policy has a narrower
@@ -291,11 +325,7 @@ fn stored(ty: &crate::value::Type, json: &Json) -> Value {
     }
 }
 
-fn parse_origin(
-    ty: &crate::value::Type,
-    json: &Json,
-    marks: &[(i64, Arc<str>)],
-) -> Option<Origin> {
+fn parse_origin(ty: &crate::value::Type, json: &Json, marks: &[(i64, Arc<str>)]) -> Option<Origin> {
     if json.is_array() {
         return parse_stamp(ty, json, marks).map(Origin::new);
     }
@@ -320,10 +350,22 @@ fn parse_known(
         let seen = register.field(ix).map(|f| shown(program.rule, f));
         // Under a rule that a newer policy changed, the value written is no longer to be had from
         // the mark: unknown is safe, the next comparison writes it again.
-        let value = seen.as_ref().and_then(|s| s.value()).cloned().unwrap_or(Value::Null);
-        return Some(Known { value, at, written: true });
+        let value = seen
+            .as_ref()
+            .and_then(|s| s.value())
+            .cloned()
+            .unwrap_or(Value::Null);
+        return Some(Known {
+            value,
+            at,
+            written: true,
+        });
     }
     let at = marks.get(json.get(1)?.as_u64()? as usize)?.0;
     let value = stored(&program.ty, json.get(0)?);
-    Some(Known { value, at, written: json.get(2).is_some() })
+    Some(Known {
+        value,
+        at,
+        written: json.get(2).is_some(),
+    })
 }

@@ -198,7 +198,9 @@ impl<'a> Runner<'a> {
     }
 
     fn answered(&mut self, ticket: u64, answer: Answer) -> Stored<()> {
-        let Some((system, errand)) = self.errands.remove(&ticket) else { return Ok(()) };
+        let Some((system, errand)) = self.errands.remove(&ticket) else {
+            return Ok(());
+        };
         match errand {
             Errand::Send(system) => self.sent(system, answer),
             Errand::Follow(system) => self.followed(system, answer),
@@ -235,7 +237,11 @@ impl<'a> Runner<'a> {
             self.systems[i].following = true;
             let key = position_key(&self.program.plan.systems[i].name);
             let position = self.store.meta(&key).ok().flatten();
-            self.call(i as SystemIx, Errand::Follow(i as SystemIx), Call::Events(position));
+            self.call(
+                i as SystemIx,
+                Errand::Follow(i as SystemIx),
+                Call::Events(position),
+            );
         }
     }
 
@@ -255,7 +261,8 @@ impl<'a> Runner<'a> {
                 if let Some(position) = &page.position {
                     self.store.set_meta(&position_key(&name), position)?;
                 }
-                self.store.set_meta(&format!("heard:{name}"), &now.0.to_string())?;
+                self.store
+                    .set_meta(&format!("heard:{name}"), &now.0.to_string())?;
                 self.store.commit()?;
             }
             Answer::Failed(_, failure) => self.failed(system, &failure, None),
@@ -275,7 +282,10 @@ impl<'a> Runner<'a> {
             && self.runs.is_empty()
             && self.errands.is_empty()
             && self.store.pending_events(1)?.is_empty()
-            && self.systems.iter().all(|s| !s.follows || s.followed.is_some() || s.failures > 2);
+            && self
+                .systems
+                .iter()
+                .all(|s| !s.follows || s.followed.is_some() || s.failures > 2);
         Ok(idle && self.nothing_more_to_send()?)
     }
 
@@ -302,7 +312,12 @@ impl<'a> Runner<'a> {
     fn report(&mut self) {
         let at = match self.runs.first() {
             Some(run) => Progress {
-                scenario: self.program.plan.scenarios.get(run.scenario as usize).map(|s| &*s.name),
+                scenario: self
+                    .program
+                    .plan
+                    .scenarios
+                    .get(run.scenario as usize)
+                    .map(|s| &*s.name),
                 doing: run.doing(),
                 counts: run.record.counts,
                 waiting: 0,
