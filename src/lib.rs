@@ -7,6 +7,7 @@
 
 pub mod terms;
 pub mod text;
+pub mod time;
 pub mod value;
 
 pub mod expr;
