@@ -11,4 +11,5 @@ pub mod time;
 
 pub mod finding;
 
+pub mod catalog;
 pub mod syntax;
