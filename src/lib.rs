@@ -13,6 +13,7 @@ pub mod value;
 pub mod expr;
 pub mod finding;
 
+pub mod catalog;
 pub mod syntax;
 
 pub mod model;
