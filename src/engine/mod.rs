@@ -9,6 +9,7 @@ mod chunk;
 mod due;
 pub mod evaluate;
 pub mod expression;
+pub mod freshness;
 mod intake;
 mod outbox;
 pub mod ports;
@@ -17,5 +18,7 @@ pub mod register;
 pub mod register_json;
 pub mod resolve;
 pub mod runner;
+
+pub mod why;
 
 pub use outbox::idempotency_key;
