@@ -2,7 +2,6 @@
 //! the order of items nor the split into files shows.
 
 use std::path::Path;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -27,7 +26,7 @@ const FAILURE: f64 = 0.005;
 /// the checks report.
 pub fn compile(sources: &Sources, policy: &Policy, today: Date) -> Option<Plan> {
     let name = policy.name.as_ref()?.text.to_string();
-    let zone = Zone::parse(policy.zone.name()).ok()?;
+    let zone = policy.zone;
     let compiler = Compiler {
         sources,
         policy,
@@ -61,10 +60,6 @@ struct Compiler<'a> {
     sources: &'a Sources,
     policy: &'a Policy,
     calendar: Calendar,
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn env_ref(var: &model::EnvVar) -> EnvRef {
@@ -124,7 +119,7 @@ impl Compiler<'_> {
             model::SettingValue::Text(t) => Setting::Value(Json::from(&**t)),
             model::SettingValue::Int(i) => Setting::Value(Json::from(*i)),
             model::SettingValue::Bool(b) => Setting::Value(Json::from(*b)),
-            model::SettingValue::Duration(d) => Setting::Value(Json::from(millis(*d).0)),
+            model::SettingValue::Duration(d) => Setting::Value(Json::from((*d).0)),
             model::SettingValue::Env(e) => Setting::Env(env_ref(e)),
         };
         let mut options: IndexMap<String, Setting> = s
@@ -147,7 +142,7 @@ impl Compiler<'_> {
             .iter()
             .map(|l| Limit {
                 calls: l.value.count,
-                per: millis(l.value.per),
+                per: l.value.per,
             })
             .collect();
         limits.sort_by_key(|l| (l.per, l.calls));
@@ -172,7 +167,7 @@ impl Compiler<'_> {
             budget: s.budget.as_ref().map_or(1.0, |b| b.value.share()),
             failure: s.failure.as_ref().map_or(FAILURE, |f| f.value.share()),
             latency: match (&s.latency, entry) {
-                (Some(own), _) => millis(own.value),
+                (Some(own), _) => own.value,
                 (None, Some(entry)) => entry.write_latency(),
                 (None, None) => LATENCY,
             },
@@ -227,7 +222,7 @@ impl Compiler<'_> {
         let Some(fresh) = &f.fresh else {
             return Vec::new();
         };
-        let Some(within) = fresh.value.within.map(millis) else {
+        let Some(within) = fresh.value.within else {
             return Vec::new();
         };
         let mut systems: Vec<String> = match &fresh.value.systems {
@@ -287,7 +282,7 @@ impl Compiler<'_> {
                 .cursor
                 .as_ref()
                 .and_then(|c| c.value.overlap.as_ref())
-                .map(|o| millis(o.value)),
+                .map(|o| o.value),
             changed_at: m.changed_at.as_ref().map(|c| c.value.to_string()),
             deleted: m.deleted.as_ref().map(|d| d.value.to_string()),
         }
@@ -326,7 +321,7 @@ impl Compiler<'_> {
             }),
             checkpoint: s.checkpoint.as_ref().map(|c| self.checkpoint(c)),
             after,
-            window: s.window.as_ref().map(|w| window(&w.value)),
+            window: s.window.as_ref().map(|w| w.value.clone()),
             batch: s
                 .batch
                 .as_ref()
@@ -335,16 +330,16 @@ impl Compiler<'_> {
             propagate_deletes: s.deletes.as_ref().is_some_and(|v| v.value),
             priority: s.priority,
             retry: Retry {
-                from: millis(retry.from),
-                to: millis(retry.to),
+                from: retry.from,
+                to: retry.to,
                 attempts: u32::try_from(retry.attempts).unwrap_or(u32::MAX),
             },
             breaker: Breaker {
                 failures: u32::try_from(breaker.failures).unwrap_or(u32::MAX),
-                pause: millis(breaker.pause),
+                pause: breaker.pause,
             },
             order: s.order(),
-            fresh: s.fresh.as_ref().map(|f| millis(f.value)),
+            fresh: s.fresh.as_ref().map(|f| f.value),
             stale: s.impact(),
             volume: s.volume.as_ref().map(|v| Volume {
                 records: None,
@@ -366,7 +361,7 @@ impl Compiler<'_> {
             (true, None) => ModeClass::Realtime,
             (true, Some(_)) => ModeClass::Hybrid,
             (false, Some(schedule)) => {
-                let window = s.window.as_ref().map(|w| window(&w.value));
+                let window = s.window.as_ref().map(|w| w.value.clone());
                 mode_class(self.calendar.longest_gap(schedule, window.as_ref()))
             }
             (false, None) => ModeClass::Scheduled,
@@ -484,23 +479,5 @@ impl Compiler<'_> {
                 .collect(),
             abort_over: c.abort.as_ref().map(|a| a.value.share()),
         }
-    }
-}
-
-fn window(w: &model::Window) -> crate::time::Window {
-    use chrono::Timelike;
-    let minute = |t: chrono::NaiveTime| (t.hour() * 60 + t.minute()) as u16;
-    let mut days = w.days.clone();
-    days.sort_unstable();
-    days.dedup();
-    let to_min = if minute(w.to) == 0 {
-        1_440
-    } else {
-        minute(w.to)
-    };
-    crate::time::Window {
-        from_min: minute(w.from),
-        to_min,
-        days,
     }
 }

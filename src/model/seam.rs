@@ -1,3 +1,0 @@
-//! Stand-ins until merged.
-pub use crate::catalog::Entry;
-pub use crate::time::Schedule;
