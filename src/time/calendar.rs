@@ -52,7 +52,7 @@ pub struct Gaps {
     pub lengths: Vec<(Millis, u32)>,
     /// How many starts the horizon holds.
     pub starts: u32,
-    /// How many starts its busiest date holds.
+    /// How many starts its busiest date holds; with `every` in a window, its busiest opening.
     pub busiest_day: u32,
 }
 
