@@ -15,3 +15,7 @@ pub mod finding;
 pub mod syntax;
 
 pub mod model;
+
+pub mod graph;
+
+pub mod checks;

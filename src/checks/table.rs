@@ -1,0 +1,32 @@
+//! The table of checks.
+
+use super::Context;
+use super::ownership::*;
+use crate::finding::{Code, Finding};
+
+/// A check.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// The code of its findings.
+    pub code: Code,
+    /// What finds them, in reading order where that costs nothing.
+    pub run: fn(&Context) -> Vec<Finding>,
+}
+
+const fn row(code: u16, run: fn(&Context) -> Vec<Finding>) -> Check {
+    Check {
+        code: Code(code),
+        run,
+    }
+}
+
+/// Every check by code. SL0801 is no row: it is what [`super::run`] finds when it applies the
+/// `allow`s to what these found.
+pub const CHECKS: &[Check] = &[
+    row(101, sl0101_no_owner::check),
+    row(102, sl0102_two_owners::check),
+    row(103, sl0103_write_to_owner::check),
+    row(104, sl0104_unauthorised_source::check),
+    row(105, sl0105_competing_writers::check),
+    row(106, sl0106_sync_loop::check),
+];
