@@ -1,7 +1,7 @@
 //! Entities and their fields.
 
+use crate::time::Millis;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Effective, EntityId, FieldId, Ident, Rate, Ref, Said, Spanned, SystemId};
 use crate::expr::Program;
@@ -76,7 +76,7 @@ pub struct Accepts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fresh {
     /// How old at most; `None`: could not be read.
-    pub within: Option<Duration>,
+    pub within: Option<Millis>,
     /// The place of the duration.
     pub span: Span,
     /// Where; `None`: in every system that maps the field.

@@ -1,7 +1,7 @@
 //! Maps: what an entity is called in a system.
 
+use crate::time::Millis;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{EntityId, Expression, Ident, MapId, Said, Spanned, SystemId};
 use crate::text::Span;
@@ -58,7 +58,7 @@ pub struct Cursor {
     /// The column.
     pub column: Arc<str>,
     /// How far a read goes back behind the last one.
-    pub overlap: Option<Spanned<Duration>>,
+    pub overlap: Option<Spanned<Millis>>,
 }
 
 /// A mapped field.

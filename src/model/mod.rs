@@ -9,7 +9,6 @@ mod ids;
 mod map;
 mod policy;
 mod scenario;
-mod seam;
 mod system;
 mod test;
 
@@ -21,9 +20,8 @@ pub use map::{Change, Cursor, Map, MappedField, Values};
 pub use policy::{Allow, Gaps, Policy};
 pub use scenario::{
     Breaker, Carried, Checkpoint, Clean, Dedupe, EventVolume, Filter, Guard, Hop, Keep, Mode,
-    ModeKind, Require, Retry, Scenario, Stale, Sync, When, Window,
+    ModeKind, Require, Retry, Scenario, Stale, Sync, When,
 };
-pub use seam::{Entry, Schedule};
 pub use system::{
     Connector, EnvVar, MoneyPer, Percent, Price, Rate, Setting, SettingValue, System,
 };

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::finding::Code;
 use crate::text::Span;
+use crate::time::{Calendar, Zone};
 
 /// The resolved policy. What could not be read or resolved was reported and is `None` here, and
 /// later phases pass it over in silence. Lists are in reading order: the root file, then what it
@@ -24,7 +25,9 @@ pub struct Policy {
     /// Its doc comment.
     pub doc: Option<Span>,
     /// Its time zone.
-    pub zone: chrono_tz::Tz,
+    pub zone: Zone,
+    /// The coming year in that zone, with the gaps between starts once they were measured.
+    pub calendar: Arc<Calendar>,
     /// The place of the zone's string, where it is written.
     pub zone_span: Option<Span>,
     /// Its currency, three capitals.

@@ -1,16 +1,14 @@
 //! Scenarios: what travels, when, and how.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use chrono::NaiveTime;
 
 use super::{
-    EntityId, Expression, FieldId, Ident, MoneyPer, Percent, Rate, Ref, Said, ScenarioId, Schedule,
-    Spanned, SystemId,
+    EntityId, Expression, FieldId, Ident, MoneyPer, Percent, Rate, Ref, Said, ScenarioId, Spanned,
+    SystemId,
 };
-use crate::terms::{Impact, ModeClass, OrderBy, Priority, Weekday};
+use crate::terms::{Impact, ModeClass, OrderBy, Priority};
 use crate::text::Span;
+use crate::time::{Millis, Schedule, Window};
 
 /// A scenario.
 #[derive(Debug, Clone)]
@@ -36,7 +34,7 @@ pub struct Scenario {
     /// Its mode: its own, else the policy's `unsure`, else `every 1h`.
     pub mode: Mode,
     /// Bound on each of its own hops.
-    pub fresh: Option<Said<Duration>>,
+    pub fresh: Option<Said<Millis>>,
     /// What a late arrival does.
     pub stale: Option<Stale>,
     /// Its own event rate.
@@ -262,24 +260,13 @@ pub struct EventVolume {
     pub peak: Option<u64>,
 }
 
-/// `window HH:MM..HH:MM [on DAY, …]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// When it opens.
-    pub from: NaiveTime,
-    /// When it closes; 00:00 is the end of the day. Before `from`: on the next day.
-    pub to: NaiveTime,
-    /// The days on which it opens; empty: every day.
-    pub days: Vec<Weekday>,
-}
-
 /// `retry exponential …`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// The first wait.
-    pub from: Duration,
+    pub from: Millis,
     /// The longest wait.
-    pub to: Duration,
+    pub to: Millis,
     /// Attempts in all.
     pub attempts: u64,
 }
@@ -287,8 +274,8 @@ pub struct Retry {
 impl Default for Retry {
     fn default() -> Self {
         Retry {
-            from: Duration::from_secs(1),
-            to: Duration::from_secs(300),
+            from: Millis::SECOND,
+            to: Millis::from_secs(300),
             attempts: 12,
         }
     }
@@ -300,14 +287,14 @@ pub struct Breaker {
     /// Failures in a row that open it.
     pub failures: u64,
     /// How long it stays open.
-    pub pause: Duration,
+    pub pause: Millis,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
         Breaker {
             failures: 5,
-            pause: Duration::from_secs(30),
+            pause: Millis::from_secs(30),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Systems.
 
+use crate::time::Millis;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Entry, Ident, Said, SystemId};
+use super::{Ident, Said, SystemId};
+use crate::catalog::Entry;
 use crate::terms::Unit;
 use crate::text::Span;
 
@@ -36,7 +37,7 @@ pub struct System {
     /// The share of calls that fail and are tried again (absent: 0.5 %).
     pub failure: Option<Said<Percent>>,
     /// Time of one write, p99 (absent: the entry's).
-    pub latency: Option<Said<Duration>>,
+    pub latency: Option<Said<Millis>>,
     /// Options as written, the first of each name.
     pub options: Vec<Setting>,
     /// Secrets as written, the first of each name.
@@ -81,7 +82,7 @@ pub enum SettingValue {
     /// A truth value.
     Bool(bool),
     /// A duration.
-    Duration(Duration),
+    Duration(Millis),
     /// A variable, read when the plan runs.
     Env(EnvVar),
 }
@@ -115,7 +116,7 @@ pub struct Rate {
     /// How many.
     pub count: u64,
     /// In how long; never zero.
-    pub per: Duration,
+    pub per: Millis,
 }
 
 impl Rate {

@@ -1,7 +1,7 @@
 //! Tests, resolved as far as names go; whether a value fits its field is for a check to say.
 
+use crate::time::Millis;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -47,7 +47,7 @@ pub struct Step {
     /// The whole clause.
     pub clause: Span,
     /// When; `None`: `given`, `expect calls`, `expect dead_letters`.
-    pub at: Option<Spanned<Duration>>,
+    pub at: Option<Spanned<Millis>>,
     /// What.
     pub what: StepKind,
 }
@@ -122,7 +122,7 @@ pub enum StepKind {
         /// Which system.
         system: Ref<SystemId>,
         /// How long; `None`: could not be read.
-        lasts: Option<Spanned<Duration>>,
+        lasts: Option<Spanned<Millis>>,
     },
     /// A system sends an event.
     Event {
