@@ -29,4 +29,12 @@ pub const CHECKS: &[Check] = &[
     row(104, sl0104_unauthorised_source::check),
     row(105, sl0105_competing_writers::check),
     row(106, sl0106_sync_loop::check),
+    row(107, sl0107_redundant_path::check),
+    row(108, sl0108_no_change_time::check),
+    row(109, sl0109_resolve_type::check),
+    row(110, sl0110_accepts_unused::check),
+    row(111, sl0111_derivation_circle::check),
+    row(112, sl0112_derived_owned::check),
+    row(113, sl0113_order_circle::check),
+    row(114, sl0114_clean_not_owner::check),
 ];

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::finding::Finding;
 use crate::graph::{Edge, ReadBy};
-use crate::model::{Field, SystemId};
+use crate::model::{Field, ModeKind, Scenario, SystemId};
 use crate::terms::ResolveRule;
 use crate::text::Span;
 use crate::value::Type;
@@ -203,5 +203,19 @@ pub(super) fn rule_meaning(rule: ResolveRule) -> &'static str {
         ResolveRule::Min => "the least value holds",
         ResolveRule::Union => "the members of all values hold together",
         ResolveRule::Manual => "a person decides each conflict",
+    }
+}
+
+/// Whether a scenario reads a system by schedule: any mode by the clock, and a reconcile where the
+/// system can be read at all (a source without reads is left to its events).
+pub(super) fn is_scheduled_read(ctx: &Context, scenario: &Scenario, system: SystemId) -> bool {
+    match scenario.mode.kind {
+        ModeKind::Realtime | ModeKind::Unknown => false,
+        ModeKind::Scheduled(_) | ModeKind::Auto => true,
+        ModeKind::Hybrid(_) => {
+            let connector = ctx.policy.system(system).connector.as_ref();
+            let entry = connector.and_then(|c| c.entry.as_ref());
+            entry.is_none_or(|e| e.capabilities.read)
+        }
     }
 }
