@@ -18,6 +18,12 @@ pub mod syntax;
 
 pub mod model;
 
+pub mod graph;
+
+pub mod checks;
+
 pub mod plan;
 
 pub mod engine;
+
+pub mod host;
