@@ -142,13 +142,12 @@ fn names_directory(path: &Path) -> bool {
     }
 }
 
-/// Which file an open file is, whatever its name says by now.
-pub(super) fn identity(file: &File) -> io::Result<String> {
-    let found = file.metadata()?;
+/// Which file it is, whatever its name says by now.
+pub(super) fn identity(found: &fs::Metadata) -> String {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        Ok(format!("{:x}-{:x}", found.dev(), found.ino()))
+        format!("{:x}-{:x}", found.dev(), found.ino())
     }
     #[cfg(not(unix))]
     {
@@ -157,7 +156,7 @@ pub(super) fn identity(file: &File) -> io::Result<String> {
             .ok()
             .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
             .map_or(0, |d| d.as_nanos());
-        Ok(format!("{created:x}"))
+        format!("{created:x}")
     }
 }
 

@@ -15,6 +15,7 @@ mod failure;
 mod file;
 
 pub mod csv;
+pub mod sqlite;
 
 #[cfg(test)]
 mod testing;

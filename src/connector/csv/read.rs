@@ -55,10 +55,11 @@ impl Reading {
     ) -> Result<Reading, Failure> {
         let file = File::open(path).map_err(|e| file_failure("read", path, &e))?;
         let io = |e| file_failure("read", path, &e);
-        if file.metadata().map_err(io)?.is_dir() {
+        let found = file.metadata().map_err(io)?;
+        if found.is_dir() {
             return Err(io(std::io::ErrorKind::IsADirectory.into()));
         }
-        let identity = identity(&file).map_err(io)?;
+        let identity = identity(&found);
         let mut reader = reader(file);
         let mut header = ByteRecord::new();
         if !reader
