@@ -26,4 +26,4 @@ pub mod plan;
 
 pub mod engine;
 
-pub mod host;
+pub mod connector;
