@@ -161,6 +161,7 @@ fn every_module_says_what_it_is_and_the_picture_names_every_layer() {
     sources(&root().join("src"), &mut files);
     let silent: Vec<String> = files
         .iter()
+        .filter(|p| !p.ends_with("tests.rs"))
         .filter(|p| !std::fs::read_to_string(p).unwrap().starts_with("//!"))
         .map(|p| p.display().to_string())
         .collect();
