@@ -17,3 +17,5 @@ pub mod syntax;
 pub mod plan;
 
 pub mod engine;
+
+pub mod store;
