@@ -129,3 +129,11 @@ impl Place {
         }
     }
 }
+
+/// Whether an error says that the file itself is broken.
+pub(super) fn tells_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}

@@ -14,6 +14,7 @@ mod records;
 mod runs;
 mod stage;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 
@@ -52,6 +53,7 @@ impl SqliteStore {
                 conn: opened.conn,
                 place: opened.place,
                 open: false,
+                damaged: Cell::new(false),
             },
             stages,
             _lock: opened.lock,
@@ -71,6 +73,8 @@ struct Db {
     place: Place,
     /// Whether the engine has a transaction open.
     open: bool,
+    /// Whether SQLite has found the file to be broken.
+    damaged: Cell<bool>,
 }
 
 impl Db {
@@ -87,6 +91,9 @@ impl Db {
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {
+        if failure::tells_damage(&error) {
+            self.damaged.set(true);
+        }
         self.place.failed(error)
     }
 
@@ -325,7 +332,7 @@ impl Store for SqliteStore {
     }
 
     fn stage_put(&mut self, run: i64, rows: Vec<Staged>) -> Stored<()> {
-        self.stages.put(run, &rows)
+        self.stages.put(run, rows)
     }
 
     fn stage_len(&mut self, run: i64) -> Stored<u64> {

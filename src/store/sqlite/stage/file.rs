@@ -1,10 +1,11 @@
 //! The files of stages: their names, how they are made, found again and removed.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use crate::engine::ports::{StoreError, Stored};
 
@@ -77,8 +78,12 @@ impl Files {
             return Ok(None);
         }
         let db = self.connect(run)?;
-        if trusted(&db, run).unwrap_or(false) {
-            return Ok(Some(db));
+        match trusted(&db, run) {
+            Ok(true) => return Ok(Some(db)),
+            Ok(false) => {}
+            // What says nothing about the file must not cost it.
+            Err(error) if passing(&error) => return Err(db.failed(error)),
+            Err(_) => {}
         }
         drop(db);
         self.remove(run)?;
@@ -128,6 +133,7 @@ impl Files {
             conn,
             place,
             open: false,
+            damaged: Cell::new(false),
         })
     }
 }
@@ -192,4 +198,19 @@ fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|id| id.trim().to_owned())
         .unwrap_or_default()
+}
+
+/// Whether an error may be gone at the next try.
+fn passing(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+        )
+    )
 }

@@ -5,6 +5,7 @@
 //! empty in any other.
 
 mod file;
+mod merge;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -13,21 +14,15 @@ use std::path::Path;
 use crate::engine::ports::{Staged, Stored, SystemIx};
 use crate::plan::Keep;
 
-use super::{Db, OpenMode};
+use super::OpenMode;
 use file::Files;
+use rows::Stage;
 
 /// The stages of the runs, by run; opened when first asked for.
 #[derive(Debug)]
 pub(super) struct Stages {
     files: Files,
     open: BTreeMap<i64, Stage>,
-}
-
-/// An open stage.
-#[derive(Debug)]
-struct Stage {
-    db: Db,
-    sorted: bool,
 }
 
 impl Stages {
@@ -45,8 +40,8 @@ impl Stages {
 
     pub(super) fn create(&mut self, run: i64) -> Stored<()> {
         self.drop(run)?;
-        let db = self.files.create(run)?;
-        self.open.insert(run, Stage { db, sorted: false });
+        let stage = Stage::new(self.files.create(run)?)?;
+        self.open.insert(run, stage);
         Ok(())
     }
 
@@ -55,31 +50,39 @@ impl Stages {
         self.files.remove(run)
     }
 
-    /// The stage of a run as it is, or as an earlier process left it.
-    fn find(&mut self, run: i64) -> Stored<Option<&mut Stage>> {
+    /// Does something with the stage of a run as it is, or as an earlier process left it; `None`
+    /// where there is none. One that turns out to be damaged is removed: rows that cannot be read
+    /// fail the run that needs them, and its next start finds an empty stage.
+    fn with<T>(
+        &mut self,
+        run: i64,
+        act: impl FnOnce(&mut Stage) -> Stored<T>,
+    ) -> Stored<Option<T>> {
         if !self.open.contains_key(&run)
             && let Some(db) = self.files.find(run)?
         {
-            self.open.insert(run, Stage { db, sorted: false });
+            self.open.insert(run, Stage::new(db)?);
         }
-        Ok(self.open.get_mut(&run))
+        let Some(stage) = self.open.get_mut(&run) else {
+            return Ok(None);
+        };
+        let done = act(stage);
+        if done.is_err() && stage.db.damaged.get() {
+            // The damage is the error to tell, not what removing the file may add.
+            let _ = self.drop(run);
+        }
+        done.map(Some)
     }
 
-    pub(super) fn put(&mut self, run: i64, rows: &[Staged]) -> Stored<()> {
-        if self.find(run)?.is_none() {
+    pub(super) fn put(&mut self, run: i64, rows: Vec<Staged>) -> Stored<()> {
+        if self.with(run, |_| Ok(()))?.is_none() {
             self.create(run)?;
         }
-        match self.find(run)? {
-            Some(stage) => stage.put(rows),
-            None => Err(super::misuse("a stage that was just made is not there")),
-        }
+        self.with(run, |stage| stage.put(rows)).map(drop)
     }
 
     pub(super) fn len(&mut self, run: i64) -> Stored<u64> {
-        match self.find(run)? {
-            Some(stage) => stage.len(),
-            None => Ok(0),
-        }
+        Ok(self.with(run, Stage::len)?.unwrap_or(0))
     }
 
     pub(super) fn drop_duplicates(
@@ -88,10 +91,8 @@ impl Stages {
         keep: Keep,
         owner: Option<SystemIx>,
     ) -> Stored<u64> {
-        match self.find(run)? {
-            Some(stage) => stage.drop_duplicates(keep, owner),
-            None => Ok(0),
-        }
+        let gone = self.with(run, |stage| stage.drop_duplicates(keep, owner))?;
+        Ok(gone.unwrap_or(0))
     }
 
     pub(super) fn after(
@@ -100,9 +101,7 @@ impl Stages {
         after: Option<&str>,
         limit: usize,
     ) -> Stored<Vec<Staged>> {
-        match self.find(run)? {
-            Some(stage) => stage.after(after, limit),
-            None => Ok(Vec::new()),
-        }
+        let rows = self.with(run, |stage| stage.after(after, limit))?;
+        Ok(rows.unwrap_or_default())
     }
 }
