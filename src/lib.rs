@@ -27,3 +27,4 @@ pub mod plan;
 pub mod engine;
 
 pub mod connector;
+pub mod store;
