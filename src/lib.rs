@@ -10,9 +10,13 @@ pub mod text;
 pub mod time;
 pub mod value;
 
+pub mod expr;
 pub mod finding;
 
+pub mod catalog;
 pub mod syntax;
+
+pub mod model;
 
 pub mod plan;
 

@@ -2,4 +2,9 @@
 //!
 //! Rank 2. May use `text`, `terms`, `finding`. Must not know the model, the catalog or any check.
 
+pub mod literal;
+mod parse;
+mod scan;
 pub mod tree;
+
+pub use parse::{MAX_FINDINGS, parse, parse_range};

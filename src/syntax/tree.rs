@@ -429,7 +429,7 @@ pub struct MapField {
 /// A part of a mapped field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MapPart {
-    /// `values { NAME = STRING, … }`.
+    /// `values { NAME = STRING, … }`; the span runs from the keyword to the closing brace.
     Values(Span, Vec<(Name, Str)>),
     /// ``read `CEL` ``; the span is the keyword's.
     Read(Span, Expr),

@@ -1,0 +1,461 @@
+//! An entry of the catalog.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::figures::{Batch, Figure, Limit, Price, Span, Tier, duration_text};
+use super::settings::{Auth, Setting};
+use super::signature::Signature;
+use super::templates::{Answers, Operations};
+use super::{EntryError, error};
+use crate::time::Millis;
+
+/// What a connector can do and how to talk to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its name in a policy.
+    pub name: String,
+    /// What the vendor calls it.
+    pub title: String,
+    /// The address of the vendor's documentation.
+    pub docs: String,
+    /// What carries its calls.
+    pub transport: Transport,
+    /// Against what the entry was tested.
+    pub tested: Tested,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// How finely it tells when a record changed.
+    pub change_time: ChangeTime,
+    /// The tiers that the vendor sells, in the vendor's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<Tier>,
+    /// The tier that holds where a policy names none: the one with the smallest limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_tier: Option<String>,
+    /// Limits of every tier; empty: none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// Prices of every tier; empty: calls cost nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<Price>,
+    /// How many records fit into a call.
+    #[serde(default)]
+    pub batch: Batch,
+    /// Its change events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Events>,
+    /// How long one write takes, p99.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Figure<Span>>,
+    /// How long a change may stay hidden from reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility_lag: Option<Figure<Span>>,
+    /// Calls at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Figure<u32>>,
+    /// The header that keeps a repeated write from taking effect twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_header: Option<String>,
+    /// What a system may set in the open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Setting>,
+    /// What a system takes from the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Setting>,
+    /// How its calls prove who makes them.
+    pub auth: Auth,
+    /// The address before every path; `{option}` stands for an option's value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Its requests; only for the `http` transport, none until they are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Operations>,
+    /// What its refusals mean; none: as HTTP has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Answers>,
+}
+
+/// What carries a connector's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// A file of comma-separated values.
+    Csv,
+    /// A file with a JSON value on each line.
+    Jsonl,
+    /// An SQLite database.
+    Sqlite,
+    /// A PostgreSQL database.
+    Postgres,
+    /// An HTTP API by the entry's templates.
+    Http,
+    /// Signed posts in and out.
+    Webhook,
+    /// A NATS stream.
+    Nats,
+}
+
+/// Against what an entry was tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tested {
+    /// Nothing of the vendor's.
+    None,
+    /// The vendor's own API contract.
+    Contract,
+    /// The real system.
+    Live,
+}
+
+/// What a connector can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Capabilities {
+    /// Records can be read, by what changed or all.
+    pub read: bool,
+    /// Records can be written.
+    pub write: bool,
+    /// A write finds its record by key in the same call.
+    pub upsert: bool,
+    /// It tells of changes by itself.
+    pub events: bool,
+    /// It takes bulk jobs.
+    pub bulk: bool,
+    /// Records can be deleted.
+    pub deletes: bool,
+    /// What is written there may be mailed to people.
+    pub sends_mail: bool,
+}
+
+/// How finely a system tells when a record changed, in the column that a map's `changed_at` names
+/// or the event's own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeTime {
+    /// To the millisecond.
+    Milliseconds,
+    /// To the second.
+    Seconds,
+    /// Not at all: when it arrives is all that is known.
+    Arrival,
+}
+
+/// The change events of a connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "BareEvents")]
+pub struct Events {
+    /// What an event carries.
+    pub payload: Payload,
+    /// How it comes.
+    pub delivery: Delivery,
+    /// Whether what was missed can be had again.
+    pub replay: Replay,
+    /// For how long a missed event can be had again, or is offered again before it is lost; none:
+    /// not known, or for ever where it is replayable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Figure<Span>>,
+    /// Whether a policy may name any event.
+    pub any_name: bool,
+    /// The events that a policy may name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<EventName>,
+    /// How deliveries are signed; none: they are not, or the transport sees to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    /// How long the vendor waits for an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Figure<Span>>,
+    /// How often the vendor offers an event again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Figure<Retries>>,
+    /// How long until a change is known by its event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Figure<Span>>,
+}
+
+/// Events as a file writes them.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Events")]
+#[serde(deny_unknown_fields)]
+struct BareEvents {
+    payload: Payload,
+    delivery: Delivery,
+    replay: Replay,
+    #[serde(default)]
+    retention: Option<Figure<Span>>,
+    #[serde(default)]
+    any_name: bool,
+    #[serde(default)]
+    names: Vec<EventName>,
+    #[serde(default)]
+    signature: Option<Signature>,
+    #[serde(default)]
+    timeout: Option<Figure<Span>>,
+    #[serde(default)]
+    retries: Option<Figure<Retries>>,
+    #[serde(default)]
+    latency: Option<Figure<Span>>,
+}
+
+impl TryFrom<BareEvents> for Events {
+    type Error = String;
+
+    fn try_from(bare: BareEvents) -> Result<Self, String> {
+        if bare.any_name != bare.names.is_empty() {
+            return Err("events have `any_name: true` or `names`, one of the two".into());
+        }
+        for name in &bare.names {
+            let mut letters = name.name.chars();
+            let first = letters
+                .next()
+                .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+            if !first || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+                return Err(format!(
+                    "`{}` is no name that a policy could write",
+                    name.name
+                ));
+            }
+        }
+        Ok(Events {
+            payload: bare.payload,
+            delivery: bare.delivery,
+            replay: bare.replay,
+            retention: bare.retention,
+            any_name: bare.any_name,
+            names: bare.names,
+            signature: bare.signature,
+            timeout: bare.timeout,
+            retries: bare.retries,
+            latency: bare.latency,
+        })
+    }
+}
+
+impl Events {
+    /// Whether a policy may name that event.
+    pub fn knows(&self, name: &str) -> bool {
+        self.any_name || self.names.iter().any(|event| event.name == name)
+    }
+
+    /// The vendor's own name of an event; its policy name where the vendor has no other.
+    pub fn vendor_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.names
+            .iter()
+            .find(|event| event.name == name)
+            .and_then(|event| event.vendor.as_deref())
+            .unwrap_or(name)
+    }
+
+    /// Whether an event can be lost for good.
+    pub fn lost_for_good(&self) -> bool {
+        self.replay == Replay::LostForGood
+    }
+}
+
+/// An event of a connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventName {
+    /// Its name in a policy, after the system's and a dot.
+    pub name: String,
+    /// What the vendor calls it, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+}
+
+/// What an event carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// The whole record.
+    Full,
+    /// The values that changed.
+    Changed,
+    /// Which record it was; the values have to be read.
+    Reference,
+}
+
+impl Payload {
+    /// Reads that each event costs.
+    pub fn reads(self) -> u32 {
+        match self {
+            Payload::Full | Payload::Changed => 0,
+            Payload::Reference => 1,
+        }
+    }
+}
+
+/// How events come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// The sender posts them.
+    Webhook,
+    /// They are read from a stream that keeps its place.
+    Stream,
+    /// A file is watched.
+    File,
+}
+
+/// Whether what was missed can be had again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Replay {
+    /// It can, within the retention.
+    Replayable,
+    /// It cannot once the sender has given up.
+    LostForGood,
+}
+
+/// How often a sender tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retries {
+    /// How many times at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Within how long.
+    #[serde(with = "duration_text")]
+    #[schemars(with = "String")]
+    pub within: Millis,
+}
+
+/// How long a change takes to be known by event where the catalog is silent.
+const EVENT_LATENCY: Millis = Millis::from_secs(5);
+/// How long a write takes where the catalog is silent.
+const LATENCY: Millis = Millis::from_secs(2);
+/// Records of a page where the catalog is silent.
+const READ_PAGE: u32 = 100;
+
+impl Entry {
+    /// A tier by its name.
+    pub fn tier(&self, name: &str) -> Option<&Tier> {
+        self.tiers.iter().find(|tier| tier.name == name)
+    }
+
+    /// The tier that holds where a policy names none; none where the vendor has no tiers.
+    pub fn smallest_tier(&self) -> Option<&Tier> {
+        self.tier(self.default_tier.as_deref()?)
+    }
+
+    /// The limits of a tier with those of every tier.
+    pub fn limits<'a>(&'a self, tier: Option<&'a Tier>) -> impl Iterator<Item = &'a Limit> {
+        let own = tier.map_or(&[][..], |tier| &tier.limits);
+        self.limits.iter().chain(own)
+    }
+
+    /// The prices of a tier with those of every tier.
+    pub fn prices<'a>(&'a self, tier: Option<&'a Tier>) -> impl Iterator<Item = &'a Price> {
+        let own = tier.map_or(&[][..], |tier| &tier.prices);
+        self.prices.iter().chain(own)
+    }
+
+    /// An option by its name.
+    pub fn option(&self, name: &str) -> Option<&Setting> {
+        self.options.iter().find(|option| option.name == name)
+    }
+
+    /// A secret by its name.
+    pub fn secret(&self, name: &str) -> Option<&Setting> {
+        self.secrets.iter().find(|secret| secret.name == name)
+    }
+
+    /// How long until a change is known by its event; 5 s where the entry is silent.
+    pub fn event_latency(&self) -> Millis {
+        let known = self
+            .events
+            .as_ref()
+            .and_then(|events| events.latency.as_ref());
+        known.map_or(EVENT_LATENCY, |figure| figure.value.0)
+    }
+
+    /// How long one write takes, p99; 2 s where the entry is silent.
+    pub fn write_latency(&self) -> Millis {
+        self.latency
+            .as_ref()
+            .map_or(LATENCY, |figure| figure.value.0)
+    }
+
+    /// How long a change may stay hidden from reads; none where the entry is silent.
+    pub fn read_lag(&self) -> Millis {
+        self.visibility_lag
+            .as_ref()
+            .map_or(Millis::ZERO, |figure| figure.value.0)
+    }
+
+    /// Records of one write call; none: the whole file; 1 where the entry is silent.
+    pub fn write_batch(&self) -> Option<u32> {
+        match self.batch.whole_file {
+            true => None,
+            false => Some(
+                self.batch
+                    .write
+                    .as_ref()
+                    .map_or(1, |figure| figure.value.max(1)),
+            ),
+        }
+    }
+
+    /// Records of one page of a read; none: the whole file; 100 where the entry is silent.
+    pub fn read_page(&self) -> Option<u32> {
+        let page = self.batch.read_page.as_ref();
+        match self.batch.whole_file {
+            true => None,
+            false => Some(page.map_or(READ_PAGE, |figure| figure.value.max(1))),
+        }
+    }
+
+    /// Calls at a time in a tier; 1 where the entry is silent.
+    pub fn calls_at_a_time(&self, tier: Option<&Tier>) -> u32 {
+        tier.and_then(|tier| tier.concurrency.as_ref())
+            .or(self.concurrency.as_ref())
+            .map_or(1, |figure| figure.value.max(1))
+    }
+
+    /// Holds what no single part of an entry can.
+    fn check(&self) -> Result<(), String> {
+        let can = &self.capabilities;
+        if can.events != self.events.is_some() {
+            return Err("`capabilities.events` and the part `events` must agree".into());
+        }
+        if can.bulk != self.batch.bulk.is_some() {
+            return Err("`capabilities.bulk` and the part `batch.bulk` must agree".into());
+        }
+        if !can.write && (can.upsert || can.deletes || can.bulk) {
+            return Err("without `write` there is no `upsert`, `deletes` or `bulk`".into());
+        }
+        match &self.default_tier {
+            None if !self.tiers.is_empty() => {
+                return Err(
+                    "`tiers` need a `default_tier`, the one with the smallest limits".into(),
+                );
+            }
+            Some(name) if self.tier(name).is_none() => {
+                return Err(format!("the default tier `{name}` is none of the tiers"));
+            }
+            _ => {}
+        }
+        let signing = self.events.as_ref().and_then(|e| e.signature.as_ref());
+        let named = [self.auth.secret.as_ref(), signing.map(|s| &s.secret)];
+        for name in named.into_iter().flatten() {
+            if self.secret(name).is_none() {
+                return Err(format!("the secret `{name}` is none of the secrets"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads an entry.
+pub fn parse_entry(yaml: &str) -> Result<Entry, EntryError> {
+    let entry: Entry = serde_yaml::from_str(yaml).map_err(|e| error::of_yaml(&e))?;
+    entry.check().map_err(error::of_whole)?;
+    Ok(entry)
+}
+
+/// The JSON Schema of an entry's file.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Entry)
+}

@@ -1,0 +1,361 @@
+//! Help for typical slips: what to write instead, with a fix where that is plain.
+
+use super::grammar::{Expected, Form};
+use crate::finding::{Code, Edit, Finding, Grade};
+use crate::syntax::scan::{Kind, Scan, Token};
+use crate::terms::Unit;
+use crate::text::nearest;
+
+/// A sign that the language does not have.
+pub(super) fn odd_sign(scan: &Scan<'_>, token: Token) -> Option<Finding> {
+    let text = scan.str(token);
+    let mut chars = text.chars();
+    let (Some(sign), None) = (chars.next(), chars.next()) else {
+        return None;
+    };
+    let span = scan.span(token.start, token.end);
+    let replace = |message: String, help: &str, with: &str| {
+        let edit = Edit {
+            span,
+            text: with.to_owned(),
+        };
+        let title = if with.trim().is_empty() {
+            "remove it".to_owned()
+        } else {
+            format!("write `{with}`")
+        };
+        Finding::new(Code(1), span, message)
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit])
+    };
+    Some(match sign {
+        ';' => replace(
+            "`;` has no meaning here".into(),
+            "remove it: a clause ends where the next begins",
+            "",
+        ),
+        '#' => replace("`#` begins no comment".into(), "write `//`", "//"),
+        '\'' | '‘' | '’' | '“' | '”' => Finding::new(
+            Code(1),
+            span,
+            format!("`{sign}` is no quotation mark of this language"),
+        )
+        .help("put strings into straight double quotes: `\"…\"`"),
+        c if c.is_whitespace() || c.is_control() || is_invisible(c) => replace(
+            format!("the character U+{:04X} separates nothing", c as u32),
+            "put a plain space here: only space, tab and line end separate",
+            " ",
+        ),
+        _ => return None,
+    })
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}'
+    )
+}
+
+/// Where in a string (quotes included) its first bad escape lies.
+pub(super) fn bad_escape(text: &str) -> Option<(usize, usize)> {
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, c)) = chars.next() {
+        if c != '\\' {
+            continue;
+        }
+        let (at, escaped) = chars.next()?;
+        let end = at + escaped.len_utf8();
+        match escaped {
+            '"' | '\\' | 'n' | 't' => {}
+            'u' => {
+                let rest = text.get(end..).unwrap_or_default();
+                let digits = rest
+                    .strip_prefix('{')
+                    .and_then(|r| r.split_once('}'))
+                    .map(|d| d.0);
+                let good = digits.is_some_and(|d| {
+                    (1..=6).contains(&d.len()) && d.bytes().all(|b| b.is_ascii_hexdigit())
+                });
+                if !good {
+                    let len = digits.filter(|d| d.len() < 12).map_or(0, |d| d.len() + 2);
+                    return Some((start, end + len));
+                }
+            }
+            _ => return Some((start, end)),
+        }
+    }
+    None
+}
+
+/// A better finding for a token that did not fit, where the slip is a known one.
+pub(super) fn for_misfit(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    sign(scan, token, expected, finding)
+        .or_else(|| expected.iter().find_map(|e| form(scan, token, e, finding)))
+}
+
+/// The one of `words` that a longer or shorter word stands for: `sunday`, `hr`.
+pub(super) fn meant<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+    let text = text.to_lowercase();
+    let short = match text.as_str() {
+        "sec" | "secs" | "s" => "second",
+        "min" | "mins" => "minute",
+        "hr" | "hrs" | "h" => "hour",
+        "d" => "day",
+        _ => "",
+    };
+    let mut fits = words
+        .iter()
+        .filter(|w| **w == short || (w.len() >= 3 && text.starts_with(**w)));
+    let first = fits.next()?;
+    fits.next().is_none().then_some(*first)
+}
+
+/// A list that ends with a comma.
+pub(super) fn trailing_comma(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    let listed = |e: &Expected| matches!(e, Expected::Form(..) | Expected::Closed(..));
+    let before = scan.text.get(scan.start..token.start)?.trim_end();
+    if !expected.iter().all(listed) || !before.ends_with(',') {
+        return None;
+    }
+    let comma = scan.start + before.len() - 1;
+    let edit = Edit {
+        span: scan.span(comma, comma + 1),
+        text: String::new(),
+    };
+    Some(
+        finding
+            .clone()
+            .help("a list ends without a comma: remove the `,` before this")
+            .fix("remove the `,`", Grade::Safe, vec![edit]),
+    )
+}
+
+/// One sign that is missing, or another in its place.
+fn sign(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    let found = scan.str(token);
+    if found == "," && grouped(scan, token) {
+        return Some(finding.clone().help("group digits with `_`: `250_000`"));
+    }
+    let sign = match expected {
+        [Expected::Sign(sign)] => sign,
+        [Expected::Keyword(word)] if word == "env" && token.kind == Kind::Str => {
+            let help = format!("name a variable of the environment: `env({found})`");
+            return Some(finding.clone().help(help));
+        }
+        _ => return None,
+    };
+    if *sign == "(" && matches!(found, "from" | "between") {
+        let help = "say which fields travel: `(first_name, last_name)`, or `(*)` for all";
+        return Some(finding.clone().help(help));
+    }
+    let (span, text) = match (*sign, found) {
+        ("=", ":" | "==") | (":", "=") | ("..", "-") | ("<=", "<") => {
+            (scan.span(token.start, token.end), (*sign).to_owned())
+        }
+        ("/", "per") => {
+            let next = scan.token(token.end).map_or(token.end, |t| t.start);
+            (scan.span(token.start, next), "/".to_owned())
+        }
+        ("=" | ":", _) if matches!(token.kind, Kind::Word | Kind::Str) && !token.line_first => {
+            (scan.span(token.start, token.start), format!("{sign} "))
+        }
+        _ => return None,
+    };
+    let help = format!("write `{sign}` here");
+    let edit = Edit { span, text };
+    Some(
+        finding
+            .clone()
+            .help(help)
+            .fix(format!("write `{sign}`"), Grade::Safe, vec![edit]),
+    )
+}
+
+/// Whether a comma stands between groups of digits: `250,000`.
+fn grouped(scan: &Scan<'_>, comma: Token) -> bool {
+    let digit = |b: Option<&u8>| b.is_some_and(u8::is_ascii_digit);
+    let bytes = scan.text.as_bytes();
+    digit(comma.start.checked_sub(1).and_then(|i| bytes.get(i))) && digit(bytes.get(comma.end))
+}
+
+/// A token of another form than the one that had to come.
+fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -> Option<Finding> {
+    let Expected::Form(form, _) = expected else {
+        return None;
+    };
+    let text = scan.str(token);
+    let digits: String = text
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == '_')
+        .collect();
+    let rest = text.get(digits.len()..).unwrap_or_default();
+    let write = |new: String, end: usize, grade: Grade| {
+        let edit = Edit {
+            span: scan.span(token.start, end),
+            text: new.clone(),
+        };
+        let help = format!("write `{new}`");
+        Some(
+            finding
+                .clone()
+                .help(help.clone())
+                .fix(help, grade, vec![edit]),
+        )
+    };
+    let help = |text: &str| Some(finding.clone().help(text));
+    let next = scan.token(token.end).filter(|t| !t.line_first);
+    let follower = next.map(|t| scan.str(t)).unwrap_or_default();
+    let numeric = token.kind == Kind::Number;
+    match form {
+        Form::Duration if numeric => {
+            let (unit, end) = match (rest.is_empty(), next) {
+                (true, Some(next)) => (follower, next.end),
+                _ => (rest, token.end),
+            };
+            match duration_unit(unit) {
+                Some(unit) => write(format!("{digits}{unit}"), end, Grade::Safe),
+                None => help(&format!(
+                    "give it a unit: `{digits}s`, `{digits}m`, `{digits}h` or `{digits}d`"
+                )),
+            }
+        }
+        Form::Percent if numeric && follower == "%" => write(
+            format!("{text}%"),
+            next.map_or(token.end, |t| t.end),
+            Grade::Safe,
+        ),
+        Form::Percent if numeric => write(format!("{text}%"), token.end, Grade::Review),
+        Form::Rate if numeric => rate(scan, token, finding, &digits, rest),
+        Form::Multiple if numeric && rest.is_empty() => {
+            write(format!("{digits}x"), token.end, Grade::Safe)
+        }
+        Form::Minute if numeric && rest.is_empty() && digits.len() <= 2 => {
+            write(format!(":{digits:0>2}"), token.end, Grade::Safe)
+        }
+        Form::Time if numeric && rest.is_empty() && digits.len() <= 2 => {
+            write(format!("{digits:0>2}:00"), token.end, Grade::Review)
+        }
+        Form::Time if numeric && text.matches('-').count() == 1 && text.contains(':') => {
+            write(text.replace('-', ".."), token.end, Grade::Safe)
+        }
+        Form::Integer if numeric && text.matches('-').count() == 1 => {
+            write(text.replace('-', ".."), token.end, Grade::Safe)
+        }
+        Form::Number if numeric && rest.get(..3).is_some_and(is_currency) => {
+            write(format!("{digits} {rest}"), token.end, Grade::Safe)
+        }
+        Form::Number if text == "$" || text == "€" => {
+            help("write the amount, then the currency: `40 USD`")
+        }
+        Form::Currency if text.len() == 3 && text.bytes().all(|b| b.is_ascii_lowercase()) => {
+            write(text.to_uppercase(), token.end, Grade::Safe)
+        }
+        Form::Str if token.kind == Kind::Word => {
+            let end = run_end(scan, token);
+            let all = scan.text.get(token.start..end).unwrap_or(text);
+            write(format!("\"{all}\""), end, Grade::Safe)
+        }
+        Form::Name if token.kind == Kind::Str => {
+            let name = text.trim_matches('"');
+            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            match plain && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+                true => write(name.to_owned(), token.end, Grade::Safe),
+                false => help("names stand without quotes and are made of letters, digits and `_`"),
+            }
+        }
+        Form::Expr if matches!(token.kind, Kind::Word | Kind::Str) => {
+            help("put the expression into backticks: `` `…` ``")
+        }
+        _ => None,
+    }
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// The end of all that hangs on a token: `America/New_York`.
+fn run_end(scan: &Scan<'_>, token: Token) -> usize {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | '"' | '`' | ',' | ';' | ')');
+    let rest = scan.text.get(token.end..scan.end).unwrap_or_default();
+    token.end + rest.find(ends).unwrap_or(rest.len())
+}
+
+/// A rate with a wrong unit or in several words.
+fn rate(
+    scan: &Scan<'_>,
+    token: Token,
+    finding: &Finding,
+    digits: &str,
+    rest: &str,
+) -> Option<Finding> {
+    if let Some(unit) = rest.strip_prefix('/') {
+        let start = token.end - unit.len();
+        let span = scan.span(start, token.end);
+        let words = Unit::ALL.iter().map(|u| u.word());
+        let found = Finding::new(Code(1), span, format!("`{unit}` is no unit of a rate"));
+        return Some(match nearest(unit, words) {
+            Some(near) => found.help(format!("did you mean `{digits}/{near}`?")).fix(
+                format!("write `{near}`"),
+                Grade::Safe,
+                vec![Edit {
+                    span,
+                    text: near.to_owned(),
+                }],
+            ),
+            None => {
+                found.help("write second, minute, hour, day, week, month or a duration: `100/10s`")
+            }
+        });
+    }
+    let slash = scan.token(token.end).filter(|t| scan.str(*t) == "/");
+    let unit = slash
+        .and_then(|s| scan.token(s.end))
+        .filter(|t| t.kind != Kind::Sign);
+    if let (true, Some(unit)) = (rest.is_empty(), unit) {
+        let new = format!("{digits}/{}", scan.str(unit));
+        let edit = Edit {
+            span: scan.span(token.start, unit.end),
+            text: new.clone(),
+        };
+        let help = format!("write it without spaces: `{new}`");
+        return Some(finding.clone().help(help).fix(
+            format!("write `{new}`"),
+            Grade::Safe,
+            vec![edit],
+        ));
+    }
+    Some(
+        finding
+            .clone()
+            .help(format!("say per what: `{digits}/day`")),
+    )
+}
+
+/// The unit of a duration that a longer word means.
+fn duration_unit(word: &str) -> Option<&'static str> {
+    Some(match word.to_lowercase().as_str() {
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => "ms",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "d" | "day" | "days" => "d",
+        _ => return None,
+    })
+}

@@ -1,0 +1,265 @@
+//! From text to tree, with every syntax error of a file found in one pass.
+//!
+//! A hand scanner finds where items begin; each item is read for itself, clause by clause, by the
+//! pest grammar. Files are cut at items whatever their size, so that the answer does not depend on
+//! how many threads there are.
+
+mod block;
+mod build;
+mod clauses;
+mod grammar;
+mod hint;
+mod items;
+mod report;
+
+pub(super) use clauses::is_keyword;
+
+use super::scan::{Obstacle, Scan, Token, is_doc};
+use super::tree::{Clause, EntityClause, File, Item, ItemKind};
+use crate::finding::{Code, Finding};
+use crate::text::{BOM, FileId, Sources};
+use grammar::{Grammar, Rule};
+use rayon::prelude::*;
+
+/// Findings of one file beyond which the rest is left out, with a finding that says so.
+pub const MAX_FINDINGS: usize = 1_000;
+
+/// Files larger than this are read by several threads; below, starting them costs more.
+const PARALLEL_BYTES: usize = 128 * 1024;
+
+/// Reads a whole file. Every finding is SL0001; the tree holds all that could be read.
+pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Finding>) {
+    let text = &sources.file(file).text;
+    let start = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    parse_range(sources, file, start..text.len())
+}
+
+/// Reads a part of a file, such as one block of a Markdown text, as a policy of its own. Offsets
+/// are the file's. A range that does not lie on character boundaries reads as empty.
+pub fn parse_range(
+    sources: &Sources,
+    file: FileId,
+    range: std::ops::Range<usize>,
+) -> (File, Vec<Finding>) {
+    let text: &str = &sources.file(file).text;
+    let range = if text.get(range.clone()).is_some() {
+        range
+    } else {
+        0..0
+    };
+    let scan = Scan::new(text, file, range.start, range.end);
+    let mut cuts = vec![range.start];
+    cuts.extend(scan.starts.iter().copied().filter(|s| *s > range.start));
+    cuts.push(range.end);
+    let read = |pair: &[usize]| match *pair {
+        [from, to] => Reader::new(&scan, to).read(from),
+        _ => (Vec::new(), Vec::new()),
+    };
+    let parts: Vec<_> = if range.len() > PARALLEL_BYTES {
+        cuts.par_windows(2).map(read).collect()
+    } else {
+        cuts.windows(2).map(read).collect()
+    };
+    let mut items = Vec::with_capacity(parts.len());
+    let mut findings = Vec::new();
+    for (more, found) in parts {
+        items.extend(more);
+        findings.extend(found);
+    }
+    misplaced_imports(&items, &scan, &mut findings);
+    tidy(&mut findings);
+    let mut comments = scan.comments;
+    mark_docs(&items, text, &mut comments);
+    let file = File {
+        id: file,
+        items,
+        comments,
+    };
+    (file, findings)
+}
+
+/// `use` after another item.
+fn misplaced_imports(items: &[Item], scan: &Scan<'_>, findings: &mut Vec<Finding>) {
+    let mut others = items
+        .iter()
+        .skip_while(|item| matches!(item.kind, ItemKind::Use(_)));
+    let Some(first) = others
+        .next()
+        .filter(|i| !matches!(i.kind, ItemKind::Error { .. }))
+    else {
+        return;
+    };
+    for item in others {
+        let ItemKind::Use(path) = item.kind else {
+            continue;
+        };
+        let keyword = scan.span(
+            item.span.start as usize,
+            item.span.start as usize + "use".len(),
+        );
+        let path = scan.text.get(path.0.range()).unwrap_or_default();
+        findings.push(
+            Finding::new(Code(1), keyword, "`use` stands after another item")
+                .label(first.span_of_head(), "the first item is here")
+                .help(format!("move `use {path}` above every other item")),
+        );
+    }
+}
+
+impl Item {
+    /// The item's first word, for labels.
+    fn span_of_head(&self) -> crate::text::Span {
+        match &self.kind {
+            ItemKind::Use(_) | ItemKind::Error { .. } => self.span,
+            ItemKind::Policy(b) => b.keyword.to(b.name.0),
+            ItemKind::System(b) => b.keyword.to(b.name.0),
+            ItemKind::Entity(b) | ItemKind::Extend(b) => b.keyword.to(b.name.0),
+            ItemKind::Map(map) => map.keyword.to(map.system.0),
+            ItemKind::Scenario(s) => s.keyword.to(s.name.0),
+            ItemKind::Test(test) => test.keyword.to(test.title.0),
+        }
+    }
+}
+
+/// One finding a place, in order, and no more than [`MAX_FINDINGS`].
+fn tidy(findings: &mut Vec<Finding>) {
+    findings.sort_by_key(|f| f.primary.map(|s| (s.start, s.end)));
+    findings.dedup_by_key(|f| f.primary.map(|s| s.start));
+    if findings.len() > MAX_FINDINGS {
+        let more = findings.len() - MAX_FINDINGS;
+        findings.truncate(MAX_FINDINGS);
+        if let Some(place) = findings.last().and_then(|f| f.primary) {
+            let message = format!("{more} further syntax errors in this file are not shown");
+            findings.push(Finding::new(Code(1), place, message));
+        }
+    }
+}
+
+/// Tells the comments that document an item or a field from the others.
+fn mark_docs(items: &[Item], text: &str, comments: &mut [super::tree::Comment]) {
+    let mut mark = |doc: Option<crate::text::Span>| {
+        let Some(doc) = doc else { return };
+        let first = comments.partition_point(|c| c.span.start < doc.start);
+        for comment in comments.iter_mut().skip(first) {
+            if comment.span.end > doc.end {
+                break;
+            }
+            comment.doc = is_doc(text.get(comment.span.range()).unwrap_or_default());
+        }
+    };
+    for item in items {
+        mark(item.doc);
+        if let ItemKind::Entity(block) | ItemKind::Extend(block) = &item.kind {
+            for clause in &block.clauses {
+                if let Clause {
+                    kind: Some(EntityClause::Field(field)),
+                    ..
+                } = clause
+                {
+                    mark(field.doc);
+                }
+            }
+        }
+    }
+}
+
+/// Reads the items of one stretch of a file.
+struct Reader<'a> {
+    scan: &'a Scan<'a>,
+    /// One past the last byte of the stretch.
+    end: usize,
+    findings: Vec<Finding>,
+    /// Bytes that may still be read again to place an error well.
+    again: usize,
+}
+
+/// Where pest could go no further, and what would have fitted.
+struct Failure {
+    at: usize,
+    expected: Vec<Rule>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(scan: &'a Scan<'a>, end: usize) -> Self {
+        Reader {
+            scan,
+            end,
+            findings: Vec::new(),
+            again: 0,
+        }
+    }
+
+    fn read(mut self, from: usize) -> (Vec<Item>, Vec<Finding>) {
+        // Enough for any honest file; a hostile one gets plainer places instead of more time.
+        self.again = 4 * (self.end - from) + 64 * 1024;
+        let items = self.items(from);
+        (items, self.findings)
+    }
+
+    /// The rough token at or after `at` in this stretch.
+    fn token(&self, at: usize) -> Option<Token> {
+        self.scan.token(at).filter(|t| t.start < self.end)
+    }
+
+    /// Whether `bytes` may be read once more.
+    fn spend(&mut self, bytes: usize) -> bool {
+        let enough = self.again >= bytes;
+        self.again = self.again.saturating_sub(bytes);
+        enough
+    }
+
+    /// Reads `rule` at `start`, looking at nothing from `end` on; gives what was read and its end.
+    fn pest(
+        &self,
+        rule: Rule,
+        start: usize,
+        end: usize,
+    ) -> Result<(build::Part<'a>, usize), Failure> {
+        let limit = self.scan.limit(start);
+        let text = self
+            .scan
+            .text
+            .get(start..end.min(limit))
+            .unwrap_or_default();
+        match <Grammar as pest::Parser<Rule>>::parse(rule, text) {
+            Ok(pairs) => {
+                let part = build::Parts::new(pairs, start, self.scan.file).any();
+                part.map(|part| {
+                    let end = part.span().end as usize;
+                    (part, end)
+                })
+                .ok_or(Failure {
+                    at: start,
+                    expected: Vec::new(),
+                })
+            }
+            Err(error) => Err(self.failure(error_parts(error), start, limit)),
+        }
+    }
+
+    fn failure(&self, (at, expected): (usize, Vec<Rule>), start: usize, limit: usize) -> Failure {
+        let at = start + at;
+        // What lies behind an obstacle was not looked at: the obstacle is the trouble.
+        let obstacle = self
+            .scan
+            .stops
+            .iter()
+            .find(|stop| stop.end == limit && stop.why == Obstacle::Nesting);
+        Failure {
+            at: obstacle.map_or(at, |stop| at.min(stop.start)),
+            expected,
+        }
+    }
+}
+
+/// The offset and the rules of a pest error.
+fn error_parts(error: pest::error::Error<Rule>) -> (usize, Vec<Rule>) {
+    let at = match error.location {
+        pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => at,
+    };
+    let expected = match error.variant {
+        pest::error::ErrorVariant::ParsingError { positives, .. } => positives,
+        pest::error::ErrorVariant::CustomError { .. } => Vec::new(),
+    };
+    (at, expected)
+}

@@ -1,0 +1,358 @@
+//! What a schedule does over a year: how far apart its starts lie, how many there are, and which
+//! of them a change of the clock touches.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{Datelike, NaiveDate};
+
+use super::plan::{Plan, SEARCH_DAYS, is_plain};
+use super::zone::Reading;
+use super::{Instant, Millis, Schedule, Window, Zone};
+
+/// How many days a calendar looks ahead.
+pub(super) const HORIZON_DAYS: u32 = 366;
+
+/// The 366 days from 1 January of a year in one zone.
+///
+/// It keeps the zone's days and the gaps that it was asked for, so that thousands of scenarios
+/// with few distinct schedules cost little; hand one around instead of making several.
+#[derive(Debug)]
+pub struct Calendar {
+    zone: Zone,
+    days: Vec<Day>,
+    end: Instant,
+    /// Only ever looked up, so its order reaches nobody.
+    known: Mutex<HashMap<Question, Option<Gaps>>>,
+}
+
+/// What gaps are asked for.
+type Question = (Schedule, Option<Window>);
+
+/// A date of the calendar.
+#[derive(Debug, Clone, Copy)]
+struct Day {
+    date: NaiveDate,
+    start: Instant,
+    /// Whether neither it nor its neighbours see a change of the clock.
+    calm: bool,
+}
+
+/// How far apart the starts of a schedule lie over the horizon.
+///
+/// The gaps counted are those that begin with a start in the horizon; where none lies in it, the
+/// first that begins after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gaps {
+    /// The longest.
+    pub longest: Millis,
+    /// The shortest.
+    pub shortest: Millis,
+    /// Each length that occurs with how often it does, shortest first.
+    pub lengths: Vec<(Millis, u32)>,
+    /// How many starts the horizon holds.
+    pub starts: u32,
+    /// How many starts its busiest date holds.
+    pub busiest_day: u32,
+}
+
+impl Gaps {
+    /// Starts a day, the mean over the horizon.
+    pub fn starts_per_day(&self) -> f64 {
+        f64::from(self.starts) / f64::from(HORIZON_DAYS)
+    }
+}
+
+/// A start time that a change of the clock touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockChangeHit {
+    /// The date.
+    pub date: super::Date,
+    /// The time as written, in minutes of the day.
+    pub minute_of_day: u16,
+    /// What happens to it.
+    pub change: ClockChange,
+}
+
+/// What a change of the clock does to a start time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockChange {
+    /// The clock skips it; it runs when the gap ends.
+    Skipped {
+        /// The end of the gap.
+        runs_at: Instant,
+    },
+    /// The clock shows it twice.
+    Repeated {
+        /// The first pass, on which it runs.
+        first: Instant,
+        /// The second pass.
+        second: Instant,
+        /// Whether it runs on the second pass too (cron that steps through hours).
+        runs_twice: bool,
+    },
+}
+
+impl Calendar {
+    /// The horizon that holds the date's year, in a zone.
+    pub fn of_year(zone: Zone, date: super::Date) -> Calendar {
+        let first = NaiveDate::from_ymd_opt(date.year(), 1, 1).unwrap_or(date);
+        let eve = first.pred_opt().unwrap_or(first);
+        let dates: Vec<NaiveDate> = eve.iter_days().take(HORIZON_DAYS as usize + 2).collect();
+        let plain: Vec<bool> = dates.iter().map(|date| is_plain(zone, *date)).collect();
+        let days = dates
+            .windows(3)
+            .zip(plain.windows(3))
+            .filter_map(|(dates, plain)| {
+                let date = *dates.get(1)?;
+                Some(Day {
+                    date,
+                    start: zone.start_of(date),
+                    calm: plain.iter().all(|plain| *plain),
+                })
+            })
+            .collect();
+        let end = dates
+            .last()
+            .map_or(Instant::EPOCH, |date| zone.start_of(*date));
+        Calendar {
+            zone,
+            days,
+            end,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Its zone.
+    pub fn zone(&self) -> Zone {
+        self.zone
+    }
+
+    /// Its first instant.
+    pub fn start(&self) -> Instant {
+        self.days.first().map_or(self.end, |day| day.start)
+    }
+
+    /// The first instant after it.
+    pub fn end(&self) -> Instant {
+        self.end
+    }
+
+    /// How far apart the starts inside the window lie; none where fewer than two ever come.
+    pub fn gaps(&self, schedule: &Schedule, window: Option<&Window>) -> Option<Gaps> {
+        let key = (schedule.clone(), window.cloned());
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        let gaps = self.measure(schedule, window);
+        lock().insert(key, gaps.clone());
+        gaps
+    }
+
+    /// The longest gap between two starts inside the window.
+    pub fn longest_gap(&self, schedule: &Schedule, window: Option<&Window>) -> Option<Millis> {
+        self.gaps(schedule, window).map(|gaps| gaps.longest)
+    }
+
+    /// The shortest gap between two starts inside the window.
+    pub fn shortest_gap(&self, schedule: &Schedule, window: Option<&Window>) -> Option<Millis> {
+        self.gaps(schedule, window).map(|gaps| gaps.shortest)
+    }
+
+    /// Whether it never starts, or never inside the window, however far ahead one looks.
+    pub fn never_runs(&self, schedule: &Schedule, window: Option<&Window>) -> bool {
+        let Some(plan) = Plan::of(schedule) else {
+            let before = self.start() - Millis(1);
+            return schedule.next_in(before, self.zone, window).is_none();
+        };
+        let first = self.days.first().map(|day| day.date).unwrap_or_default();
+        let runs = |date: NaiveDate| match window {
+            None => !plan.minutes.is_empty(),
+            Some(window) => plan
+                .minutes
+                .iter()
+                .any(|m| window.contains_minute(date, *m)),
+        };
+        // Seven dates in a row show whether any weekday has a start in the window at all.
+        let sometimes: Vec<bool> = first.iter_days().take(7).map(runs).collect();
+        !first
+            .iter_days()
+            .take(SEARCH_DAYS)
+            .zip(sometimes.iter().cycle())
+            .any(|(date, runs)| *runs && plan.on(date))
+    }
+
+    /// The start times that a change of the clock skips or repeats within the horizon; none for
+    /// `every`, `hourly` and cron that fires 24 times a day or more.
+    pub fn clock_change_hits(
+        &self,
+        schedule: &Schedule,
+        window: Option<&Window>,
+    ) -> Vec<ClockChangeHit> {
+        let Some(plan) = Plan::of(schedule).filter(|plan| plan.minutes.len() < 24) else {
+            return Vec::new();
+        };
+        let mut hits = Vec::new();
+        for day in self
+            .days
+            .iter()
+            .filter(|day| !day.calm && plan.on(day.date))
+        {
+            for minute in &plan.minutes {
+                if window.is_some_and(|w| !w.contains_minute(day.date, *minute)) {
+                    continue;
+                }
+                let change = match self.zone.reading(day.date, *minute) {
+                    Reading::Once(_) => continue,
+                    Reading::Skipped(runs_at) => ClockChange::Skipped { runs_at },
+                    Reading::Twice(first, second) => ClockChange::Repeated {
+                        first,
+                        second,
+                        runs_twice: plan.both_passes,
+                    },
+                };
+                hits.push(ClockChangeHit {
+                    date: day.date,
+                    minute_of_day: *minute,
+                    change,
+                });
+            }
+        }
+        hits
+    }
+
+    fn measure(&self, schedule: &Schedule, window: Option<&Window>) -> Option<Gaps> {
+        let mut tally = Tally::default();
+        let mut last = None;
+        match schedule {
+            Schedule::Every(every) => self.tally_every(*every, window, &mut tally, &mut last)?,
+            _ => {
+                let starts = self.collect(&Plan::of(schedule)?, window, &mut tally);
+                for pair in starts.windows(2) {
+                    if let [a, b] = pair {
+                        tally.add(b.since(*a), 1);
+                    }
+                }
+                last = starts.last().copied();
+            }
+        }
+        let next = |after| schedule.next_in(after, self.zone, window);
+        let from = match last {
+            Some(last) => last,
+            None => next(self.end - Millis(1))?,
+        };
+        // A last start ever (no calendar knows one) leaves the gaps before it.
+        if let Some(to) = next(from) {
+            tally.add(to.since(from), 1);
+        }
+        tally.finish()
+    }
+
+    /// The gaps between multiples of a duration, a window at a time instead of start by start.
+    fn tally_every(
+        &self,
+        every: Millis,
+        window: Option<&Window>,
+        tally: &mut Tally,
+        last: &mut Option<Instant>,
+    ) -> Option<()> {
+        let step = i64::try_from(every.0).ok().filter(|step| *step > 0)?;
+        for (open, close) in self.open_spans(window) {
+            let first = Instant(step.checked_mul(-(-open.0).div_euclid(step))?);
+            let count = (close.0 - first.0 + step - 1).div_euclid(step);
+            let Some(count) = u32::try_from(count).ok().filter(|count| *count > 0) else {
+                continue;
+            };
+            if let Some(last) = *last {
+                tally.add(first.since(last), 1);
+            }
+            tally.add(every, count - 1);
+            tally.starts += count;
+            tally.busiest_day = tally.busiest_day.max(count);
+            *last = Some(Instant(first.0 + step * i64::from(count - 1)));
+        }
+        Some(())
+    }
+
+    /// The parts of the horizon in which the window is open, one or two a day; without a window
+    /// its days.
+    fn open_spans(&self, window: Option<&Window>) -> Vec<(Instant, Instant)> {
+        let ends = self
+            .days
+            .iter()
+            .skip(1)
+            .map(|day| day.start)
+            .chain([self.end]);
+        let Some(window) = window else {
+            return self.days.iter().map(|day| day.start).zip(ends).collect();
+        };
+        let eve = self.days.first().and_then(|day| day.date.pred_opt());
+        eve.into_iter()
+            .chain(self.days.iter().map(|day| day.date))
+            .filter_map(|date| window.span(date, self.zone))
+            .map(|(open, close)| (open.max(self.start()), close.min(self.end)))
+            .filter(|(open, close)| open < close)
+            .collect()
+    }
+
+    /// The starts of a plan within the horizon and the window, in order.
+    fn collect(&self, plan: &Plan, window: Option<&Window>, tally: &mut Tally) -> Vec<Instant> {
+        let mut all = Vec::new();
+        let mut today = Vec::new();
+        for day in self.days.iter().filter(|day| plan.on(day.date)) {
+            today.clear();
+            if day.calm {
+                let open = |m: &&u16| window.is_none_or(|w| w.contains_minute(day.date, **m));
+                let at = |m: &u16| day.start + Millis::from_mins(u64::from(*m));
+                today.extend(plan.minutes.iter().filter(open).map(at));
+            } else {
+                plan.starts_on(self.zone, day.date, &mut today);
+                today.sort_unstable();
+                today.dedup();
+                today.retain(|start| window.is_none_or(|w| w.contains(*start, self.zone)));
+            }
+            tally.busiest_day = tally.busiest_day.max(count(today.len()));
+            all.append(&mut today);
+        }
+        all.retain(|start| *start < self.end);
+        all.sort_unstable();
+        all.dedup();
+        tally.starts = count(all.len());
+        all
+    }
+}
+
+/// A number of starts; a year of minutes fits.
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// Gaps while they are counted.
+#[derive(Default)]
+struct Tally {
+    lengths: BTreeMap<Millis, u32>,
+    starts: u32,
+    busiest_day: u32,
+}
+
+impl Tally {
+    fn add(&mut self, gap: Millis, times: u32) {
+        if times > 0 {
+            *self.lengths.entry(gap).or_default() += times;
+        }
+    }
+
+    fn finish(self) -> Option<Gaps> {
+        Some(Gaps {
+            longest: *self.lengths.keys().next_back()?,
+            shortest: *self.lengths.keys().next()?,
+            lengths: self.lengths.into_iter().collect(),
+            starts: self.starts,
+            busiest_day: self.busiest_day,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
