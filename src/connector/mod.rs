@@ -11,10 +11,13 @@
 
 pub mod codec;
 mod cursor;
+pub mod event;
 mod failure;
 mod file;
+mod scan;
 
 pub mod csv;
+pub mod jsonl;
 pub mod sqlite;
 
 #[cfg(test)]
