@@ -299,7 +299,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn cleared(&mut self) {
         for (id, clause, names) in std::mem::take(&mut self.cleared) {
             let mut classes: Vec<Ident> = Vec::new();
-            for name in self.each_once("class", names) {
+            for name in self.each_once(names) {
                 let text = self.text(name.0);
                 let known = matches!(text, "pii" | "consent") || self.class_names.contains(text);
                 if known || self.policy.gaps.may_declare(text) {
