@@ -246,11 +246,11 @@ impl Walk<'_> {
                     (true, Some((on, with))) => (format!(" on {}", on.describe()), with),
                     _ => (String::new(), &kinds[..]),
                 };
-                let with = match with {
-                    [] => "nothing".to_owned(),
-                    kinds => list(kinds),
+                let message = match with {
+                    [] if member => format!("`{name}` cannot be called{on}"),
+                    [] => format!("`{name}` needs something to work on"),
+                    with => format!("`{name}`{on} does not take {}", list(with)),
                 };
-                let message = format!("`{name}`{on} does not take {with}");
                 self.trouble(Part::Name, message, None);
                 Kind::Any
             }

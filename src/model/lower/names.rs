@@ -92,25 +92,25 @@ impl<'a> Lowering<'a> {
 
     /// Systems of a list; one that stands twice counts once.
     pub(super) fn system_refs(&mut self, names: &[Name]) -> Vec<Ref<SystemId>> {
-        self.each_once("system", names)
+        self.each_once(names)
             .into_iter()
             .map(|n| self.system_ref(n))
             .collect()
     }
 
     /// The names of a list, repeats reported and left out.
-    pub(super) fn each_once(&mut self, what: &str, names: &[Name]) -> Vec<Name> {
+    pub(super) fn each_once(&mut self, names: &[Name]) -> Vec<Name> {
         let mut kept: Vec<Name> = Vec::with_capacity(names.len());
         let mut seen: HashMap<&str, Span> = HashMap::new();
         for name in names {
             let text = self.text(name.0);
             match seen.get(text) {
                 Some(first) => self.report(duplicate(Twice {
-                    what,
+                    what: "entry",
                     name: text,
                     first: *first,
                     later: name.0,
-                    help: Some(format!("name `{text}` once")),
+                    help: None,
                 })),
                 None => {
                     seen.insert(text, name.0);
@@ -147,7 +147,7 @@ impl<'a> Lowering<'a> {
             let known = self.field_places(entity);
             let owner = self.policy.entity(entity).name.text.clone();
             let help = format!("declare it in `entity {owner}` with `field {text}: TYPE`");
-            self.unknown_name("field", name.0, known, &help);
+            self.unknown_name(&format!("field of `{owner}` called"), name.0, known, &help);
         }
         Ref { span: name.0, id }
     }

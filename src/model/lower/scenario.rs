@@ -143,7 +143,7 @@ impl<'a> Lowering<'a> {
             }
             ScenarioClause::After(names) => {
                 scenario.after_clause = Some(clause.span);
-                let names = self.each_once("scenario", names);
+                let names = self.each_once(names);
                 scenario.after = names
                     .into_iter()
                     .map(|n| self.scenario_ref(n, known))

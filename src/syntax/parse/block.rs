@@ -95,7 +95,7 @@ impl Reader<'_> {
             Ok((part, end)) => match self.trouble_after::<C>(word, end, C::ALONE) {
                 None => {
                     let clause = Clause {
-                        span: self.scan.span(word.start, end),
+                        span: part.span(),
                         keyword: self.scan.span(word.start, word.end),
                         kind: C::build(part),
                     };
