@@ -28,3 +28,5 @@ pub mod engine;
 
 pub mod connector;
 pub mod store;
+
+pub mod host;

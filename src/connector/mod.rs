@@ -14,6 +14,7 @@ mod cursor;
 pub mod event;
 mod failure;
 mod file;
+pub mod registry;
 mod scan;
 
 pub mod csv;
