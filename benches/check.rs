@@ -25,7 +25,9 @@ fn peak_memory_mib() -> f64 {
 }
 
 fn main() {
-    println!("entities  fields mapped  lines     MB     parse   resolve  graph    checks   total    findings  peak MiB");
+    println!(
+        "entities  fields mapped  lines     MB     parse   resolve  graph    checks   total    findings  peak MiB"
+    );
     for entities in [250, 500, 1_000] {
         let text = support::policy(entities, 60);
         let mut phases: [Vec<Duration>; 5] = Default::default();

@@ -14,18 +14,37 @@ pub fn policy(entities: usize, systems: usize) -> String {
     }
     for e in 0..entities {
         let (a, b, c) = (e % systems, (e + 1) % systems, (e + 2) % systems);
-        let _ = write!(out, "/// Records of kind {e}.\nentity ent_{e} {{\n  key id\n  volume 250_000 records, 6_000/day changes, peak 8x\n  owner sys_{a}\n  accepts none\n\n  field id: text(36)\n");
+        let _ = write!(
+            out,
+            "/// Records of kind {e}.\nentity ent_{e} {{\n  key id\n  volume 250_000 records, 6_000/day changes, peak 8x\n  owner sys_{a}\n  accepts none\n\n  field id: text(36)\n"
+        );
         for f in 1..20 {
-            let ty = ["text(80)?", "int(0..100)?", "bool", "enum(new, working, won, lost)", "datetime?"][f % 5];
+            let ty = [
+                "text(80)?",
+                "int(0..100)?",
+                "bool",
+                "enum(new, working, won, lost)",
+                "datetime?",
+            ][f % 5];
             let _ = writeln!(out, "  field field_{f}: {ty} fresh 2h in sys_{b}");
         }
         out.push_str("}\n\n");
         for s in [a, b, c] {
-            let _ = write!(out, "map ent_{e} in sys_{s} \"table_{e}\" {{\n  key id = \"Id\"\n");
+            let _ = write!(
+                out,
+                "map ent_{e} in sys_{s} \"table_{e}\" {{\n  key id = \"Id\"\n"
+            );
             for f in 1..20 {
                 match f % 5 {
-                    3 => { let _ = writeln!(out, "  field field_{f} = \"Field_{f}__c\" values {{ new = \"New\", working = \"Working\", won = \"Won\", lost = \"Lost\" }}"); }
-                    _ => { let _ = writeln!(out, "  field field_{f} = \"Field_{f}__c\""); }
+                    3 => {
+                        let _ = writeln!(
+                            out,
+                            "  field field_{f} = \"Field_{f}__c\" values {{ new = \"New\", working = \"Working\", won = \"Won\", lost = \"Lost\" }}"
+                        );
+                    }
+                    _ => {
+                        let _ = writeln!(out, "  field field_{f} = \"Field_{f}__c\"");
+                    }
                 }
             }
             out.push_str("  cursor \"updated_at\"\n  changed_at \"updated_at\"\n}\n\n");

@@ -17,7 +17,10 @@ impl Events {
         let mut bindings: BTreeMap<String, Vec<(MapIx, Binding)>> = BTreeMap::new();
         for (i, map) in plan.maps.iter().enumerate() {
             let binding = Binding::compile(plan, i as MapIx)?;
-            bindings.entry(map.system.clone()).or_default().push((i as MapIx, binding));
+            bindings
+                .entry(map.system.clone())
+                .or_default()
+                .push((i as MapIx, binding));
         }
         Ok(Events { bindings })
     }
@@ -26,8 +29,18 @@ impl Events {
 impl Decoder for Events {
     fn decode(&self, event: &StoredEvent) -> Result<Decoded, String> {
         let parsed = Event::parse(&event.system, &event.body)?;
-        let bindings = self.bindings.get(&event.system).map_or(&[][..], Vec::as_slice);
-        let rows = bindings.iter().map(|(map, binding)| (*map, parsed.row(binding))).collect();
-        Ok(Decoded { name: parsed.name, payload: parsed.payload, rows })
+        let bindings = self
+            .bindings
+            .get(&event.system)
+            .map_or(&[][..], Vec::as_slice);
+        let rows = bindings
+            .iter()
+            .map(|(map, binding)| (*map, parsed.row(binding)))
+            .collect();
+        Ok(Decoded {
+            name: parsed.name,
+            payload: parsed.payload,
+            rows,
+        })
     }
 }
