@@ -190,7 +190,14 @@ impl Printer<'_> {
     fn block(&mut self, body: &Body, indent: usize) {
         let head = self.line(body.open, indent, &[]);
         self.out.push_str(&head);
-        if !head.is_empty() && !head.ends_with('\n') {
+        let commented = self.at.checked_sub(1).is_some_and(|i| {
+            self.tokens[i].comment && self.tokens[i].start > 0 && !head.is_empty()
+        });
+        if commented {
+            // The brace must not end up in the comment.
+            self.out.push('\n');
+            self.out.push_str(&spaces(indent));
+        } else if !head.is_empty() {
             self.out.push(' ');
         }
         self.at += 1;
