@@ -300,7 +300,7 @@ impl Store for SqliteStore {
     }
 
     fn put_dead_letter(&mut self, letter: &DeadLetter) -> Stored<i64> {
-        outbox::put_dead_letter(&self.db, letter)
+        self.db.together(|db| outbox::put_dead_letter(db, letter))
     }
 
     fn dead_letters(&mut self) -> Stored<Vec<DeadLetter>> {

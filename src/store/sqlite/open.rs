@@ -124,6 +124,10 @@ fn check_file(place: &Place, mode: OpenMode) -> Stored<bool> {
             )),
         });
     }
+    if !meta.is_file() {
+        // Reading from a pipe or a device might never end.
+        return Err(place.no_database());
+    }
     let mut header = Vec::with_capacity(100);
     File::open(place.path())
         .and_then(|file| file.take(100).read_to_end(&mut header))
