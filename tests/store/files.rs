@@ -101,6 +101,16 @@ fn a_second_runner_is_refused_and_told_who_holds_the_store() {
 }
 
 #[test]
+fn a_store_that_is_just_being_made_is_in_use_and_not_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let first = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    fs::write(&path, "SQLite format 3\0").unwrap();
+    refused_with(&path, OpenMode::Run, "is in use");
+    drop(first);
+}
+
+#[test]
 fn a_store_can_be_inspected_beside_its_runner() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.db");
@@ -348,6 +358,9 @@ fn a_stage_outlives_its_process_as_long_as_its_run_is_open() {
     assert!(!stage(one).exists());
 }
 
+/// Something that is done to a file.
+type Spoil = Box<dyn Fn(&Path)>;
+
 /// Makes a stage of an open run, spoils its file and opens the store again.
 fn spoiled(spoil: impl Fn(&Path)) -> (tempfile::TempDir, SqliteStore, i64) {
     let dir = tempfile::tempdir().unwrap();
@@ -368,7 +381,7 @@ fn a_stage_that_cannot_be_trusted_is_empty() {
     let sql = |sql: &'static str| {
         move |path: &Path| Connection::open(path).unwrap().execute_batch(sql).unwrap()
     };
-    let spoils: [Box<dyn Fn(&Path)>; 6] = [
+    let spoils: [Spoil; 6] = [
         Box::new(|path| fs::write(path, "no database").unwrap()),
         Box::new(|path| {
             let half = fs::metadata(path).unwrap().len() / 2;
@@ -412,7 +425,9 @@ fn rows_that_cannot_be_read_fail_the_run_and_are_never_passed_over() {
             }
         };
         assert!(rows < 20_000);
+        assert!(error.message.contains("the stage"), "{error}");
         assert!(error.message.contains("damaged"), "{error}");
+        assert!(error.remedy.unwrap().contains("start again"));
     }
     assert_eq!(
         store.stage_len(id).unwrap(),
