@@ -1,6 +1,6 @@
 //! How fast the store is, and what its stage was chosen from. Prints rows a second; holds nothing.
 //!
-//! `cargo bench --bench store -- 1000000 [WAY]`: the number of rows, and one way only (`store`,
+//! `cargo bench --bench store -- 1000000 [WAY]`: the number of rows, and one way only (`store`, `dedupe`,
 //! `events`, `index`, `whole-index`, `keyed`, `second-table`).
 
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use std::time::Instant as Clock;
 
 use rusqlite::{Connection, params};
 use syncline::engine::ports::{RawEvent, Staged, Store};
+use syncline::plan::Keep;
 use syncline::store::{OpenMode, SqliteStore};
 use syncline::time::Instant;
 
@@ -65,6 +66,9 @@ fn main() -> Outcome {
     let dir = tempfile::tempdir()?;
     if wanted("store") {
         whole(dir.path(), rows)?;
+    }
+    if wanted("dedupe") {
+        dedupe(dir.path(), rows)?;
     }
     if wanted("events") {
         events(dir.path())?;
@@ -155,6 +159,35 @@ fn whole(dir: &Path, rows: usize) -> Outcome {
         store.stage_drop(1)?;
         say("store", pass, rows, all);
     }
+    Ok(())
+}
+
+/// Repeats by something else than the key: a tenth of the rows goes.
+fn dedupe(dir: &Path, rows: usize) -> Outcome {
+    let mut store = SqliteStore::open(&dir.join("d.db"), OpenMode::Run)?;
+    let (mut keys, mut key) = (Keys::new(), String::new());
+    let groups = rows * 9 / 10;
+    for page in 0..rows.div_ceil(PAGE) {
+        let page = (page * PAGE..rows.min((page + 1) * PAGE)).map(|seq| {
+            keys.next(&mut key);
+            Staged {
+                key: key.clone(),
+                seq: seq as i64,
+                system: 0,
+                group: format!(
+                    "{:016x}",
+                    (seq % groups).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                ),
+                changed_at: seq as i64,
+                payload: vec![b'x'; PAYLOAD],
+            }
+        });
+        store.stage_put(1, page.collect())?;
+    }
+    let since = Clock::now();
+    let gone = store.stage_drop_duplicates(1, Keep::Newest, None)?;
+    assert_eq!(gone as usize, rows - groups, "a tenth is gone");
+    say("dedupe", "stage_drop_duplicates", rows, since);
     Ok(())
 }
 
