@@ -19,6 +19,11 @@ mod scan;
 pub mod csv;
 pub mod jsonl;
 pub mod sqlite;
+pub mod webhook;
+
+pub mod intake;
+pub mod registry;
+pub mod signature;
 
 #[cfg(test)]
 mod testing;
