@@ -56,7 +56,8 @@ fn everything_else_is_refused_with_its_own_status() {
     let good: &[u8] = b"{}";
     let long = vec![b' '; BODY_BYTES_MAX + 1];
     let deep = "[".repeat(100_000);
-    let cases: [(&str, &str, &[u8], &[u8], u16); 10] = [
+    type Case<'a> = (&'a str, &'a str, &'a [u8], &'a [u8], u16);
+    let cases: [Case<'_>; 10] = [
         ("POST", "/hooks/other", good, good, 404),
         ("POST", "/", good, good, 404),
         ("GET", "/hooks/forms", good, good, 405),

@@ -15,6 +15,7 @@ pub mod event;
 mod failure;
 mod file;
 mod scan;
+mod upserts;
 
 pub mod csv;
 pub mod jsonl;
