@@ -16,10 +16,16 @@ mod failure;
 mod file;
 pub mod registry;
 mod scan;
+mod upserts;
 
 pub mod csv;
 pub mod jsonl;
 pub mod sqlite;
+pub mod webhook;
+
+pub mod intake;
+pub mod registry;
+pub mod signature;
 
 #[cfg(test)]
 mod testing;
