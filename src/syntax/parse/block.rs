@@ -195,8 +195,11 @@ impl Reader<'_> {
             }
             match word {
                 "{" => depth += 1,
-                "}" if depth > 0 => depth -= 1,
-                "}" if self.closes::<C>(token) => return (last, token.start),
+                "}" if depth == 0 && self.closes::<C>(token) => return (last, token.start),
+                "}" => {
+                    depth = depth.saturating_sub(1);
+                    self.passed_brace = true;
+                }
                 _ => {}
             }
             last = token.end;

@@ -114,7 +114,10 @@ fn field(reader: &mut Reader<'_>, word: Token) -> (Clause<EntityClause>, usize) 
     let doc = reader.scan.doc_before(word.start);
     let keyword = reader.scan.span(word.start, word.end);
     if let Ok((part, end)) = reader.pest(Rule::entity_field, word.start, reader.end)
-        && reader.trailing::<EntityClause>(end).is_none()
+        && reader.trailing::<FieldClause>(end).is_none()
+        && !reader
+            .token(end)
+            .is_some_and(|t| FieldClause::rule(reader.scan.str(t)).is_some())
     {
         let mut kind = build::entity::clause(part);
         if let Some(EntityClause::Field(field)) = &mut kind {

@@ -201,6 +201,9 @@ struct Reader<'a> {
     findings: Vec<Finding>,
     /// Bytes that may still be read again to place an error well.
     again: usize,
+    /// Whether recovery in this item passed over a closing brace, so that a block may only seem
+    /// to be unclosed.
+    passed_brace: bool,
 }
 
 /// Where pest could go no further, and what would have fitted.
@@ -216,6 +219,7 @@ impl<'a> Reader<'a> {
             end,
             findings: Vec::new(),
             again: 0,
+            passed_brace: false,
         }
     }
 
@@ -292,4 +296,41 @@ fn error_parts(error: pest::error::Error<Rule>) -> (usize, Vec<Rule>) {
         pest::error::ErrorVariant::CustomError { .. } => Vec::new(),
     };
     (at, expected)
+}
+
+#[cfg(test)]
+#[path = "../../../tests/support/mutate.rs"]
+mod mutate;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::SourceFile;
+
+    const GOOD: [&str; 3] = [
+        include_str!("../../../examples/acme/policy.sync"),
+        include_str!("../../../tests/fixtures/good/everything.sync"),
+        include_str!("../../../tests/fixtures/good/shop.sync"),
+    ];
+
+    fn sound(text: &str) -> bool {
+        let mut sources = Sources::default();
+        let id = sources.add(SourceFile::new("t.sync", text));
+        parse(&sources, id).1.is_empty()
+    }
+
+    /// The grammar in one piece and the reader that goes clause by clause know one language.
+    #[test]
+    fn reader_and_grammar_agree_on_what_is_sound() {
+        let whole = |text: &str| <Grammar as pest::Parser<Rule>>::parse(Rule::file, text).is_ok();
+        for text in GOOD {
+            assert!(whole(text) && sound(text));
+            // Every fifth: enough to meet each construct, and quick.
+            for slip in mutate::mutations(text, 7).into_iter().step_by(5) {
+                let (by_grammar, by_reader) = (whole(&slip.text), sound(&slip.text));
+                let (kind, token, line) = (slip.kind, slip.token, slip.line);
+                assert_eq!(by_grammar, by_reader, "{kind:?} `{token}` in line {line}");
+            }
+        }
+    }
 }

@@ -121,6 +121,9 @@ impl Reader<'_> {
 
     /// A block that nothing closes: found at `next`, or at the end of the file.
     pub fn unclosed(&mut self, open: usize, next: Option<Token>) {
+        if self.passed_brace {
+            return;
+        }
         let next = next.or_else(|| self.scan.token(self.end));
         let brace = self.scan.span(open, open + 1);
         let Some(next) = next else {
