@@ -27,3 +27,6 @@ pub mod plan;
 pub mod engine;
 
 pub mod connector;
+pub mod store;
+
+pub mod host;
