@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::expression::RecordExpr;
 use super::intake::key_values;
 use super::ports::{
     Answer, Call, EntityIx, FailureClass, FieldIx, Page, Quarantined, ReadRequest, Row, RunCounts,
     RunRecord, RunStatus, ScenarioIx, Staged, Stored, SystemIx, key_text,
 };
-use super::program::Source;
+use super::program::{RequireProgram, Source};
 use super::runner::{Errand, Runner};
 use crate::plan::Keep;
 use crate::time::Instant;
@@ -85,6 +84,8 @@ impl ActiveRun {
 /// A staged record beside its place in the order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Payload {
+    /// What it is a record of: rows of several entities may share a key.
+    pub entity: EntityIx,
     /// The record's own key (in a clean run rows are staged by what they are deduplicated by).
     pub key: String,
     pub native_key: Option<String>,
@@ -351,7 +352,7 @@ impl Runner<'_> {
             let failed = match (&row.problem, row.deleted) {
                 (Some(problem), _) => Some((problem.clone(), false)),
                 (None, true) => None,
-                (None, false) => unmet(&scenario.require, entity, &row),
+                (None, false) => unmet(&scenario.require, source.entity, entity, &row),
             };
             if let Some((reason, fatal)) = failed {
                 run.record.counts.quarantined += 1;
@@ -403,8 +404,9 @@ impl Runner<'_> {
 
     /// What a record is deduplicated by; empty: it is like no other.
     fn group_of(&self, run: &ActiveRun, entity: EntityIx, row: &Row) -> String {
-        let by = &self.program.scenarios[run.scenario as usize].dedupe;
-        if by.is_empty() {
+        let scenario = &self.program.scenarios[run.scenario as usize];
+        let by = &scenario.dedupe;
+        if by.is_empty() || scenario.checked != Some(entity) {
             return String::new();
         }
         let keys = &self.program.entities[entity as usize].keys;
@@ -570,26 +572,28 @@ pub(super) fn percent(share: f64) -> String {
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn unmet(
-    require: &[(RecordExpr, bool)],
+/// The first condition that a record does not meet: why, and whether that aborts the run.
+pub(super) fn unmet(
+    require: &[RequireProgram],
+    ix: EntityIx,
     entity: &super::program::EntityProgram,
     row: &Row,
 ) -> Option<(String, bool)> {
-    if require.is_empty() {
-        return None;
-    }
+    let mut require = require.iter().filter(|r| r.entity == ix).peekable();
+    require.peek()?;
     let key = key_values(entity, &row.key);
     let lookup = |field: FieldIx| {
         let held = row.fields.iter().chain(&key).find(|(ix, _)| *ix == field);
         held.map(|(_, v)| v.clone())
     };
-    require
-        .iter()
-        .find_map(|(expr, abort)| match expr.truth(&lookup) {
-            Ok(true) => None,
-            Ok(false) => Some((format!("does not hold: {}", expr.text()), *abort)),
-            Err(error) => Some((format!("{} cannot be told: {error}", expr.text()), *abort)),
-        })
+    require.find_map(|r| match r.holds.truth(&lookup) {
+        Ok(true) => None,
+        Ok(false) => Some((format!("does not hold: {}", r.holds.text()), r.abort)),
+        Err(error) => Some((
+            format!("{} cannot be told: {error}", r.holds.text()),
+            r.abort,
+        )),
+    })
 }
 
 fn stage(
@@ -604,6 +608,7 @@ fn stage(
     let mut fields = row.fields;
     fields.retain(|(f, _)| absorbed.binary_search(f).is_ok());
     let payload = Payload {
+        entity: source.entity,
         key: row.key,
         native_key: row.native_key,
         locator: row.locator,

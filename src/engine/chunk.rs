@@ -137,7 +137,7 @@ impl Runner<'_> {
             let mut seen = false;
             for row in rows {
                 let payload: Payload = postcard::from_bytes(&row.payload).map_err(damaged)?;
-                if !self.reads_entity(run, entity, row.system) {
+                if payload.entity != entity {
                     continue;
                 }
                 seen = true;
@@ -176,14 +176,6 @@ impl Runner<'_> {
             }
         }
         Ok(())
-    }
-
-    fn reads_entity(&self, run: &ActiveRun, entity: EntityIx, system: SystemIx) -> bool {
-        let scenario = &self.program.scenarios[run.scenario as usize];
-        let listed = |l: &[super::program::Source]| {
-            l.iter().any(|s| s.entity == entity && s.system == system)
-        };
-        listed(&scenario.reads) || (run.reconcile && listed(&scenario.reconcile_reads))
     }
 
     /// Writes that the run's routes owe for a record; says whether there are any.
@@ -439,7 +431,7 @@ impl Runner<'_> {
     pub(super) fn guard(&mut self, run: &mut ActiveRun) -> Stored<Option<String>> {
         let program = self.program;
         let guards = &program.scenarios[run.scenario as usize].guard;
-        let Some(entity) = self.entities_of(run.scenario).first().copied() else {
+        let Some(entity) = program.scenarios[run.scenario as usize].checked else {
             return Ok(None);
         };
         let names = &program.entities[entity as usize];
@@ -459,6 +451,9 @@ impl Runner<'_> {
                 let mut register = before.clone();
                 for row in group {
                     let payload: Payload = postcard::from_bytes(&row.payload).map_err(damaged)?;
+                    if payload.entity != entity {
+                        continue;
+                    }
                     let report = Report {
                         system: row.system,
                         at: payload.changed_at,

@@ -30,8 +30,71 @@ impl Runner<'_> {
         self.round = round.into_iter().map(|(_, s)| s).collect();
     }
 
+    /// What has to be read before the first event is taken: a hybrid scenario starts from what its
+    /// systems hold, so that an event never overwrites a value of theirs that nobody has looked at.
+    /// In an until-idle round everything is due, so what such a scenario waits for goes before it.
+    pub(super) fn plan_opening(&mut self) -> Stored<()> {
+        let mut opening: Vec<ScenarioIx> = Vec::new();
+        for (i, scenario) in self.program.plan.scenarios.iter().enumerate() {
+            let ix = i as ScenarioIx;
+            let hybrid = scenario.mode.realtime && scenario.mode.schedule.is_some();
+            let never = self
+                .store
+                .meta(&format!("started:{}", scenario.name))?
+                .is_none();
+            if hybrid && never && self.wanted(ix) {
+                opening.push(ix);
+            }
+        }
+        let mut at = 0;
+        while let Some(scenario) = opening.get(at).copied() {
+            for name in &self.program.plan.scenarios[scenario as usize].after {
+                let other = self.program.scenario_ix(name);
+                if let Some(other) =
+                    other.filter(|o| self.round.contains(o) && !opening.contains(o))
+                {
+                    opening.push(other);
+                }
+            }
+            at += 1;
+        }
+        // What is no hybrid has had its turn of the round then; a hybrid compares once more when
+        // its events are taken.
+        let scenarios = &self.program.plan.scenarios;
+        self.round
+            .retain(|s| !opening.contains(s) || scenarios[*s as usize].mode.realtime);
+        self.opening = opening;
+        Ok(())
+    }
+
+    /// One scenario of the opening at a time.
+    fn start_next_of_opening(&mut self) -> Stored<()> {
+        if !self.runs.is_empty() || !self.nothing_more_to_send()? {
+            return Ok(());
+        }
+        // The one that was started last is over.
+        if let Some(over) = self.opened.take() {
+            self.opening.retain(|s| *s != over);
+        }
+        let ready = self
+            .opening
+            .iter()
+            .position(|s| self.after_is_done(*s, &self.opening));
+        let Some(scenario) = self.opening.get(ready.unwrap_or_default()).copied() else {
+            return Ok(());
+        };
+        self.opened = Some(scenario);
+        self.start_run(scenario, "opening")
+    }
+
     /// Starts what is due.
     pub(super) fn start_due(&mut self) -> Stored<()> {
+        if !self.opening.is_empty() {
+            self.start_next_of_opening()?;
+        }
+        if !self.opening.is_empty() {
+            return Ok(());
+        }
         if self.options.until_idle {
             self.start_next_of_round()
         } else {
@@ -45,7 +108,8 @@ impl Runner<'_> {
             .systems
             .iter()
             .any(|s| s.follows && s.followed.is_none() && s.failures < 3);
-        if !self.runs.is_empty() || reading || !self.store.pending_events(1)?.is_empty() {
+        let unread = reading || !self.store.pending_events(1)?.is_empty();
+        if !self.runs.is_empty() || unread || !self.nothing_more_to_send()? {
             return Ok(());
         }
         let ready = self

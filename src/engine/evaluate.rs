@@ -65,7 +65,8 @@ pub fn absorb(
         out.clamped = true;
     }
     let view = register.view_mut(report.system);
-    if report.native_key.is_some() && view.native_key.as_deref() != report.native_key {
+    // A record shown under its canonical key has no other spelling any more.
+    if view.native_key.as_deref() != report.native_key {
         view.native_key = report.native_key.map(str::to_owned);
         out.changed = true;
     }
@@ -104,7 +105,9 @@ fn absorb_field(
     let known = view.field(ix);
     let same = known.is_some_and(|k| k.value == *value);
     let echo = same && known.is_some_and(|k| k.written && at.saturating_add(TOLERANCE_US) >= k.at);
-    let stale = known.is_some_and(|k| k.written && at < k.at && !same);
+    // An event may tell of the time before a write; a whole record is read as it is now, also
+    // where it was put back from a copy or where its change time does not count such writes.
+    let stale = !report.snapshot && known.is_some_and(|k| k.written && at < k.at && !same);
     if !stale && !same {
         view.set(
             ix,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::batch::unmet;
 use super::evaluate::{Owed, Report, absorb, note_written, owed};
 use super::ports::{
     EntityIx, FieldIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx, Waiting,
@@ -95,9 +96,41 @@ impl Runner<'_> {
                 self.keep_back(event, &name, row.key, reason)?;
                 continue;
             }
-            self.take_row(event, system, entity, &row, &carrying, work)?;
+            let passed = self.held_to_checkpoints(event, entity, &row, carrying)?;
+            if !passed.is_empty() {
+                self.take_row(event, system, entity, &row, &passed, work)?;
+            }
         }
         Ok(())
+    }
+
+    /// The scenarios whose checkpoint a record passes; for each of the others it is kept back.
+    /// There is no run that a single event could abort.
+    fn held_to_checkpoints(
+        &mut self,
+        event: &StoredEvent,
+        entity: EntityIx,
+        row: &Row,
+        carrying: Vec<ScenarioIx>,
+    ) -> Stored<Vec<ScenarioIx>> {
+        let program = self.program;
+        let mut passed = Vec::with_capacity(carrying.len());
+        for scenario in carrying {
+            let require = &program.scenarios[scenario as usize].require;
+            let names = &program.entities[entity as usize];
+            let failed = (!row.deleted)
+                .then(|| unmet(require, entity, names, row))
+                .flatten();
+            match failed {
+                None => passed.push(scenario),
+                Some((reason, _)) => {
+                    let name = program.plan.scenarios[scenario as usize].name.clone();
+                    self.tally(scenario).counts.quarantined += 1;
+                    self.keep_back(event, &name, row.key.clone(), reason)?;
+                }
+            }
+        }
+        Ok(passed)
     }
 
     /// Whether an event starts a scenario.

@@ -73,14 +73,26 @@ pub struct ScenarioProgram {
     pub reads: Vec<Source>,
     /// What a reconcile reads besides.
     pub reconcile_reads: Vec<Source>,
-    /// Conditions of its checkpoint with whether one failure aborts.
-    pub require: Vec<(RecordExpr, bool)>,
+    /// Conditions of its checkpoint.
+    pub require: Vec<RequireProgram>,
     /// Guarded fields with the share over which the run is stopped.
     pub guard: Vec<(FieldIx, f64)>,
     /// The fields by which records count as the same; empty: no dedupe.
     pub dedupe: Vec<FieldIx>,
+    /// The entity whose records the dedupe and the guards speak of.
+    pub checked: Option<EntityIx>,
     /// What counts as its first batch size: `batch`, else absent.
     pub batch: Option<usize>,
+}
+
+/// A condition that a checkpoint holds records to.
+pub struct RequireProgram {
+    /// The entity whose records it speaks of.
+    pub entity: EntityIx,
+    /// The condition.
+    pub holds: RecordExpr,
+    /// Whether one failure aborts the run.
+    pub abort: bool,
 }
 
 /// A set of records to read.
@@ -230,7 +242,12 @@ impl Program {
         for route in &routes {
             for (system, list) in [(route.from, &mut reads), (route.to, &mut reconcile_reads)] {
                 let can_read = self.plan.systems[system as usize].capabilities.read;
-                if let (true, Some(map)) = (can_read, self.map_of(route.entity, system)) {
+                // What an event has to be like can only be asked of an event: a source that one
+                // starts is left to its events, also where its log could be read.
+                let by_event = s.when.is_some() && system == route.from;
+                if let (true, false, Some(map)) =
+                    (can_read, by_event, self.map_of(route.entity, system))
+                {
                     list.push(Source {
                         map,
                         system,
@@ -274,17 +291,19 @@ impl Program {
             require: Vec::new(),
             guard: Vec::new(),
             dedupe: Vec::new(),
+            checked: entity,
             batch: s.batch.map(|b| b as usize),
         };
         if let Some(filter) = s.when.as_ref().and_then(|w| w.filter.as_deref()) {
             out.when = Some(EventExpr::compile(filter).map_err(BadPlan)?);
         }
-        if let (Some(checkpoint), Some(entity)) = (&s.checkpoint, entity) {
-            let entity = &self.entities[entity as usize];
+        if let (Some(checkpoint), Some(ix)) = (&s.checkpoint, entity) {
+            let mut moved: Vec<EntityIx> = vec![ix];
+            moved.extend(out.routes.iter().map(|r| r.entity));
             for require in &checkpoint.require {
-                let expr = RecordExpr::compile(entity, &require.expression.cel).map_err(BadPlan)?;
-                out.require.push((expr, require.abort));
+                out.require.push(self.require(&moved, require)?);
             }
+            let entity = &self.entities[ix as usize];
             for guard in &checkpoint.guard {
                 out.guard
                     .push((field_ix(entity, &guard.field)?, guard.over));
@@ -294,6 +313,28 @@ impl Program {
             }
         }
         Ok(out)
+    }
+
+    /// A condition names its entity: it is held over the records of the one over which it compiles.
+    fn require(
+        &self,
+        moved: &[EntityIx],
+        require: &plan::Require,
+    ) -> Result<RequireProgram, BadPlan> {
+        let mut fault = None;
+        for entity in moved {
+            match RecordExpr::compile(&self.entities[*entity as usize], &require.expression.cel) {
+                Ok(holds) => {
+                    return Ok(RequireProgram {
+                        entity: *entity,
+                        holds,
+                        abort: require.abort,
+                    });
+                }
+                Err(why) => fault = fault.or(Some(why)),
+            }
+        }
+        Err(BadPlan(fault.unwrap_or_default()))
     }
 
     fn route(&self, r: &plan::Route) -> Result<RouteProgram, BadPlan> {

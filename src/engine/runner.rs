@@ -108,6 +108,10 @@ pub struct Runner<'a> {
     pub(super) tallies: BTreeMap<ScenarioIx, Tally>,
     /// Scheduled scenarios that an until-idle runner has yet to start, in order.
     pub(super) round: Vec<ScenarioIx>,
+    /// Scenarios that a runner on a new store has to read before it takes the first event.
+    pub(super) opening: Vec<ScenarioIx>,
+    /// The one of them that is under way.
+    pub(super) opened: Option<ScenarioIx>,
     pub(super) started: Instant,
 }
 
@@ -135,18 +139,23 @@ impl<'a> Runner<'a> {
             next_ticket: 0,
             tallies: BTreeMap::new(),
             round: Vec::new(),
+            opening: Vec::new(),
+            opened: None,
             started,
         };
         runner.mark_followed();
         runner.resume_runs()?;
         runner.plan_round();
+        runner.plan_opening()?;
         Ok(runner)
     }
 
     /// Runs until it is idle (with `until_idle`) or until the world says to stop.
     pub fn run(&mut self) -> Stored<()> {
         loop {
-            self.take_events()?;
+            if self.opening.is_empty() {
+                self.take_events()?;
+            }
             if !self.world.stopping() {
                 self.follow_feeds();
                 self.start_due()?;
@@ -279,6 +288,7 @@ impl<'a> Runner<'a> {
             return Ok(false);
         }
         let idle = self.round.is_empty()
+            && self.opening.is_empty()
             && self.runs.is_empty()
             && self.errands.is_empty()
             && self.store.pending_events(1)?.is_empty()
@@ -291,8 +301,13 @@ impl<'a> Runner<'a> {
 
     fn next_deadline(&mut self) -> Stored<Instant> {
         let now = self.world.now();
-        let to_start = self.runs.is_empty() && !self.round.is_empty() && self.errands.is_empty();
-        let busy = to_start || !self.store.pending_events(1)?.is_empty() || self.runs_can_move();
+        let opened = self.opening.is_empty();
+        let to_start = self.runs.is_empty()
+            && !(self.round.is_empty() && opened)
+            && self.errands.is_empty()
+            && self.nothing_more_to_send()?;
+        let to_take = opened && !self.store.pending_events(1)?.is_empty();
+        let busy = to_start || to_take || self.runs_can_move();
         if busy {
             return Ok(now);
         }
