@@ -21,3 +21,7 @@ pub mod model;
 pub mod plan;
 
 pub mod engine;
+
+pub mod render;
+
+pub mod cli;
