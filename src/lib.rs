@@ -18,6 +18,10 @@ pub mod syntax;
 
 pub mod model;
 
+pub mod graph;
+
+pub mod checks;
+
 pub mod plan;
 
 pub mod engine;
