@@ -26,6 +26,8 @@ pub mod plan;
 
 pub mod engine;
 
+pub mod connector;
+
 pub mod render;
 
 pub mod cli;

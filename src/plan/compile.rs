@@ -14,7 +14,7 @@ use super::types::{
 use crate::model::{self, FieldId, ModeKind, Policy, SystemId};
 use crate::terms::ModeClass;
 use crate::text::{Sources, Span};
-use crate::time::{Calendar, Date, Millis, Schedule, Zone, mode_class};
+use crate::time::{Calendar, Date, Millis, Schedule, mode_class};
 use crate::value::Type;
 
 /// Latency of a write where neither system nor catalog says: 2 s.

@@ -1,0 +1,144 @@
+//! Write to raw cells.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use super::{Binding, Column};
+use crate::engine::ports::{FieldIx, Write, key_parts};
+use crate::value::Value;
+
+/// A cell to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::connector) enum Raw<'a> {
+    /// A value as it is.
+    Value(Cow<'a, Value>),
+    /// What `values` or `write` made of it, or a part of the system's own key.
+    Json(Json),
+}
+
+impl Raw<'_> {
+    /// As a CSV cell shows it.
+    pub(in crate::connector) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Raw::Value(value) => match value.as_ref() {
+                Value::Text(text) | Value::Json(text) => Cow::Borrowed(text),
+                other => Cow::Owned(other.to_string()),
+            },
+            Raw::Json(Json::String(text)) => Cow::Borrowed(text),
+            Raw::Json(Json::Null) => Cow::Borrowed(""),
+            Raw::Json(other) => Cow::Owned(other.to_string()),
+        }
+    }
+
+    /// As a JSON member.
+    pub(in crate::connector) fn json(&self) -> Json {
+        match self {
+            Raw::Value(value) => value.to_json(),
+            Raw::Json(json) => json.clone(),
+        }
+    }
+}
+
+impl Binding {
+    /// The cells of the key's columns, in the key's order.
+    pub(in crate::connector) fn encode_key(
+        &self,
+        write: &Write,
+    ) -> Result<Vec<Raw<'static>>, String> {
+        let native = write.native_key.as_deref();
+        let parts = key_parts(native.unwrap_or(&write.key));
+        if parts.len() != self.keys.len() {
+            return Err(format!(
+                "the key `{}` has {} parts where `{}` has {}",
+                write.key,
+                parts.len(),
+                self.entity,
+                self.keys.len()
+            ));
+        }
+        if native.is_some() {
+            return Ok(parts
+                .into_iter()
+                .map(|p| Raw::Json(Json::String(p)))
+                .collect());
+        }
+        self.keys
+            .iter()
+            .zip(parts)
+            .map(|(column, part)| {
+                let value = column.ty.read_text(&part).map_err(|m| m.to_string())?;
+                column.write_owned(value)
+            })
+            .collect()
+    }
+
+    /// The cells of a write's fields, each with its position among the wanted columns. Fields that
+    /// the map does not have are left out.
+    pub(in crate::connector) fn encode<'a>(
+        &self,
+        write: &'a Write,
+    ) -> Result<Vec<(usize, Raw<'a>)>, String> {
+        let mut cells = Vec::with_capacity(write.fields.len());
+        for (field, value) in &write.fields {
+            if let Some(column) = self.column_of(*field) {
+                cells.push((column.wanted, column.write(value)?));
+            }
+        }
+        Ok(cells)
+    }
+
+    /// Position among the wanted columns of the column that holds a field.
+    pub(in crate::connector) fn wanted_of(&self, field: FieldIx) -> Option<usize> {
+        self.column_of(field).map(|c| c.wanted)
+    }
+
+    fn column_of(&self, field: FieldIx) -> Option<&Column> {
+        self.fields
+            .binary_search_by_key(&field, |c| c.field)
+            .ok()
+            .and_then(|at| self.fields.get(at))
+    }
+}
+
+impl Column {
+    /// The value as the system writes it.
+    pub(super) fn write<'a>(&self, value: &'a Value) -> Result<Raw<'a>, String> {
+        if self.spellings.is_empty() && self.write.is_none() {
+            return Ok(Raw::Value(Cow::Borrowed(value)));
+        }
+        self.write_changed(value)
+    }
+
+    fn write_owned(&self, value: Value) -> Result<Raw<'static>, String> {
+        if self.spellings.is_empty() && self.write.is_none() {
+            return Ok(Raw::Value(Cow::Owned(value)));
+        }
+        self.write_changed(&value)
+    }
+
+    fn write_changed(&self, value: &Value) -> Result<Raw<'static>, String> {
+        let spelled = match value {
+            Value::Null => Value::Null,
+            _ if self.spellings.is_empty() => value.clone(),
+            value => {
+                let name = value.to_string();
+                let spelling = self.spellings.iter().find(|(n, _)| *n == name);
+                let (_, raw) = spelling.ok_or_else(|| {
+                    format!(
+                        "`{name}` has no spelling among the `values` of `{}`",
+                        self.name
+                    )
+                })?;
+                Value::Text(raw.clone())
+            }
+        };
+        match &self.write {
+            Some(formula) => formula
+                .write(&spelled)
+                .map(Raw::Json)
+                .map_err(|why| format!("field `{}`: {why}", self.name)),
+            None => Ok(Raw::Value(Cow::Owned(spelled))),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The header line: which column of the file is which column of the map.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use csv::{ByteRecord, Position, Reader, ReaderBuilder};
+use serde_json::{Map as Object, Value as Json};
+
+use crate::connector::codec::{Binding, Cell, Record};
+use crate::connector::failure::{reject, setup};
+use crate::engine::ports::Failure;
+use crate::text::nearest;
+
+/// Where each wanted column stands in a file's rows.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// The file's columns.
+    pub header: Vec<String>,
+    /// Position in the file by position among the wanted columns.
+    positions: Vec<Option<usize>>,
+}
+
+impl Layout {
+    /// Finds the wanted columns; a column that stands twice cannot be told apart.
+    pub(super) fn find(
+        binding: &Binding,
+        header: &ByteRecord,
+        path: &Path,
+    ) -> Result<Layout, Failure> {
+        let header: Vec<String> = header
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+            .collect();
+        let mut positions = Vec::with_capacity(binding.wanted().len());
+        for wanted in binding.wanted() {
+            let mut found = header.iter().enumerate().filter(|(_, h)| *h == wanted);
+            let first = found.next().map(|(at, _)| at);
+            if found.next().is_some() {
+                return Err(setup(
+                    format!(
+                        "`{}` line 1: column `{wanted}` stands there twice",
+                        path.display()
+                    ),
+                    "give each column of the file a name of its own",
+                ));
+            }
+            positions.push(first);
+        }
+        Ok(Layout { header, positions })
+    }
+
+    /// The wanted columns that the file lacks.
+    pub(super) fn missing<'a>(&self, binding: &'a Binding) -> Vec<&'a str> {
+        let lacks =
+            |(at, name): (&Option<usize>, &'a String)| at.is_none().then_some(name.as_str());
+        self.positions
+            .iter()
+            .zip(binding.wanted())
+            .filter_map(lacks)
+            .collect()
+    }
+
+    /// Refuses a file that lacks a wanted column.
+    pub(super) fn complete(&self, binding: &Binding, path: &Path) -> Result<(), Failure> {
+        let missing = self.missing(binding);
+        let Some(first) = missing.first() else {
+            return Ok(());
+        };
+        let file = path.display();
+        let remedy = match nearest(first, self.header.iter().map(String::as_str)) {
+            Some(near) => format!(
+                "the file has `{near}`: write that in the map of `{}` in `{}`, or rename the column",
+                binding.entity(),
+                binding.system()
+            ),
+            None => format!(
+                "add the column to the file, or map another of its columns: {}",
+                list(&self.header)
+            ),
+        };
+        let names: Vec<_> = missing.iter().map(|m| format!("`{m}`")).collect();
+        let columns = if missing.len() == 1 {
+            "column"
+        } else {
+            "columns"
+        };
+        Err(setup(
+            format!("`{file}` line 1: no {columns} {}", names.join(", ")),
+            remedy,
+        ))
+    }
+
+    /// Position in the file of a wanted column.
+    pub(super) fn position(&self, wanted: usize) -> Option<usize> {
+        self.positions.get(wanted).copied().flatten()
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let mut shown: Vec<_> = names.iter().take(20).map(|n| format!("`{n}`")).collect();
+    if names.len() > shown.len() {
+        shown.push("…".into());
+    }
+    shown.join(", ")
+}
+
+/// A reader that shows every line, the header included, however many cells it has.
+pub(super) fn reader<R: Read>(input: R) -> Reader<R> {
+    ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(256 * 1024)
+        .from_reader(input)
+}
+
+/// A reader's trouble: with `has_headers` off and `flexible` on only I/O remains.
+pub(super) fn failure(error: &csv::Error, path: &Path) -> Failure {
+    match error.kind() {
+        csv::ErrorKind::Io(io) => crate::connector::failure::file("read", path, io),
+        _ => reject(
+            format!("`{}` is no CSV file: {error}", path.display()),
+            "write the file again with a header line and comma-separated cells",
+        ),
+    }
+}
+
+/// A row as a record of the map.
+pub(super) struct CsvRow<'a> {
+    /// Its cells.
+    pub cells: &'a ByteRecord,
+    /// Where the columns are.
+    pub layout: &'a Layout,
+    /// The file.
+    pub path: &'a Path,
+    /// The open file, to count lines.
+    pub file: &'a File,
+}
+
+impl CsvRow<'_> {
+    /// The line on which the row starts. The parser's own position stands before the line ends
+    /// that precede the row, so those are counted here.
+    fn line(&self) -> u64 {
+        let start = self.cells.position().map_or(1, Position::line);
+        let offset = self.cells.position().map_or(0, Position::byte);
+        let mut ends = [0; 64];
+        let read = read_at(self.file, &mut ends, offset).unwrap_or(0);
+        let skipped = ends
+            .iter()
+            .take(read)
+            .take_while(|b| matches!(b, b'\r' | b'\n'))
+            .filter(|b| **b == b'\n')
+            .count();
+        start + skipped as u64
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, into: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, offset)
+}
+
+#[cfg(not(unix))]
+fn read_at(_: &File, _: &mut [u8], _: u64) -> std::io::Result<usize> {
+    Ok(0)
+}
+
+impl Record for CsvRow<'_> {
+    fn cell(&self, wanted: usize) -> Cell<'_> {
+        match self.layout.position(wanted) {
+            Some(at) => self.cells.get(at).map_or(Cell::Null, Cell::Csv),
+            None => Cell::Absent,
+        }
+    }
+
+    fn raw(&self) -> String {
+        let lossy = |cell: &[u8]| Json::String(String::from_utf8_lossy(cell).into_owned());
+        if self.cells.len() != self.layout.header.len() {
+            return Json::Array(self.cells.iter().map(lossy).collect()).to_string();
+        }
+        let members = self.layout.header.iter().cloned();
+        let object: Object<_, _> = members.zip(self.cells.iter().map(lossy)).collect();
+        Json::Object(object).to_string()
+    }
+
+    fn place(&self) -> String {
+        format!("`{}` line {}", self.path.display(), self.line())
+    }
+}

@@ -1,0 +1,365 @@
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::Csv;
+use crate::connector::testing::*;
+use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row};
+use crate::value::Value;
+
+fn open(path: &Path, map: serde_json::Value) -> Csv {
+    let plan = plan(json!({"connector": "csv"}), map, true);
+    Csv::open(&plan, 0, path.to_path_buf()).expect("opens")
+}
+
+fn written(content: impl AsRef<[u8]>) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("contacts.csv");
+    fs::write(&path, content).expect("a file");
+    (dir, path)
+}
+
+fn rows(csv: &mut Csv) -> Vec<Row> {
+    csv.read(&all()).expect("reads").rows
+}
+
+fn setup(result: Result<impl std::fmt::Debug, Failure>) -> Failure {
+    let failure = result.expect_err("fails");
+    assert_eq!(failure.class, FailureClass::Setup);
+    failure
+}
+
+#[test]
+fn rows_are_read_through_bom_crlf_quotes_and_newlines() {
+    let (dir, _) = written(
+        "\u{feff}other,email,name,age\r\nx,a@x,\"Ada, \"\"A\"\"\nLovelace\",36\r\n\r\nx,b@x,,\r\nx,c@x,C,7",
+    );
+    let mut csv = open(dir.path(), same_names(&["name", "age"]));
+    let rows = rows(&mut csv);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0].key, "a@x");
+    assert_eq!(
+        rows[0].fields,
+        [
+            (field("age"), Value::Int(36)),
+            (field("name"), text("Ada, \"A\"\nLovelace"))
+        ]
+    );
+    assert_eq!(shown(&rows[1], "name"), Some(&Value::Null));
+    assert_eq!(shown(&rows[1], "age"), Some(&Value::Null));
+    assert_eq!(rows[2].key, "c@x");
+    assert!(rows.iter().all(|r| r.problem.is_none() && r.raw.is_none()));
+}
+
+#[test]
+fn what_does_not_fit_is_a_problem_of_its_row_alone() {
+    for end in ["\n", "\r\n"] {
+        let lines: [&[u8]; 8] = [
+            b"email,name,age",
+            b"a@x,A,36",
+            b"b@x,B,old",
+            b"c@x,C",
+            b"d@x,\xff\xfe,4",
+            b",E,5",
+            b"f@x,F,6,extra",
+            b"g@x,G,7",
+        ];
+        let (dir, path) = written(lines.join(end.as_bytes()));
+        let rows = rows(&mut open(dir.path(), same_names(&["name", "age"])));
+        let problems: Vec<_> = rows.iter().map(|r| r.problem.clone()).collect();
+        let at = |line: u32, why: &str| Some(format!("`{}` line {line}: {why}", path.display()));
+        assert_eq!(
+            problems,
+            [
+                None,
+                at(3, "column `age`: `old` is no int(0..150)"),
+                at(4, "the row has 2 cells where the header has 3"),
+                at(5, "column `name`: `\u{fffd}\u{fffd}` is not UTF-8 text"),
+                at(6, "column `email`: the key is empty"),
+                at(7, "the row has 4 cells where the header has 3"),
+                None,
+            ]
+        );
+        assert_eq!(rows[1].key, "b@x");
+        assert_eq!(
+            rows[1].raw.as_deref(),
+            Some(r#"{"email":"b@x","name":"B","age":"old"}"#)
+        );
+        assert_eq!(rows[2].raw.as_deref(), Some(r#"["c@x","C"]"#));
+        assert_eq!(rows[2].key, "");
+    }
+}
+
+#[test]
+fn pages_join_to_the_whole_even_in_another_process() {
+    let content: String = std::iter::once("email,name\n".to_owned())
+        .chain((0..25).map(|i| format!("u{i:02}@x,\"line\n{i}\"\n")))
+        .collect();
+    let (dir, path) = written(content);
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    let mut keys = Vec::new();
+    let mut page = None;
+    for call in 0.. {
+        let request = ReadRequest {
+            page: page.clone(),
+            limit: 7,
+            ..all()
+        };
+        if call == 2 {
+            csv = open(dir.path(), same_names(&["name"]));
+        }
+        let got = csv.read(&request).expect("a page");
+        assert!(got.rows.len() <= 7);
+        keys.extend(got.rows.into_iter().map(|r| r.key));
+        page = got.next;
+        if page.is_none() {
+            break;
+        }
+    }
+    let wanted: Vec<_> = (0..25).map(|i| format!("u{i:02}@x")).collect();
+    assert_eq!(keys, wanted);
+
+    let first = csv
+        .read(&ReadRequest { limit: 7, ..all() })
+        .expect("a page");
+    fs::write(dir.path().join("new"), "email,name\nz@x,Z\n").expect("a file");
+    fs::rename(dir.path().join("new"), &path).expect("replaced");
+    let mut other = open(dir.path(), same_names(&["name"]));
+    let failure = other
+        .read(&ReadRequest {
+            page: first.next.clone(),
+            ..all()
+        })
+        .expect_err("another file");
+    assert_eq!(failure.class, FailureClass::Reject);
+    assert!(failure.message.contains("replaced"), "{failure}");
+    // The connector that holds the old file open reads it to its end.
+    let rest = csv
+        .read(&ReadRequest {
+            page: first.next,
+            ..all()
+        })
+        .expect("the rest");
+    assert_eq!(rest.rows.len(), 18);
+}
+
+#[test]
+fn a_read_by_change_shows_ties_overlap_and_rows_without_cursor() {
+    let (dir, _) = written(
+        "email,updated\na@x,2026-01-05T00:00:00Z\nb@x,2026-01-05 00:00:09\nc@x,2026-01-05T01:00:10+01:00\nd@x,\n",
+    );
+    let mut map = same_names(&[]);
+    map["cursor"] = json!("updated");
+    map["changed_at"] = json!("updated");
+    map["overlap"] = json!(1000);
+    let mut csv = open(dir.path(), map);
+    let full = csv.read(&all()).expect("reads");
+    assert_eq!(full.rows.len(), 4);
+    assert_eq!(full.cursor.as_deref(), Some("2026-01-05T01:00:10+01:00"));
+    assert_eq!(full.rows[0].changed_at, Some(1_767_571_200_000_000));
+    let since = ReadRequest {
+        since: full.cursor,
+        ..all()
+    };
+    let changed = csv.read(&since).expect("reads");
+    let keys: Vec<_> = changed.rows.iter().map(|r| r.key.as_str()).collect();
+    assert_eq!(keys, ["b@x", "c@x", "d@x"]);
+    assert_eq!(changed.cursor.as_deref(), Some("2026-01-05T01:00:10+01:00"));
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_remedy() {
+    let (dir, path) = written("email,nmae\n");
+    let failure = setup(open(dir.path(), same_names(&["name"])).read(&all()));
+    assert_eq!(
+        failure.message,
+        format!("`{}` line 1: no column `name`", path.display())
+    );
+    assert!(
+        failure
+            .remedy
+            .expect("a remedy")
+            .contains("the file has `nmae`")
+    );
+    fs::write(&path, "").expect("emptied");
+    let failure = setup(open(dir.path(), same_names(&["name"])).read(&all()));
+    assert!(failure.message.ends_with("is empty: it has no header line"));
+    fs::write(&path, "email,name,name\n").expect("a file");
+    let failure = setup(open(dir.path(), same_names(&["name"])).read(&all()));
+    assert!(failure.message.contains("stands there twice"));
+    fs::remove_file(&path).expect("removed");
+    let failure = setup(open(dir.path(), same_names(&["name"])).read(&all()));
+    assert!(failure.message.contains(&path.display().to_string()));
+    let map = json!({"object": "../contacts", "fields": same_names(&[])["fields"]});
+    setup(open(dir.path(), map).read(&all()));
+}
+
+#[test]
+fn a_file_that_is_only_written_may_not_be_there_yet() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let plan = plan(json!({"connector": "csv"}), same_names(&["name"]), false);
+    let mut csv = Csv::open(&plan, 0, dir.path().join("new/deep")).expect("opens");
+    assert_eq!(csv.read(&all()).expect("empty").rows, []);
+    csv.write(&batch(vec![upsert("a@x", &[("name", text("A"))])]))
+        .expect("writes");
+    let path = dir.path().join("new/deep/contacts.csv");
+    assert_eq!(
+        fs::read_to_string(path).expect("there"),
+        "email,name\na@x,A\n"
+    );
+    assert_eq!(rows(&mut csv).len(), 1);
+}
+
+#[test]
+fn upserts_change_only_what_they_name() {
+    for end in ["\n", "\r\n"] {
+        for last in ["", end] {
+            let lines = [
+                "id,name,email,note",
+                "1,\"Ada\",a@x,\"keep \"\"this\"\"\"",
+                "2,B,b@x,drop",
+                "3,broken",
+                "4,\"C\",c@x,tail",
+            ];
+            let (dir, path) = written(lines.join(end) + last);
+            let mut csv = open(dir.path(), same_names(&["name"]));
+            let report = csv.write(&batch(vec![
+                delete("b@x"),
+                upsert("c@x", &[("name", text("C, the \"third\""))]),
+                upsert("d@x", &[("name", text("D"))]),
+                delete("nobody@x"),
+            ]));
+            assert_eq!(report.expect("writes").rejected, []);
+            let wanted = [
+                "id,name,email,note",
+                "1,\"Ada\",a@x,\"keep \"\"this\"\"\"",
+                "3,broken",
+                "4,\"C, the \"\"third\"\"\",c@x,tail",
+                ",D,d@x,",
+                "",
+            ];
+            let found = fs::read_to_string(&path).expect("there");
+            assert_eq!(found, wanted.join(end));
+            let names: Vec<_> = fs::read_dir(dir.path()).expect("lists").collect();
+            assert_eq!(names.len(), 1, "nothing is left beside the file");
+        }
+    }
+}
+
+#[test]
+fn a_deletion_of_the_last_row_leaves_no_empty_line() {
+    for (end, last) in [("\n", ""), ("\n", "\n"), ("\r\n", ""), ("\r\n", "\r\n")] {
+        let (dir, path) = written(["email,name", "a@x,A", "b@x,B"].join(end) + last);
+        let mut csv = open(dir.path(), same_names(&["name"]));
+        csv.write(&batch(vec![delete("b@x")])).expect("writes");
+        let wanted = ["email,name", "a@x,A", ""].join(end);
+        assert_eq!(fs::read_to_string(&path).expect("there"), wanted);
+    }
+}
+
+#[test]
+fn new_columns_are_appended_and_nothing_is_rewritten_for_nothing() {
+    let (dir, path) = written("\u{feff}email,note\na@x,n\nragged\nb@x,\"m\n2\"");
+    let mut csv = open(dir.path(), same_names(&["name", "age"]));
+    csv.write(&batch(vec![upsert("b@x", &[("age", Value::Int(5))])]))
+        .expect("writes");
+    let wanted = "\u{feff}email,note,name,age\na@x,n,,\nragged\nb@x,\"m\n2\",,5\n";
+    assert_eq!(fs::read_to_string(&path).expect("there"), wanted);
+    let before = fs::metadata(&path)
+        .expect("there")
+        .modified()
+        .expect("a time");
+    csv.write(&batch(vec![upsert("b@x", &[("age", Value::Int(5))])]))
+        .expect("writes");
+    let after = fs::metadata(&path)
+        .expect("there")
+        .modified()
+        .expect("a time");
+    assert_eq!(before, after);
+}
+
+#[test]
+fn an_open_quote_is_not_written_below() {
+    let content = "email,name\na@x,A\nb@x,\"B\n";
+    let (dir, path) = written(content);
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    let failure = setup(csv.write(&batch(vec![upsert("c@x", &[])])));
+    assert!(
+        failure.message.contains("line 3 is never closed"),
+        "{failure}"
+    );
+    assert_eq!(fs::read_to_string(&path).expect("there"), content);
+}
+
+#[test]
+fn keys_are_found_by_what_they_mean() {
+    let map = json!({"fields": [
+        {"field": "number", "column": "no", "key": true},
+        {"field": "status", "column": "st", "values": {"new": "Open", "lost": "Closed"}}
+    ]});
+    let (dir, path) = written("no,st\n 042 ,Open\n7,Odd\n");
+    let mut csv = open(dir.path(), map);
+    let found = rows(&mut csv);
+    assert_eq!(found[0].key, "42");
+    assert_eq!(found[0].native_key.as_deref(), Some(" 042 "));
+    assert_eq!(found[1].native_key, None);
+    let problem = found[1].problem.clone().expect("an unknown spelling");
+    assert!(
+        problem
+            .ends_with("column `st`: `Odd` is none of the `values` of `status`: `Open`, `Closed`"),
+        "{problem}"
+    );
+    csv.write(&batch(vec![upsert("42", &[("status", text("lost"))])]))
+        .expect("writes");
+    assert_eq!(
+        fs::read_to_string(path).expect("there"),
+        "no,st\n 042 ,Closed\n7,Odd\n"
+    );
+}
+
+#[test]
+fn every_character_comes_back_as_it_was() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut csv = open(dir.path(), same_names(&["name", "tags", "doc"]));
+    let huge = "ä\n\"".repeat(400_000);
+    let write = upsert(
+        "a@x",
+        &[
+            ("name", text(ANY_TEXT)),
+            ("tags", Value::set(vec![text(ANY_TEXT), text(&huge)])),
+            (
+                "doc",
+                Value::Json(json!({ ANY_TEXT: [1.5, null] }).to_string()),
+            ),
+        ],
+    );
+    csv.write(&batch(vec![write.clone()])).expect("writes");
+    let found = rows(&mut csv);
+    assert_eq!(found[0].problem, None);
+    assert_eq!(found[0].fields, write.fields);
+}
+
+#[test]
+fn a_rewrite_that_was_killed_leaves_the_file_and_hinders_no_later_one() {
+    let (dir, path) = written("email,name\na@x,A\n");
+    let beside = dir.path().join(".contacts.csv.syncline-part");
+    fs::write(&beside, "email,name\nhalf").expect("a left-over");
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    assert_eq!(rows(&mut csv).len(), 1);
+    csv.write(&batch(vec![upsert("b@x", &[("name", text("B"))])]))
+        .expect("writes");
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "email,name\na@x,A\nb@x,B\n"
+    );
+    assert!(!beside.exists());
+    // A rewrite that cannot be finished changes nothing.
+    fs::create_dir(&beside).expect("an obstacle");
+    let failed = csv.write(&batch(vec![upsert("c@x", &[])]));
+    assert!(failed.is_err());
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "email,name\na@x,A\nb@x,B\n"
+    );
+}
