@@ -3,6 +3,8 @@
 //! Rank 2. May use `text`, `terms`, `finding`. Must not know the model, the catalog or any check.
 
 pub mod literal;
+pub mod load;
+pub mod markdown;
 mod parse;
 mod scan;
 pub mod tree;

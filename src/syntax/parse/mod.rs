@@ -29,9 +29,39 @@ const PARALLEL_BYTES: usize = 128 * 1024;
 
 /// Reads a whole file. Every finding is SL0001; the tree holds all that could be read.
 pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Finding>) {
-    let text = &sources.file(file).text;
+    parse_range(sources, file, whole(&sources.file(file).text))
+}
+
+/// All of a text but a byte-order mark.
+pub(super) fn whole(text: &str) -> std::ops::Range<usize> {
     let start = if text.starts_with(BOM) { BOM.len() } else { 0 };
-    parse_range(sources, file, start..text.len())
+    start..text.len()
+}
+
+/// The strings of the `use` items in a part of a file, without reading its other items.
+pub(super) fn imports(
+    sources: &Sources,
+    file: FileId,
+    range: std::ops::Range<usize>,
+) -> Vec<crate::text::Span> {
+    let text: &str = &sources.file(file).text;
+    let scan = Scan::new(text, file, range.start, range.end);
+    let begins = |at: usize| text.get(at..).is_some_and(|t| t.starts_with("use"));
+    let mut cuts = scan.starts.clone();
+    cuts.push(range.end);
+    let mut found = Vec::new();
+    for pair in cuts.windows(2) {
+        if let [from, to] = *pair
+            && begins(from)
+        {
+            let (items, _) = Reader::new(&scan, to).read(from);
+            found.extend(items.iter().filter_map(|item| match item.kind {
+                ItemKind::Use(path) => Some(path.0),
+                _ => None,
+            }));
+        }
+    }
+    found
 }
 
 /// Reads a part of a file, such as one block of a Markdown text, as a policy of its own. Offsets
