@@ -8,7 +8,6 @@
 //! found while a policy is read and resolved; their findings are handed in, since an `allow` may
 //! accept them too.
 
-mod allow;
 mod context;
 mod fix;
 mod table;
@@ -32,7 +31,7 @@ pub fn run(ctx: &Context, earlier: Vec<Finding>) -> Vec<Finding> {
     let found: Vec<Vec<Finding>> = CHECKS.par_iter().map(|c| (c.run)(ctx)).collect();
     let mut findings = earlier;
     findings.extend(found.into_iter().flatten());
-    allow::apply(ctx, &mut findings);
+    tidiness::sl0801_unused_allow::apply(ctx, &mut findings);
     finding::sort(&mut findings, ctx.sources);
     findings
 }

@@ -1,6 +1,8 @@
 //! The table of checks.
 
 use super::Context;
+use super::connectors::*;
+use super::mapping::*;
 use super::ownership::*;
 use crate::finding::{Code, Finding};
 
@@ -37,4 +39,14 @@ pub const CHECKS: &[Check] = &[
     row(112, sl0112_derived_owned::check),
     row(113, sl0113_order_circle::check),
     row(114, sl0114_clean_not_owner::check),
+    row(115, sl0115_unstable_round_trip::check),
+    row(116, sl0116_coarse_change_time::check),
+    row(401, sl0401_not_mapped::check),
+    row(402, sl0402_key_not_mapped::check),
+    row(403, sl0403_values_incomplete::check),
+    row(406, sl0406_no_cursor::check),
+    row(501, sl0501_no_events::check),
+    row(503, sl0503_cannot_write::check),
+    row(504, sl0504_literal_secret::check),
+    row(505, sl0505_bad_option::check),
 ];

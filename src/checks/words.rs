@@ -51,11 +51,6 @@ pub(super) fn systems(ctx: &Context, ids: impl IntoIterator<Item = SystemId>) ->
     names(ids.into_iter().map(|s| ctx.system(s)))
 }
 
-/// "is" for one, "are" for several.
-pub(super) fn is_are(count: usize) -> &'static str {
-    if count == 1 { "is" } else { "are" }
-}
-
 /// Adds a label unless its place is labelled already or is the primary one.
 pub(super) fn label(finding: Finding, span: Span, message: impl Into<String>) -> Finding {
     let known = finding.primary == Some(span) || finding.labels.iter().any(|l| l.span == span);

@@ -234,6 +234,7 @@ impl Runner<'_> {
             since: since.filter(|_| !full && has_cursor),
             page,
             limit: limit.map_or(PAGE, |l| l as usize).clamp(1, PAGE),
+            locate: plan.clean.is_some(),
         };
         run.phase = Phase::Reading;
         self.call(

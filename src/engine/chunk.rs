@@ -407,8 +407,14 @@ impl Runner<'_> {
                     continue;
                 }
                 let payload: Payload = postcard::from_bytes(&row.payload).map_err(damaged)?;
+                let stays: Payload =
+                    postcard::from_bytes(&group[stays].payload).map_err(damaged)?;
                 run.record.counts.deduplicated += 1;
                 self.tally(run.scenario).counts.deduplicated += 1;
+                if payload.locator.is_none() && payload.key == stays.key {
+                    // By its key alone the system would take the one that stays for it.
+                    continue;
+                }
                 let locator = payload.locator.clone().unwrap_or_default();
                 batches.entry(source.map).or_default().push(Write {
                     idempotency_key: idempotency_key(

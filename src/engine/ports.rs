@@ -53,6 +53,8 @@ pub struct ReadRequest {
     pub page: Option<String>,
     /// At most so many records.
     pub limit: usize,
+    /// Whether each row is to say where exactly it stands ([`Row::locator`]).
+    pub locate: bool,
 }
 
 /// One page of a read.

@@ -14,6 +14,8 @@ pub(super) mod sl0111_derivation_circle;
 pub(super) mod sl0112_derived_owned;
 pub(super) mod sl0113_order_circle;
 pub(super) mod sl0114_clean_not_owner;
+pub(super) mod sl0115_unstable_round_trip;
+pub(super) mod sl0116_coarse_change_time;
 
 use crate::model::Field;
 

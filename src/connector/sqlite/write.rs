@@ -94,7 +94,9 @@ impl<'a> Attempt<'a> {
                     continue;
                 }
             };
-            let done = if write.delete {
+            let done = if let (true, Some(locator)) = (write.delete, &write.locator) {
+                self.delete_at(locator)
+            } else if write.delete {
                 let statement = match &mut delete {
                     Some(statement) => statement,
                     none => none.insert(self.delete().map_err(failed)?),
@@ -142,6 +144,20 @@ impl<'a> Attempt<'a> {
         let equal = |(at, key): (usize, String)| format!("{table}.{key} = ?{}", first + at);
         let conditions: Vec<String> = self.keys().into_iter().enumerate().map(equal).collect();
         format!("WHERE {}", conditions.join(" AND "))
+    }
+
+    /// Deletes the one row that a locator names.
+    fn delete_at(&self, locator: &str) -> rusqlite::Result<()> {
+        let Some((condition, bound)) = super::read::located(self.table, locator) else {
+            return Ok(());
+        };
+        let table = quoted(&self.table.name);
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!("DELETE FROM {table} WHERE {condition}"))?;
+        statement
+            .execute(rusqlite::params_from_iter(bound))
+            .map(drop)
     }
 
     fn delete(&self) -> rusqlite::Result<Statement<'a>> {

@@ -28,31 +28,7 @@ impl<'a> Lowering<'a> {
             let at = clause.span;
             match kind {
                 CheckpointClause::Dedupe(names, keep) => {
-                    if keep.value == KeepWord::Owner
-                        && let Some(clean) = &scenario.clean
-                    {
-                        let message = "`clean` reads one system, so there is no owner's record \
-                                       beside it to keep";
-                        let help = "write `keep newest` or `keep oldest`";
-                        let why = (clean.clause, "one system is read here".to_owned());
-                        self.bad_because(keep.span, message, help, why);
-                    }
-                    let names = self.each_once("field", names);
-                    checkpoint.dedupe = Some(Dedupe {
-                        clause: at,
-                        by: names
-                            .into_iter()
-                            .map(|n| self.field_ref(entity, n))
-                            .collect(),
-                        keep: Spanned {
-                            span: keep.span,
-                            value: match keep.value {
-                                KeepWord::Newest => Keep::Newest,
-                                KeepWord::Oldest => Keep::Oldest,
-                                KeepWord::Owner => Keep::Owner,
-                            },
-                        },
-                    });
+                    checkpoint.dedupe = Some(self.dedupe(at, names, *keep, scenario, entity));
                 }
                 CheckpointClause::Require(expr, otherwise) => {
                     let record = entity.map(|e| self.policy.entity(e).name.text.clone());
@@ -88,6 +64,41 @@ impl<'a> Lowering<'a> {
             }
         }
         checkpoint
+    }
+
+    fn dedupe(
+        &mut self,
+        clause: Span,
+        names: &[tree::Name],
+        keep: tree::Word<KeepWord>,
+        scenario: &Scenario,
+        entity: Option<EntityId>,
+    ) -> Dedupe {
+        if keep.value == KeepWord::Owner
+            && let Some(clean) = &scenario.clean
+        {
+            let message =
+                "`clean` reads one system, so there is no owner's record beside it to keep";
+            let help = "write `keep newest` or `keep oldest`";
+            let why = (clean.clause, "one system is read here".to_owned());
+            self.bad_because(keep.span, message, help, why);
+        }
+        let names = self.each_once("field", names);
+        Dedupe {
+            clause,
+            by: names
+                .into_iter()
+                .map(|n| self.field_ref(entity, n))
+                .collect(),
+            keep: Spanned {
+                span: keep.span,
+                value: match keep.value {
+                    KeepWord::Newest => Keep::Newest,
+                    KeepWord::Oldest => Keep::Oldest,
+                    KeepWord::Owner => Keep::Owner,
+                },
+            },
+        }
     }
 
     /// The entity whose records the checkpoint sees: that of `clean`, else of the first `sync`.

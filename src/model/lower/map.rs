@@ -11,7 +11,7 @@ use crate::model::{
     Change, Cursor, EntityId, FieldId, Ident, Map, MapId, MappedField, Said, Spanned, SystemId,
     Values,
 };
-use crate::syntax::tree::{Item, MapClause, MapField, MapItem, MapPart, Name, Str};
+use crate::syntax::tree::{DurationTok, Item, MapClause, MapField, MapItem, MapPart, Name, Str};
 use crate::text::Span;
 use crate::value::Type;
 
@@ -72,17 +72,7 @@ impl<'a> Lowering<'a> {
                 }
                 MapClause::SameNames => same_names = Some(clause.span),
                 MapClause::Cursor(column, overlap) => {
-                    let overlap = overlap.and_then(|o| self.duration(o));
-                    cursor = self
-                        .column(clause.span, *column, "the cursor")
-                        .map(|c| Said {
-                            clause: c.clause,
-                            span: c.span,
-                            value: Cursor {
-                                column: c.value,
-                                overlap,
-                            },
-                        });
+                    cursor = self.cursor(clause.span, *column, *overlap);
                     broken |= cursor.is_none();
                 }
                 MapClause::ChangedAt(column) => {
@@ -106,14 +96,8 @@ impl<'a> Lowering<'a> {
             id,
             span: item.span,
             doc: item.doc,
-            entity: Spanned {
-                span: map.entity.0,
-                value: entity,
-            },
-            system: Spanned {
-                span: map.system.0,
-                value: system,
-            },
+            entity: spanned(map.entity.0, entity),
+            system: spanned(map.system.0, system),
             object: object.flatten().map_or(entity_name, |o| o.text),
             object_span: map.object.map(|o| o.0),
             fields,
@@ -122,6 +106,24 @@ impl<'a> Lowering<'a> {
             changed_at,
             deleted,
             broken,
+        })
+    }
+
+    fn cursor(
+        &mut self,
+        clause: Span,
+        column: Str,
+        overlap: Option<DurationTok>,
+    ) -> Option<Said<Cursor>> {
+        let overlap = overlap.and_then(|o| self.duration(o));
+        let column = self.column(clause, column, "the cursor")?;
+        Some(Said {
+            clause,
+            span: column.span,
+            value: Cursor {
+                column: column.value,
+                overlap,
+            },
         })
     }
 
@@ -287,6 +289,10 @@ impl<'a> Lowering<'a> {
         }
         Values { span, pairs: read }
     }
+}
+
+fn spanned<T>(span: Span, value: T) -> Spanned<T> {
+    Spanned { span, value }
 }
 
 fn with_article(ty: &Type) -> String {

@@ -8,9 +8,13 @@ use super::Lowering;
 use super::items::Items;
 use crate::catalog::Entry;
 use crate::model::report::{Known, Missing, Twice, duplicate, missing, unknown};
-use crate::model::{Connector, Ident, Price, Said, Setting, SettingValue, System, SystemId};
+use crate::model::{
+    Connector, Ident, Percent, Price, Rate, Said, Setting, SettingValue, System, SystemId,
+};
 use crate::syntax::literal;
-use crate::syntax::tree::{Block, Clause, ConnectorRef, Item, Name, OptionValue, SystemClause};
+use crate::syntax::tree::{
+    self, Block, Clause, ConnectorRef, Item, Name, OptionValue, SystemClause,
+};
 use crate::text::Span;
 
 /// Clauses that may stand more than once.
@@ -93,25 +97,12 @@ impl<'a> Lowering<'a> {
                 system.seats = value.map(|v| of(said(seats.0), v));
             }
             SystemClause::Budget(percent) => {
-                let budget = self.percent(*percent).filter(|p| {
-                    let none = p.0 == Decimal::ZERO;
-                    if none {
-                        let help = "write the share of the quota that this policy may use";
-                        self.bad(percent.0, "a budget of nothing allows no call", help);
-                    }
-                    !none
-                });
-                system.budget = budget.map(|v| of(said(percent.0), v));
+                system.budget = self.budget(*percent).map(|v| of(said(percent.0), v));
             }
             SystemClause::Limit(rate) => {
-                let value = self.rate(*rate).filter(|r| {
-                    if r.count == 0 {
-                        let help = "write how many calls are allowed, as in `100/10s`";
-                        self.bad(rate.0, "a limit of 0 allows no call", help);
-                    }
-                    r.count > 0
-                });
-                system.limits.extend(value.map(|v| of(said(rate.0), v)));
+                system
+                    .limits
+                    .extend(self.limit(*rate).map(|v| of(said(rate.0), v)));
             }
             SystemClause::Price(money, calls) => {
                 let amount = self.money(*money);
@@ -125,19 +116,7 @@ impl<'a> Lowering<'a> {
                     .map(|(amount, calls)| of(said(span), Price { amount, calls }));
             }
             SystemClause::Failure(percent) => {
-                let value = self.percent(*percent).filter(|p| {
-                    let all = p.0 >= Decimal::ONE_HUNDRED;
-                    if all {
-                        let help = "write the expected share of failures, as in `0.5%`";
-                        self.bad(
-                            percent.0,
-                            "where every call fails nothing ever arrives",
-                            help,
-                        );
-                    }
-                    !all
-                });
-                system.failure = value.map(|v| of(said(percent.0), v));
+                system.failure = self.failure(*percent).map(|v| of(said(percent.0), v));
             }
             SystemClause::Latency(duration) => {
                 system.latency = self.duration(*duration).map(|d| of(said(d.span), d.value));
@@ -155,6 +134,36 @@ impl<'a> Lowering<'a> {
             }
             SystemClause::Allow(allow) => self.allow(allow, Some(system.span)),
         }
+    }
+
+    fn budget(&mut self, token: tree::Percent) -> Option<Percent> {
+        let percent = self.percent(token)?;
+        if percent.0 == Decimal::ZERO {
+            let help = "write the share of the quota that this policy may use";
+            self.bad(token.0, "a budget of nothing allows no call", help);
+            return None;
+        }
+        Some(percent)
+    }
+
+    fn failure(&mut self, token: tree::Percent) -> Option<Percent> {
+        let percent = self.percent(token)?;
+        if percent.0 >= Decimal::ONE_HUNDRED {
+            let help = "write the expected share of failures, as in `0.5%`";
+            self.bad(token.0, "where every call fails nothing ever arrives", help);
+            return None;
+        }
+        Some(percent)
+    }
+
+    fn limit(&mut self, token: tree::Rate) -> Option<Rate> {
+        let rate = self.rate(token)?;
+        if rate.count == 0 {
+            let help = "write how many calls are allowed, as in `100/10s`";
+            self.bad(token.0, "a limit of 0 allows no call", help);
+            return None;
+        }
+        Some(rate)
     }
 
     fn connector(&mut self, clause: Span, connector: ConnectorRef) -> Option<Connector> {

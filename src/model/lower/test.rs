@@ -100,7 +100,6 @@ impl<'a> Lowering<'a> {
         uses: &mut Uses,
     ) -> (Option<tree::DurationTok>, Option<StepKind>) {
         match clause {
-            TestClause::Start(_) | TestClause::Allow(_) => (None, None),
             TestClause::Given(entity, key, values, systems) => {
                 let record = self.record(*entity, *key, uses);
                 let values = self.record_values(record.entity.id, values, uses);
@@ -143,6 +142,16 @@ impl<'a> Lowering<'a> {
                 };
                 (Some(*at), Some(step))
             }
+            expect => self.expectation(expect, uses),
+        }
+    }
+
+    fn expectation(
+        &mut self,
+        clause: &'a TestClause,
+        uses: &mut Uses,
+    ) -> (Option<tree::DurationTok>, Option<StepKind>) {
+        match clause {
             TestClause::Expect(at, entity, key, system, values) => {
                 let record = self.record(*entity, *key, uses);
                 let system = self.used_system(*system, uses);
@@ -168,6 +177,7 @@ impl<'a> Lowering<'a> {
                 let at_most = self.count(*most);
                 (None, Some(StepKind::ExpectDeadLetters { at_most }))
             }
+            _ => (None, None),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Applying `allow`: which findings are accepted, and which `allow` accepts nothing (SL0801).
+//! SL0801 unused-allow: which findings an `allow` accepts, and which `allow` accepts nothing.
 
-use super::{CHECKS, Context, fix};
+use super::super::{CHECKS, Context, fix};
 use crate::finding::{Code, Finding, Grade, Severity};
 use crate::model::Allow;
 use crate::text::Span;
@@ -12,7 +12,7 @@ const READING_LAST: Code = Code(8);
 
 /// Marks the findings that an `allow` accepts, then adds SL0801 for those that are expired or
 /// accept nothing. An `allow` of SL0801 itself is applied last.
-pub(super) fn apply(ctx: &Context, findings: &mut Vec<Finding>) {
+pub(in super::super) fn apply(ctx: &Context, findings: &mut Vec<Finding>) {
     let mut used = vec![false; ctx.policy.allows.len()];
     accept(ctx, findings, &mut used);
     let complete = is_complete(ctx);
