@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use super::{catalog, check, completions, explain, fmt, init, man, plan};
+use super::{catalog, check, completions, explain, init, man, plan};
 
 /// Keep business data in step: check, plan and run sync policies.
 #[derive(Debug, Parser)]
@@ -70,7 +70,6 @@ pub(super) enum When {
 pub(super) enum Command {
     Init(init::Args),
     Check(check::Args),
-    Fmt(fmt::Args),
     Plan(plan::Args),
     Explain(explain::Args),
     Catalog(catalog::Args),

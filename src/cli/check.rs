@@ -126,7 +126,10 @@ pub(super) fn check_code(text: &str) -> Result<Code, String> {
         .ok_or_else(|| {
             let near = nearest(text, CODES.iter().map(|c| c.name));
             near.map_or_else(
-                || "there is no such check; codes look like SL0103, names like write-to-owner".into(),
+                || {
+                    "there is no such check; codes look like SL0103, names like write-to-owner"
+                        .into()
+                },
                 |near| format!("there is no such check; did you mean {near}?"),
             )
         })
@@ -221,5 +224,9 @@ fn verdict(report: &Report, deny: &[Deny]) -> Status {
             Deny::Check(code) => code.to_string() == d.code,
         }),
     });
-    if fails { Status::Negative } else { Status::Clean }
+    if fails {
+        Status::Negative
+    } else {
+        Status::Clean
+    }
 }

@@ -56,7 +56,11 @@ impl Console {
 
     /// Writes out what is still held back.
     pub fn finish(&mut self) -> Result<(), Failure> {
-        let flushed = if self.closed { Ok(()) } else { self.out.flush() };
+        let flushed = if self.closed {
+            Ok(())
+        } else {
+            self.out.flush()
+        };
         self.heard(flushed)
     }
 

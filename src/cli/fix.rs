@@ -129,7 +129,11 @@ mod tests {
             Some("AbcdeF")
         );
         assert_eq!(
-            fixed("abcdef", &[(Safe, &[(0, 2, "X")]), (Safe, &[(1, 3, "Y"), (5, 6, "F")])]).as_deref(),
+            fixed(
+                "abcdef",
+                &[(Safe, &[(0, 2, "X")]), (Safe, &[(1, 3, "Y"), (5, 6, "F")])]
+            )
+            .as_deref(),
             Some("Xcdef"),
             "half of a fix is no fix"
         );

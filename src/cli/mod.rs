@@ -15,7 +15,6 @@ mod disk;
 mod explain;
 mod failure;
 mod fix;
-mod fmt;
 mod init;
 mod man;
 mod plan;
@@ -77,7 +76,6 @@ fn dispatch(command: &Command, console: &mut Console) -> Result<Status, Failure>
     match command {
         Command::Init(args) => init::run(args, console),
         Command::Check(args) => check::run(args, console),
-        Command::Fmt(args) => fmt::run(args, console),
         Command::Plan(args) => plan::run(args, console),
         Command::Explain(args) => explain::run(args, console),
         Command::Catalog(args) => catalog::run(args, console),

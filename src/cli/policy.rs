@@ -116,7 +116,12 @@ fn add(jobs: &mut Vec<Job>, job: Job) {
         .find(|j| j.root.is_some() && j.root == job.root);
     match (known, job) {
         (None, job) => jobs.push(job),
-        (Some(known), Job { only: Some(more), .. }) => {
+        (
+            Some(known),
+            Job {
+                only: Some(more), ..
+            },
+        ) => {
             if let Some(only) = &mut known.only {
                 only.extend(more);
             }
@@ -248,15 +253,16 @@ fn canonical(path: &Path) -> PathBuf {
 fn no_policy(error: LoadError) -> Failure {
     let help = match &error {
         LoadError::Missing(_) => "name a policy file, or a directory with `policy.sync`",
-        LoadError::NoPolicy(_) => {
-            "name the policy file, or begin one here with `syncline init`"
-        }
+        LoadError::NoPolicy(_) => "name the policy file, or begin one here with `syncline init`",
     };
     Failure::input(error.to_string()).help(help)
 }
 
 fn is_markdown(path: &Path) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
     extension.eq_ignore_ascii_case("md") || extension.eq_ignore_ascii_case("markdown")
 }
 

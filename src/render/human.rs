@@ -7,7 +7,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use super::report::{Diagnostic, Range, Report, Severity};
 use super::snippet::{Shown, harmless};
-use super::style::{Style, count};
+use super::style::{Style, count, wrap};
 
 /// Room in front of what a finding is helped with.
 const INDENT: &str = "        ";
@@ -124,7 +124,11 @@ impl<'a> Printer<'a> {
             self.note(out, "  help: ", help);
         }
         for fix in &diagnostic.fixes {
-            let how = if fix.safe { " (`check --fix` does it)" } else { "" };
+            let how = if fix.safe {
+                " (`check --fix` does it)"
+            } else {
+                ""
+            };
             self.note(out, "  fix:  ", &format!("{}{how}", fix.title));
         }
     }
@@ -164,7 +168,12 @@ impl<'a> Printer<'a> {
     }
 
     fn arrow(&self, out: &mut String, name: &str, range: &Range) {
-        let place = format!("{}:{}:{}", harmless(name), range.start.line, range.start.column);
+        let place = format!(
+            "{}:{}:{}",
+            harmless(name),
+            range.start.line,
+            range.start.column
+        );
         let _ = writeln!(out, "   ╭─[{}]", self.style.bold(&place));
     }
 
@@ -179,28 +188,6 @@ impl<'a> Printer<'a> {
             }
         }
     }
-}
-
-/// A line broken at spaces into parts of at most `room` characters, where words allow.
-fn wrap(line: &str, room: usize) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut used = 0;
-    for word in line.split(' ') {
-        let length = word.chars().count();
-        if used > 0 && used + 1 + length > room {
-            parts.push(String::new());
-            used = 0;
-        }
-        if let Some(part) = parts.last_mut() {
-            if used > 0 {
-                part.push(' ');
-                used += 1;
-            }
-            part.push_str(word);
-            used += length;
-        }
-    }
-    parts
 }
 
 /// One heading with its snippets, as miette takes it.
@@ -260,7 +247,10 @@ mod tests {
             "policy.sync",
             "entity contact {\n\tkey   email\r\n  owner crm\n  field naïve: text owner mailer\n}\n",
         ));
-        sources.add(SourceFile::new("team/more.sync", "// a\nextend entity contact { }\n"));
+        sources.add(SourceFile::new(
+            "team/more.sync",
+            "// a\nextend entity contact { }\n",
+        ));
         sources
     }
 
@@ -293,7 +283,10 @@ mod tests {
     #[test]
     fn long_lines_and_terminal_codes_are_kept_off_the_terminal() {
         let mut sources = Sources::default();
-        let id = sources.add(SourceFile::new("a.sync", format!("x {}", "y".repeat(100_000))));
+        let id = sources.add(SourceFile::new(
+            "a.sync",
+            format!("x {}", "y".repeat(100_000)),
+        ));
         let finding = Finding::new(Code(1), Span::new(id, 2, 3), "expected `\u{1b}[2J`");
         let text = shown(&[finding], &sources);
         assert!(text.len() < 500, "{} bytes", text.len());
@@ -315,12 +308,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn words_are_wrapped_at_spaces_alone() {
-        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
-        assert_eq!(wrap("aaaaaaaa bb", 5), ["aaaaaaaa", "bb"]);
-        assert_eq!(wrap("", 5), [""]);
     }
 }

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::style::{Style, count};
 use crate::plan::{Plan, Route, Scenario};
-use crate::time::Millis;
 
 /// The plan as text.
 pub fn human(plan: &Plan, style: Style) -> String {
@@ -82,7 +81,10 @@ fn flows(out: &mut String, plan: &Plan, style: Style) {
             style.bold(&scenario.name),
             scenario.mode.text,
             scenario.mode.class,
-            scenario.title.as_ref().map_or(String::new(), |t| format!("  {t}")),
+            scenario
+                .title
+                .as_ref()
+                .map_or(String::new(), |t| format!("  {t}")),
         );
         let _ = writeln!(
             out,
@@ -141,9 +143,6 @@ fn conditions(scenario: &Scenario) -> Vec<String> {
     if scenario.propagate_deletes {
         traits.push("deletes propagate".to_owned());
     }
-    if scenario.retry.from == Millis(0) {
-        traits.push("tried again at once".to_owned());
-    }
     lines.push(traits.join(", "));
     lines
 }
@@ -153,7 +152,11 @@ fn heading(out: &mut String, style: Style, number: usize, what: &str) {
 }
 
 fn or_dash(text: String) -> String {
-    if text.is_empty() { "-".to_owned() } else { text }
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
 }
 
 /// At most two decimals, none where they are zero.
@@ -193,7 +196,11 @@ impl<const N: usize> Table<N> {
                 line.extend(std::iter::repeat_n(' ', gap));
             }
             let line = line.trim_end();
-            let line = if index == 0 { style.dim(line) } else { line.to_owned() };
+            let line = if index == 0 {
+                style.dim(line)
+            } else {
+                line.to_owned()
+            };
             let _ = writeln!(out, "  {line}");
         }
     }

@@ -10,7 +10,9 @@ use crate::finding::{self, Finding, Grade};
 use crate::text::{FileId, SourceFile, Sources, Span};
 
 /// A place in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Position {
     /// Bytes from the start of the file as stored.
     pub offset: u32,
@@ -31,7 +33,9 @@ impl Position {
 }
 
 /// A stretch of a file; where it is empty, a point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Range {
     /// Where it begins.
     pub start: Position,
@@ -40,7 +44,9 @@ pub struct Range {
 }
 
 /// How a finding counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The policy must not be planned.
@@ -286,7 +292,10 @@ mod tests {
         report.add(&[finding], &sources);
         let found = &report.diagnostics[0];
         assert_eq!(found.file, "p/policy.sync");
-        assert_eq!((found.range.start, found.range.end), (Position::START, Position::START));
+        assert_eq!(
+            (found.range.start, found.range.end),
+            (Position::START, Position::START)
+        );
         assert!(!found.placed);
     }
 
@@ -296,9 +305,15 @@ mod tests {
         let id = sources.add(SourceFile::new("a.sync", "\u{feff}\tné x\r\n"));
         let x = sources.file(id).text.find('x').unwrap();
         let mut report = Report::default();
-        report.add(&[Finding::new(Code(1), Span::new(id, x, x + 1), "m")], &sources);
+        report.add(
+            &[Finding::new(Code(1), Span::new(id, x, x + 1), "m")],
+            &sources,
+        );
         let range = report.diagnostics[0].range;
-        assert_eq!((range.start.offset, range.start.line, range.start.column), (8, 1, 5));
+        assert_eq!(
+            (range.start.offset, range.start.line, range.start.column),
+            (8, 1, 5)
+        );
         assert_eq!((range.end.offset, range.end.column), (9, 6));
     }
 
