@@ -28,6 +28,10 @@ pub mod engine;
 
 pub mod connector;
 
+pub mod store;
+
+pub mod host;
+
 pub mod render;
 
 pub mod cli;

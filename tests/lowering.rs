@@ -331,3 +331,58 @@ entity a {
     assert!(covers[2].unwrap().starts_with("field f: int allow"));
     assert_eq!(policy.allows[1].check, Some(syncline::finding::Code(101)));
 }
+
+#[test]
+fn a_broken_text_never_stops_the_reading() {
+    let acme = include_str!("../examples/acme/policy.sync");
+    let lines: Vec<&str> = acme.lines().collect();
+    for skip in 0..lines.len() {
+        let kept = lines
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != skip)
+            .map(|(_, l)| *l);
+        lower_text(&kept.collect::<Vec<_>>().join("\n"));
+    }
+    let ends = acme.char_indices().map(|(at, _)| at).step_by(7);
+    for end in ends {
+        lower_text(&acme[..end]);
+    }
+}
+
+#[test]
+fn one_broken_clause_makes_no_second_finding() {
+    let acme = include_str!("../examples/acme/policy.sync");
+    for (from, to) in [
+        ("system mailer {", "system mailer mailer {"),
+        ("connector hubspot", "conector hubspot"),
+        ("key     email\n", "key     1\n"),
+        ("field lead_status: enum(", "field lead_status: enm("),
+        (
+            "field score:       int(0..100)?",
+            "field score        int(0..100)?",
+        ),
+        ("entity contact {", "entity contact contact {"),
+        (
+            "map contact in crm \"Contact\" {",
+            "map contact of crm \"Contact\" {",
+        ),
+        (
+            "scenario clean_contacts {",
+            "scenario clean_contacts clean {",
+        ),
+        ("mode    realtime\n", "mode    realtim\n"),
+        ("timezone \"America/New_York\"", "timezone America"),
+        ("policy acme_revops {", "policy {"),
+        ("derived `contact.first_name", "derived contact.first_name"),
+    ] {
+        assert_eq!(acme.matches(from).count(), 1, "{from}");
+        let (_, findings) = lower_text(&acme.replace(from, to));
+        let others: Vec<&String> = findings
+            .iter()
+            .filter(|f| !f.starts_with("SL0001"))
+            .collect();
+        assert!(others.is_empty(), "{to}: {findings:#?}");
+        assert!(!findings.is_empty(), "{to}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::console::Console;
-use super::failure::{Failure, Status};
+use super::shell::Shell;
+use super::failure::{Exit, Failure};
 use crate::catalog::{self, Catalog, Entry, Tested};
 use crate::render::catalog as render;
 use crate::text::nearest;
@@ -33,23 +33,23 @@ enum What {
     },
 }
 
-pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure> {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     match &args.what {
-        What::List => list(console),
-        What::Show { connector } => show(connector, console),
-        What::Check { file } => check(file, console),
+        What::List => list(shell),
+        What::Show { connector } => show(connector, shell),
+        What::Check { file } => check(file, shell),
     }
 }
 
-fn list(console: &mut Console) -> Result<Status, Failure> {
+fn list(shell: &mut Shell) -> Result<Exit, Failure> {
     let catalog = Catalog::builtin();
     let entries: Vec<&Entry> = catalog.names().filter_map(|n| catalog.get(n)).collect();
-    let text = render::list(&entries, console.style);
-    console.print(&text)?;
-    Ok(Status::Clean)
+    let text = render::list(&entries, shell.style);
+    shell.print(&text);
+    Ok(Exit::Clean)
 }
 
-fn show(name: &str, console: &mut Console) -> Result<Status, Failure> {
+fn show(name: &str, shell: &mut Shell) -> Result<Exit, Failure> {
     let catalog = Catalog::builtin();
     let Some(text) = catalog.yaml(name) else {
         let failure = Failure::input(format!("there is no connector `{name}`"));
@@ -58,11 +58,11 @@ fn show(name: &str, console: &mut Console) -> Result<Status, Failure> {
             None => failure.help("`syncline catalog list` names them all"),
         });
     };
-    console.print(text)?;
-    Ok(Status::Clean)
+    shell.print(text);
+    Ok(Exit::Clean)
 }
 
-fn check(file: &PathBuf, console: &mut Console) -> Result<Status, Failure> {
+fn check(file: &PathBuf, shell: &mut Shell) -> Result<Exit, Failure> {
     let name = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|e| Failure::input(format!("`{name}` cannot be read: {e}")))?;
@@ -73,12 +73,12 @@ fn check(file: &PathBuf, console: &mut Console) -> Result<Status, Failure> {
                 Tested::Contract => "tested against the vendor's contract",
                 Tested::Live => "tested against the real system",
             };
-            console.print(&format!("{name}: `{}` is sound, {tested}\n", entry.name))?;
-            Ok(Status::Clean)
+            shell.print(&format!("{name}: `{}` is sound, {tested}\n", entry.name));
+            Ok(Exit::Clean)
         }
         Err(error) => {
-            console.print(&format!("{name}: {error}\n"))?;
-            Ok(Status::Negative)
+            shell.print(&format!("{name}: {error}\n"));
+            Ok(Exit::Findings)
         }
     }
 }

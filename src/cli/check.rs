@@ -7,8 +7,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::baseline::Baseline;
-use super::console::Console;
-use super::failure::{Failure, Status};
+use super::shell::Shell;
+use super::failure::{Exit, Failure};
 use super::policy::{self, Question, STDIN};
 use super::{disk, fix};
 use crate::finding::{CODES, Code, code_by_name};
@@ -143,7 +143,7 @@ pub(super) fn date(text: &str) -> Result<Date, String> {
         .ok_or_else(|| "write a day as 2027-01-31".to_owned())
 }
 
-pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure> {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let from_stdin = args.paths.iter().any(|p| p.as_os_str() == STDIN);
     if args.fix && from_stdin {
         let failure = Failure::input("`--fix` cannot change standard input");
@@ -159,16 +159,16 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure>
         stdin_filename: args.stdin_filename.clone(),
         today: args.now.unwrap_or_else(policy::today),
     };
-    let mut report = look(&question, &args.only, console)?;
+    let mut report = look(&question, &args.only, shell)?;
     if args.fix {
         let changes = fix::plan(&report);
         if args.diff {
-            console.print(&fix::diff(&report, &changes, console.style))?;
-            return Ok(Status::Clean);
+            shell.print(&fix::diff(&report, &changes, shell.style));
+            return Ok(Exit::Clean);
         }
         if !changes.is_empty() {
-            fix::apply(&changes, console)?;
-            report = look(&question, &args.only, console)?;
+            fix::apply(&changes, shell)?;
+            report = look(&question, &args.only, shell)?;
         }
     }
     if let Some(mut baseline) = baseline {
@@ -178,18 +178,18 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure>
         disk::write(file, &json::check(&report))?;
         Baseline::of(&report).accept(&mut report);
     }
-    let allowed = console.verbose > 0;
+    let allowed = shell.verbose > 0;
     for output in &args.output {
         let text = output.format.render(&report, Style::PLAIN, true);
         disk::write(&output.file, &text)?;
     }
-    let text = args.format.render(&report, console.style, allowed);
-    console.print(&text)?;
+    let text = args.format.render(&report, shell.style, allowed);
+    shell.print(&text);
     Ok(verdict(&report, &args.deny))
 }
 
 /// Checks everything that is asked for and says how many files that were.
-fn look(question: &Question, only: &[Code], console: &mut Console) -> Result<Report, Failure> {
+fn look(question: &Question, only: &[Code], shell: &mut Shell) -> Result<Report, Failure> {
     let policies = policy::check_all(question)?;
     let mut report = Report::default();
     let mut files = BTreeSet::new();
@@ -206,16 +206,16 @@ fn look(question: &Question, only: &[Code], console: &mut Console) -> Result<Rep
     }
     report.sort();
     let plural = if files.len() == 1 { "" } else { "s" };
-    console.note(&format!("read {} file{plural}", files.len()));
-    if console.verbose > 0 {
+    shell.note(&format!("read {} file{plural}", files.len()));
+    if shell.verbose > 0 {
         for file in &files {
-            console.note(&format!("  {file}"));
+            shell.note(&format!("  {file}"));
         }
     }
     Ok(report)
 }
 
-fn verdict(report: &Report, deny: &[Deny]) -> Status {
+fn verdict(report: &Report, deny: &[Deny]) -> Exit {
     let fails = report.diagnostics.iter().any(|d| match d.severity {
         Severity::Allowed => false,
         Severity::Error => true,
@@ -225,8 +225,8 @@ fn verdict(report: &Report, deny: &[Deny]) -> Status {
         }),
     });
     if fails {
-        Status::Negative
+        Exit::Findings
     } else {
-        Status::Clean
+        Exit::Clean
     }
 }

@@ -1,20 +1,26 @@
 //! How a command ends: an answer, or a failure to give one.
 
-/// A command's answer.
+/// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum Exit {
     /// Done and clean.
     Clean,
-    /// The answer is no: findings, text out of layout, a difference.
-    Negative,
+    /// The answer is no: findings, text out of layout, a difference, dead letters.
+    Findings,
+    /// Wrong usage, or input that cannot be read.
+    Usage,
+    /// A system or store that cannot be reached, or a fault of Syncline's own.
+    Unreachable,
 }
 
-impl Status {
+impl Exit {
     /// The exit status.
     pub fn code(self) -> u8 {
         match self {
-            Status::Clean => 0,
-            Status::Negative => 1,
+            Exit::Clean => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
         }
     }
 }
@@ -23,24 +29,16 @@ impl Status {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(super) struct Failure {
-    kind: Kind,
+    exit: Exit,
     message: String,
     help: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Wrong usage, or input that cannot be read.
-    Input,
-    /// Something that cannot be reached, or a fault of our own.
-    Own,
 }
 
 impl Failure {
     /// Wrong usage, or input that cannot be read: exit status 2.
     pub fn input(message: impl Into<String>) -> Self {
         Failure {
-            kind: Kind::Input,
+            exit: Exit::Usage,
             message: message.into(),
             help: None,
         }
@@ -50,7 +48,7 @@ impl Failure {
     /// Syncline's own: exit status 3.
     pub fn own(message: impl Into<String>) -> Self {
         Failure {
-            kind: Kind::Own,
+            exit: Exit::Unreachable,
             message: message.into(),
             help: None,
         }
@@ -67,11 +65,8 @@ impl Failure {
         self.help.as_deref()
     }
 
-    /// The exit status.
-    pub fn code(&self) -> u8 {
-        match self.kind {
-            Kind::Input => 2,
-            Kind::Own => 3,
-        }
+    /// How the command ends.
+    pub fn exit(&self) -> Exit {
+        self.exit
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::console::Console;
+use super::shell::Shell;
 use super::diff;
 use super::disk;
 use super::failure::Failure;
@@ -76,10 +76,10 @@ fn edited(old: &str, mut edits: Vec<&Edit>) -> Option<String> {
 }
 
 /// Writes the new texts.
-pub(super) fn apply(changes: &Changes, console: &mut Console) -> Result<(), Failure> {
+pub(super) fn apply(changes: &Changes, shell: &mut Shell) -> Result<(), Failure> {
     for (name, text) in changes {
         disk::write(&PathBuf::from(name), text)?;
-        console.note(&format!("fixed {name}"));
+        shell.note(&format!("fixed {name}"));
     }
     Ok(())
 }

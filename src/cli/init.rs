@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::console::Console;
+use super::shell::Shell;
 use super::disk;
-use super::failure::{Failure, Status};
+use super::failure::{Exit, Failure};
 
 /// Begin a policy: a small working one with sample data, ready for `syncline run`.
 ///
@@ -24,7 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("data/mailer/contacts.csv", include_str!("init/mailer.csv")),
 ];
 
-pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure> {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let directory = &args.directory;
     for (name, _) in FILES {
         let path = directory.join(name);
@@ -40,20 +40,20 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure>
             make(parent)?;
         }
         disk::write(&path, text)?;
-        console.print(&format!(
+        shell.print(&format!(
             "{}\n",
             path.strip_prefix(".").unwrap_or(&path).display()
-        ))?;
+        ));
     }
     let enter = if directory == Path::new(".") {
         String::new()
     } else {
         format!("cd {} && ", directory.display())
     };
-    console.note(&format!(
+    shell.note(&format!(
         "next: {enter}syncline check, syncline plan --format human, syncline run --until-idle"
     ));
-    Ok(Status::Clean)
+    Ok(Exit::Clean)
 }
 
 fn make(directory: &Path) -> Result<(), Failure> {

@@ -1,8 +1,8 @@
 //! `syncline man`: the manual page.
 
 use super::args;
-use super::console::Console;
-use super::failure::{Failure, Status};
+use super::shell::Shell;
+use super::failure::{Exit, Failure};
 
 /// Print the manual page, in roff.
 #[derive(Debug, clap::Args)]
@@ -12,7 +12,7 @@ pub(super) struct Args {
     command: Option<String>,
 }
 
-pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure> {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let mut command = args::command();
     command.build();
     if let Some(name) = &args.command {
@@ -23,6 +23,6 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure>
     clap_mangen::Man::new(command)
         .render(&mut page)
         .map_err(|e| Failure::own(format!("the manual page cannot be made: {e}")))?;
-    console.print(&String::from_utf8_lossy(&page))?;
-    Ok(Status::Clean)
+    shell.print(&String::from_utf8_lossy(&page));
+    Ok(Exit::Clean)
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::console::Console;
+use super::shell::Shell;
 use super::disk;
-use super::failure::{Failure, Status};
+use super::failure::{Exit, Failure};
 use super::policy::{self, Checked};
 use crate::finding::Severity;
-use crate::plan::{to_json, to_yaml};
+use crate::plan::{Plan, read_plan, to_json, to_yaml};
 use crate::render::{self, Report, Style, human};
 
 /// Compile a policy to the plan that `run` runs.
@@ -52,11 +52,11 @@ impl Format {
     }
 }
 
-pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure> {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let checked = policy::check_one(args.path.as_deref())?;
     if checked.has_errors() {
-        refuse(&checked, console);
-        return Ok(Status::Negative);
+        refuse(&checked, shell);
+        return Ok(Exit::Findings);
     }
     let Some(plan) = checked.plan() else {
         return Err(Failure::own("a policy without errors gave no plan"));
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure>
     let by_name = args.output.as_deref().map_or(Format::Json, Format::of);
     let style = match args.output {
         Some(_) => Style::PLAIN,
-        None => console.style,
+        None => shell.style,
     };
     let text = match args.format.unwrap_or(by_name) {
         Format::Json => to_json(&plan),
@@ -74,15 +74,15 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure>
     match &args.output {
         Some(file) => {
             disk::write(file, &text)?;
-            console.note(&format!("wrote {}  {}", file.display(), plan.digest));
+            shell.note(&format!("wrote {}  {}", file.display(), plan.digest));
         }
-        None => console.print(&text)?,
+        None => shell.print(&text),
     }
-    Ok(Status::Clean)
+    Ok(Exit::Clean)
 }
 
 /// Says on standard error what keeps a policy from being planned.
-pub(super) fn refuse(checked: &Checked, console: &mut Console) {
+pub(super) fn refuse(checked: &Checked, shell: &mut Shell) {
     let errors: Vec<_> = checked
         .findings
         .iter()
@@ -91,6 +91,52 @@ pub(super) fn refuse(checked: &Checked, console: &mut Console) {
         .collect();
     let mut report = Report::default();
     report.add(&errors, &checked.sources);
-    let text = human::check(&report, console.note_style, false);
-    console.warn(text.trim_end_matches('\n'));
+    let text = human::check(&report, shell.note_style, false);
+    shell.warn(text.trim_end_matches('\n'));
+}
+
+/// The plan at a path (a compiled plan by its extension, else a policy that is compiled now) and
+/// the directory in which its relative paths start.
+#[allow(dead_code)]
+pub(super) fn plan_or_policy(path: &Path, shell: &mut Shell) -> Result<(Plan, PathBuf), Exit> {
+    let loaded = match path.extension().and_then(|e| e.to_str()) {
+        Some("json" | "yaml" | "yml") => read(path),
+        _ => compiled(path, shell),
+    };
+    match loaded {
+        Ok(Some(plan)) => Ok((plan, base(path))),
+        Ok(None) => Err(Exit::Findings),
+        Err(failure) => Err(shell.fail(&failure)),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Plan>, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::input(format!("`{name}` cannot be read: {e}")))?;
+    let plan = read_plan(&text).map_err(|e| Failure::input(format!("`{name}`: {e}")))?;
+    Ok(Some(plan))
+}
+
+fn compiled(path: &Path, shell: &mut Shell) -> Result<Option<Plan>, Failure> {
+    let checked = policy::check_one(Some(path))?;
+    if checked.has_errors() {
+        refuse(&checked, shell);
+        return Ok(None);
+    }
+    checked
+        .plan()
+        .map(Some)
+        .ok_or_else(|| Failure::own("a policy without errors gave no plan"))
+}
+
+/// The directory of a file; a directory itself.
+fn base(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
 }

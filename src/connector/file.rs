@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
 
 use super::codec::Binding;
-use super::failure::{file as file_failure, setup};
+use super::failure::{file as file_failure, retry, setup};
 use crate::engine::ports::{Failure, MapIx, SystemIx};
 use crate::plan::Plan;
 
@@ -71,9 +71,26 @@ impl Files {
         self.maps.get(&map).is_some_and(|m| m.only_written)
     }
 
-    /// The bindings in order of map.
-    pub(super) fn bindings(&self) -> impl Iterator<Item = (MapIx, &Binding)> {
-        self.maps.iter().map(|(map, m)| (*map, &m.binding))
+    /// The files of all maps, each once, in order; the option's own where there is no map.
+    pub(super) fn all(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut files: Vec<PathBuf> = self
+            .maps
+            .values()
+            .map(|m| self.file(m.binding.object()))
+            .collect::<Result<_, _>>()?;
+        if files.is_empty() {
+            files.push(self.path.clone());
+        }
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+
+    /// Whether a column of that name is mapped.
+    pub(super) fn map_column(&self, name: &str) -> bool {
+        self.maps
+            .values()
+            .any(|m| m.binding.wanted().iter().any(|w| w == name))
     }
 
     /// The option `path` as resolved.
@@ -158,6 +175,29 @@ pub(super) fn identity(found: &fs::Metadata) -> String {
             .map_or(0, |d| d.as_nanos());
         format!("{created:x}")
     }
+}
+
+/// What tells that somebody changed a file: its length, time and identity.
+pub(super) type Stamp = (u64, Option<std::time::SystemTime>, String);
+
+/// A file's stamp.
+pub(super) fn stamp(path: &Path) -> Result<Stamp, Failure> {
+    let found = fs::metadata(path).map_err(|e| file_failure("read", path, &e))?;
+    Ok((found.len(), found.modified().ok(), identity(&found)))
+}
+
+/// Refuses to replace a file that somebody else changed since its stamp was taken.
+pub(super) fn unchanged(path: &Path, before: &Stamp) -> Result<(), Failure> {
+    if stamp(path)? == *before {
+        return Ok(());
+    }
+    Err(retry(
+        format!(
+            "`{}` was changed by somebody else while it was being rewritten",
+            path.display()
+        ),
+        "let only one program write that file at a time",
+    ))
 }
 
 /// A file that takes the place of another one at once, or not at all.

@@ -11,10 +11,14 @@
 
 pub mod codec;
 mod cursor;
+pub mod event;
 mod failure;
 mod file;
+pub mod registry;
+mod scan;
 
 pub mod csv;
+pub mod jsonl;
 pub mod sqlite;
 
 #[cfg(test)]

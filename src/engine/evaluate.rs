@@ -133,7 +133,7 @@ fn absorb_field(
     out.changed = true;
     let after = shown(field.rule, slot);
     out.shown_changed |= before.as_ref() != after.value();
-    if one_origin || !disagree(slot) {
+    if one_origin || !disagree(field.rule, slot) {
         return;
     }
     let winner = match &after {

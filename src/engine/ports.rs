@@ -487,15 +487,16 @@ pub trait Store {
     /// Takes a waiting write away where its version is still `version`.
     fn take_waiting(&mut self, system: &str, entity: &str, key: &str, version: u64)
     -> Stored<bool>;
-    /// Waiting writes of a system due by `now`, oldest first.
+    /// Waiting writes of a system due by `now`: the earliest due first, then the longest waiting,
+    /// then by entity and key.
     fn due_waiting(&mut self, system: &str, now: Instant, limit: usize) -> Stored<Vec<Waiting>>;
     /// The earliest time at which a waiting write of a system falls due.
     fn next_due(&mut self, system: &str) -> Stored<Option<Instant>>;
     /// How many writes wait, by system.
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>>;
 
-    /// Adds a dead letter in the place of an older one of the same record and destination; gives
-    /// its number.
+    /// Adds a dead letter in the place of an older one of the same record and destination, whose
+    /// number it takes over; gives its number. The letter's own `id` is not looked at.
     fn put_dead_letter(&mut self, letter: &DeadLetter) -> Stored<i64>;
     /// Dead letters by number.
     fn dead_letters(&mut self) -> Stored<Vec<DeadLetter>>;
@@ -504,22 +505,25 @@ pub trait Store {
 
     /// Opens a run; gives its number.
     fn open_run(&mut self, run: &RunRecord) -> Stored<i64>;
-    /// Stores how a run stands.
+    /// Stores how a run stands; an error where no such run was opened.
     fn put_run(&mut self, run: &RunRecord) -> Stored<()>;
     /// Runs, newest first; at most `limit`.
     fn runs(&mut self, scenario: Option<&str>, limit: usize) -> Stored<Vec<RunRecord>>;
-    /// Runs that did not end, oldest first.
+    /// Runs that did not end (`ended` is `None`), oldest first.
     fn open_runs(&mut self) -> Stored<Vec<RunRecord>>;
 
     /// Empties and readies the stage of a run. The stage survives a killed process; it need not
-    /// survive a lost power supply, and says in [`Store::stage_len`] what it holds.
+    /// survive a lost power supply, and says in [`Store::stage_len`] what it holds. It stands
+    /// outside transactions: what is put there stays, whatever becomes of an open one. The stages
+    /// of runs that ended are removed when a runner opens the store.
     fn stage_open(&mut self, run: i64) -> Stored<()>;
     /// Adds rows.
     fn stage_put(&mut self, run: i64, rows: Vec<Staged>) -> Stored<()>;
     /// Number of rows.
     fn stage_len(&mut self, run: i64) -> Stored<u64>;
-    /// Rows by group, then by change time and order of reading, after `(group, seq)` `None`: from
-    /// the first. Used only where a dedupe groups by something else than the key.
+    /// Of the rows that share a group only one stays; gives how many went. `Newest` and `Oldest`
+    /// go by change time, then by order of reading; `Owner` prefers rows of `owner`, then the
+    /// newest. Rows whose group is empty stay all.
     fn stage_drop_duplicates(
         &mut self,
         run: i64,

@@ -82,12 +82,25 @@ pub fn shown(rule: Rule, field: &FieldRegister) -> Shown<'_> {
     }
 }
 
-/// Whether origins disagree: their latest values are not all the same.
-pub fn disagree(field: &FieldRegister) -> bool {
-    field
+/// Whether origins disagree: their latest values are not all the same. A null is no opinion under
+/// rules that look at all values (`any_true`, `all_true`, `max`, `min`, `union`).
+pub fn disagree(rule: Rule, field: &FieldRegister) -> bool {
+    let takes_sides = matches!(
+        rule.resolve,
+        None | Some(
+            ResolveRule::OwnerWins
+                | ResolveRule::LastWriteWins
+                | ResolveRule::FirstWriteWins
+                | ResolveRule::Manual
+        )
+    );
+    let mut values = field
         .origins
-        .windows(2)
-        .any(|w| w[0].1.latest.value != w[1].1.latest.value)
+        .iter()
+        .map(|(_, o)| &o.latest.value)
+        .filter(|v| takes_sides || !v.is_null());
+    let first = values.next();
+    values.any(|v| Some(v) != first)
 }
 
 fn chosen(agreed: &Stamp) -> Shown<'_> {

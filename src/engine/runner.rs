@@ -291,7 +291,8 @@ impl<'a> Runner<'a> {
 
     fn next_deadline(&mut self) -> Stored<Instant> {
         let now = self.world.now();
-        let busy = !self.store.pending_events(1)?.is_empty() || self.runs_can_move();
+        let to_start = self.runs.is_empty() && !self.round.is_empty() && self.errands.is_empty();
+        let busy = to_start || !self.store.pending_events(1)?.is_empty() || self.runs_can_move();
         if busy {
             return Ok(now);
         }

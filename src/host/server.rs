@@ -74,7 +74,7 @@ pub fn start(
     };
     listener.set_nonblocking(true).map_err(unusable)?;
     let address = listener.local_addr().map_err(unusable)?;
-    let store = SqliteStore::open(&store, OpenMode::Intake).map_err(HostError::from_store)?;
+    let store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
     std::thread::spawn(move || write(store, &plan, &deliveries, &waker));
     let runtime = tokio::runtime::Builder::new_multi_thread()

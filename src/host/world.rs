@@ -63,7 +63,10 @@ impl LiveWorld {
     /// A world for a plan; relative paths are read from `base_dir`.
     pub fn new(plan: Arc<Plan>, base_dir: PathBuf, env: Env) -> Self {
         let (sender, inbox) = mpsc::channel();
-        let waker = Waker { sender, stop: Arc::new(AtomicBool::new(false)) };
+        let waker = Waker {
+            sender,
+            stop: Arc::new(AtomicBool::new(false)),
+        };
         LiveWorld {
             plan,
             base_dir,

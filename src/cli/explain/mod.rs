@@ -3,8 +3,8 @@
 mod meanings;
 
 use super::check::check_code;
-use super::console::Console;
-use super::failure::{Failure, Status};
+use super::shell::Shell;
+use super::failure::{Exit, Failure};
 use crate::finding::{Code, Level};
 use crate::render::fill;
 
@@ -16,16 +16,16 @@ pub(super) struct Args {
     code: Code,
 }
 
-pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status, Failure> {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let info = args.code.info();
     let level = match info.level {
         Level::Error => "error",
         Level::Warning => "warning",
         Level::Off => "off unless asked for",
     };
-    let style = console.style;
+    let style = shell.style;
     let heading = style.bold(&format!("{} {}", info.code, info.name));
     let text = fill(meanings::of(args.code), style.width);
-    console.print(&format!("{heading} ({level})\n\n{text}"))?;
-    Ok(Status::Clean)
+    shell.print(&format!("{heading} ({level})\n\n{text}"));
+    Ok(Exit::Clean)
 }

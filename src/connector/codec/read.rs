@@ -153,8 +153,14 @@ impl Column {
         }
         if let Some(formula) = &self.read {
             let raw = cell.json();
-            return match formula.read(&raw) {
-                Ok(json) => self.read_plain(Cell::Json(&json)).map(Some),
+            let read = match self.spellings.is_empty() {
+                true => formula.read(&raw, &self.ty),
+                false => formula
+                    .read_raw(&raw)
+                    .and_then(|json| self.read_plain(Cell::Json(&json))),
+            };
+            return match read {
+                Ok(value) => Ok(Some(value)),
                 // Nothing was there to compute with: there is nothing to show.
                 Err(_) if raw.is_null() => Ok(Some(Value::Null)),
                 Err(why) => Err(why),

@@ -88,11 +88,6 @@ impl Binding {
         Ok(cells)
     }
 
-    /// Position among the wanted columns of the column that holds a field.
-    pub(in crate::connector) fn wanted_of(&self, field: FieldIx) -> Option<usize> {
-        self.column_of(field).map(|c| c.wanted)
-    }
-
     fn column_of(&self, field: FieldIx) -> Option<&Column> {
         self.fields
             .binary_search_by_key(&field, |c| c.field)

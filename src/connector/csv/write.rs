@@ -1,7 +1,7 @@
 //! Upserts and deletions by rewriting the file.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use csv::{ByteRecord, Reader};
 
 use super::layout::{CsvRow, Layout, failure, reader};
 use crate::connector::codec::Binding;
-use crate::connector::failure::{file as file_failure, retry, setup};
-use crate::connector::file::{Rewrite, identity};
+use crate::connector::failure::{file as file_failure, setup};
+use crate::connector::file::{Rewrite, stamp, unchanged};
 use crate::engine::ports::{Failure, Write, WriteReport};
 
 /// Applies the writes to the file; when it returns, they are durable there.
@@ -88,7 +88,7 @@ impl<'a> Batch<'a> {
 
     fn into_existing(&mut self, file: File, path: &'a Path) -> Result<(), Failure> {
         let io = |e| file_failure("read", path, &e);
-        let before = stamp(path).map_err(io)?;
+        let before = stamp(path)?;
         let source = BufReader::with_capacity(256 * 1024, File::open(path).map_err(io)?);
         let mut reader = reader(file);
         let mut header = ByteRecord::new();
@@ -129,15 +129,7 @@ impl<'a> Batch<'a> {
         if !changed && !appended {
             return Ok(());
         }
-        if stamp(path).map_err(io)? != before {
-            return Err(retry(
-                format!(
-                    "`{}` was changed by somebody else meanwhile",
-                    path.display()
-                ),
-                "let only one program write that file at a time",
-            ));
-        }
+        unchanged(path, &before)?;
         rewrite.commit()
     }
 
@@ -439,10 +431,4 @@ fn push_row<'a>(line: &mut Vec<u8>, cells: impl Iterator<Item = &'a [u8]>, line_
         line.extend_from_slice(b"\"\"");
     }
     line.extend_from_slice(line_end);
-}
-
-/// What tells that somebody else changed a file.
-fn stamp(path: &Path) -> io::Result<(u64, Option<std::time::SystemTime>, String)> {
-    let found = fs::metadata(path)?;
-    Ok((found.len(), found.modified().ok(), identity(&found)))
 }

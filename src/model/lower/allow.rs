@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::finding::{CODES, code_by_name};
-use crate::model::report::{Known, unknown};
+use crate::model::report::{Known, Unknown, unknown};
 use crate::model::{Allow, Ident, Spanned};
 use crate::syntax::{literal, tree};
 use crate::text::Span;
@@ -20,7 +20,16 @@ impl Lowering<'_> {
                 .chain(codes.iter().map(String::as_str))
                 .map(|name| Known { name, at: None });
             let help = "write a check's code or name, as in `SL0204` or `urgent-on-schedule`";
-            let finding = unknown("check", name, at, known, help, false);
+            let finding = unknown(
+                Unknown {
+                    what: "check",
+                    name,
+                    at,
+                    otherwise: help,
+                    quoted: false,
+                },
+                known,
+            );
             self.report(finding);
         }
         let reason = self.string(allow.reason).unwrap_or_else(|| Ident {

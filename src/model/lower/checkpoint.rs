@@ -83,7 +83,7 @@ impl<'a> Lowering<'a> {
             let why = (clean.clause, "one system is read here".to_owned());
             self.bad_because(keep.span, message, help, why);
         }
-        let names = self.each_once("field", names);
+        let names = self.each_once(names);
         Dedupe {
             clause,
             by: names

@@ -211,7 +211,7 @@ impl<'a> Lowering<'a> {
 
     fn key(&mut self, id: EntityId, clause: Span, names: &[Name]) -> Said<Vec<Spanned<u32>>> {
         let mut key = Vec::new();
-        for name in self.each_once("field", names) {
+        for name in self.each_once(names) {
             let text = self.text(name.0);
             match self.policy.field_named(id, text) {
                 Some(field) => key.push(Spanned {
@@ -322,7 +322,7 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn class_clause(&mut self, clause: Span, names: &[Name]) -> Said<Vec<Ident>> {
         let classes: Vec<Ident> = self
-            .each_once("class", names)
+            .each_once(names)
             .into_iter()
             .map(|n| self.ident(n))
             .collect();

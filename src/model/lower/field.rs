@@ -73,7 +73,7 @@ impl<'a> Lowering<'a> {
             TypeKind::Datetime => Type::Datetime,
             TypeKind::Json => Type::Json,
             TypeKind::Enum(names) => {
-                let names = self.each_once("value", names);
+                let names = self.each_once(names);
                 Type::Enum {
                     values: names.iter().map(|n| self.text(n.0).to_owned()).collect(),
                 }

@@ -8,7 +8,7 @@ impl Lowering<'_> {
     pub(super) fn broken_item(&mut self, span: Span, keyword: Option<Span>) {
         let text = self.text(span);
         let gaps = &mut self.policy.gaps;
-        gaps.texts.push(text.to_owned());
+        gaps.add(text);
         match keyword.map(|k| self.sources.slice(k)) {
             Some("policy") => gaps.policy = true,
             Some("map") => gaps.maps = true,
@@ -25,6 +25,6 @@ impl Lowering<'_> {
     /// A clause that could not be read.
     pub(super) fn broken_clause(&mut self, span: Span) {
         let text = self.text(span);
-        self.policy.gaps.texts.push(text.to_owned());
+        self.policy.gaps.add(text);
     }
 }

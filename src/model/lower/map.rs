@@ -170,7 +170,7 @@ impl<'a> Lowering<'a> {
         if let Some(first) = field.and_then(|f| others.iter().find(|o| o.field == f.index)) {
             let first = Span::point(first.span.file, first.span.start as usize).to(first.span);
             self.report(duplicate(Twice {
-                what: "field",
+                what: "entry",
                 name: self.text(map.field.0),
                 first,
                 later: map.field.0,
@@ -275,7 +275,7 @@ impl<'a> Lowering<'a> {
             let name = self.ident(*name);
             if let Some((first, _)) = read.iter().find(|(n, _)| n.text == name.text) {
                 self.report(duplicate(Twice {
-                    what: "value",
+                    what: "entry",
                     name: &name.text,
                     first: first.span,
                     later: name.span,

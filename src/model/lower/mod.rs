@@ -107,6 +107,8 @@ struct Lowering<'a> {
     texts: HashMap<&'a str, Arc<str>>,
     entries: HashMap<&'a str, Arc<Entry>>,
     expressions: HashMap<(&'a str, expression::Place), Arc<expression::Ready>>,
+    names: names::Declared,
+    meant: HashMap<(names::Kind, &'a str), Option<names::Place>>,
     /// Classes that a `class` clause makes, in reading order.
     classes: Vec<super::Ident>,
     class_names: HashSet<Arc<str>>,
@@ -140,10 +142,7 @@ impl<'a> Lowering<'a> {
             maps: Vec::new(),
             scenarios: Vec::new(),
             tests: Vec::new(),
-            gaps: super::Gaps {
-                anything: input.unread,
-                ..super::Gaps::default()
-            },
+            gaps: super::Gaps::unread(input.unread),
             index: super::policy::Index::default(),
         };
         Lowering {
@@ -156,6 +155,8 @@ impl<'a> Lowering<'a> {
             texts: HashMap::new(),
             entries: HashMap::new(),
             expressions: HashMap::new(),
+            names: names::Declared::default(),
+            meant: HashMap::new(),
             classes: Vec::new(),
             class_names: HashSet::new(),
             cleared: Vec::new(),

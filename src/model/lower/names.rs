@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::Lowering;
 use super::items::Items;
-use crate::model::report::{Bad, Known, Twice, bad_value, duplicate, unknown};
+use crate::model::report::{Bad, Known, Twice, Unknown, bad_value, duplicate, unknown_but};
 use crate::model::{EntityId, FieldId, Ident, Ref, ScenarioId, SystemId};
 use crate::syntax::tree::Name;
-use crate::text::Span;
+use crate::text::{Span, nearest};
+
+/// A declared name with its place.
+pub(super) type Place = (Arc<str>, Span);
 
 impl<'a> Lowering<'a> {
     /// One shared copy of a text.
@@ -30,14 +33,17 @@ impl<'a> Lowering<'a> {
     /// stays without one.
     pub(super) fn declare(&mut self, items: &Items<'a>) {
         let systems = items.systems.iter().map(|(_, b)| b.name);
-        let index = self.declare_all("system", systems.collect(), SystemId);
+        let (index, names) = self.declare_all("system", systems.collect(), SystemId);
         self.policy.index.systems = index;
+        self.names.systems = names;
         let entities = items.entities.iter().map(|(_, b)| b.name);
-        let index = self.declare_all("entity", entities.collect(), EntityId);
+        let (index, names) = self.declare_all("entity", entities.collect(), EntityId);
         self.policy.index.entities = index;
+        self.names.entities = names;
         let scenarios = items.scenarios.iter().map(|(_, s)| s.name);
-        let index = self.declare_all("scenario", scenarios.collect(), ScenarioId);
+        let (index, names) = self.declare_all("scenario", scenarios.collect(), ScenarioId);
         self.policy.index.scenarios = index;
+        self.names.scenarios = names;
         for (_, block) in &items.systems {
             if self.text(block.name.0) == "none" {
                 self.report(bad_value(Bad {
@@ -55,8 +61,9 @@ impl<'a> Lowering<'a> {
         what: &str,
         names: Vec<Name>,
         id: impl Fn(u32) -> T,
-    ) -> HashMap<Arc<str>, T> {
+    ) -> (HashMap<Arc<str>, T>, Vec<Place>) {
         let mut index = HashMap::with_capacity(names.len());
+        let mut places = Vec::with_capacity(names.len());
         let mut first: HashMap<&str, Span> = HashMap::with_capacity(names.len());
         for name in names {
             let text = self.text(name.0);
@@ -71,46 +78,46 @@ impl<'a> Lowering<'a> {
                 None => {
                     first.insert(text, name.0);
                     let next = index.len() as u32;
-                    index.insert(self.shared(text), id(next));
+                    let text = self.shared(text);
+                    index.insert(text.clone(), id(next));
+                    places.push((text, name.0));
                 }
             }
         }
-        index
+        (index, places)
     }
 
     pub(super) fn system_ref(&mut self, name: Name) -> Ref<SystemId> {
         let text = self.text(name.0);
         let id = self.policy.index.systems.get(text).copied();
-        if id.is_none() && !self.policy.gaps.may_declare(text) {
-            let known = self.policy.systems.iter();
-            let known = known.map(|s| (s.name.text.clone(), s.name.span)).collect();
+        if id.is_none() {
             let help = format!("declare it with `system {text} {{ connector NAME }}`");
-            self.unknown_name("system", name.0, known, &help);
+            self.unknown_name(Kind::System, name.0, &help);
         }
         Ref { span: name.0, id }
     }
 
     /// Systems of a list; one that stands twice counts once.
     pub(super) fn system_refs(&mut self, names: &[Name]) -> Vec<Ref<SystemId>> {
-        self.each_once("system", names)
+        self.each_once(names)
             .into_iter()
             .map(|n| self.system_ref(n))
             .collect()
     }
 
     /// The names of a list, repeats reported and left out.
-    pub(super) fn each_once(&mut self, what: &str, names: &[Name]) -> Vec<Name> {
+    pub(super) fn each_once(&mut self, names: &[Name]) -> Vec<Name> {
         let mut kept: Vec<Name> = Vec::with_capacity(names.len());
         let mut seen: HashMap<&str, Span> = HashMap::new();
         for name in names {
             let text = self.text(name.0);
             match seen.get(text) {
                 Some(first) => self.report(duplicate(Twice {
-                    what,
+                    what: "entry",
                     name: text,
                     first: *first,
                     later: name.0,
-                    help: Some(format!("name `{text}` once")),
+                    help: None,
                 })),
                 None => {
                     seen.insert(text, name.0);
@@ -124,11 +131,9 @@ impl<'a> Lowering<'a> {
     pub(super) fn entity_ref(&mut self, name: Name) -> Ref<EntityId> {
         let text = self.text(name.0);
         let id = self.policy.index.entities.get(text).copied();
-        if id.is_none() && !self.policy.gaps.may_declare(text) {
-            let known = self.policy.entities.iter();
-            let known = known.map(|e| (e.name.text.clone(), e.name.span)).collect();
+        if id.is_none() {
             let help = format!("declare it with `entity {text} {{ key FIELD }}`");
-            self.unknown_name("entity", name.0, known, &help);
+            self.unknown_name(Kind::Entity, name.0, &help);
         }
         Ref { span: name.0, id }
     }
@@ -136,53 +141,98 @@ impl<'a> Lowering<'a> {
     /// A field of an entity; where the entity itself is not known, nothing more is said.
     pub(super) fn field_ref(&mut self, entity: Option<EntityId>, name: Name) -> Ref<FieldId> {
         let text = self.text(name.0);
-        let Some(entity) = entity else {
-            return Ref {
-                span: name.0,
-                id: None,
-            };
-        };
-        let id = self.policy.field_named(entity, text);
-        if id.is_none() && !self.policy.gaps.may_declare(text) {
-            let known = self.field_places(entity);
+        let id = entity.and_then(|entity| self.policy.field_named(entity, text));
+        if let (None, Some(entity)) = (id, entity) {
             let owner = self.policy.entity(entity).name.text.clone();
             let help = format!("declare it in `entity {owner}` with `field {text}: TYPE`");
-            self.unknown_name("field", name.0, known, &help);
+            self.unknown_name(Kind::Field(entity), name.0, &help);
+        }
+        Ref { span: name.0, id }
+    }
+
+    pub(super) fn scenario_ref(&mut self, name: Name) -> Ref<ScenarioId> {
+        let text = self.text(name.0);
+        let id = self.policy.index.scenarios.get(text).copied();
+        if id.is_none() {
+            self.unknown_name(Kind::Scenario, name.0, "name a scenario of this policy");
         }
         Ref { span: name.0, id }
     }
 
     /// The fields of an entity with their places.
-    pub(super) fn field_places(&self, entity: EntityId) -> Vec<(Arc<str>, Span)> {
+    pub(super) fn field_places(&self, entity: EntityId) -> Vec<Place> {
         let fields = self.policy.entity(entity).fields.iter();
         fields.map(|f| (f.name.text.clone(), f.name.span)).collect()
     }
 
-    pub(super) fn scenario_ref(
-        &mut self,
-        name: Name,
-        known: &[(Arc<str>, Span)],
-    ) -> Ref<ScenarioId> {
-        let text = self.text(name.0);
-        let id = self.policy.index.scenarios.get(text).copied();
-        if id.is_none() && !self.policy.gaps.may_declare(text) {
-            self.unknown_name(
-                "scenario",
-                name.0,
-                known.to_vec(),
-                "name a scenario of this policy",
-            );
-        }
-        Ref { span: name.0, id }
-    }
-
-    fn unknown_name(&mut self, what: &str, at: Span, known: Vec<(Arc<str>, Span)>, help: &str) {
+    /// Reports a name, unless it may be declared in what could not be read.
+    fn unknown_name(&mut self, kind: Kind, at: Span, otherwise: &str) {
         let name = self.text(at);
-        let candidates = known.iter().map(|(name, at)| Known {
+        if self.policy.gaps.may_declare(name) {
+            return;
+        }
+        let what = match kind {
+            Kind::System => "system".to_owned(),
+            Kind::Entity => "entity".to_owned(),
+            Kind::Scenario => "scenario".to_owned(),
+            Kind::Field(entity) => {
+                format!("field of `{}` called", self.policy.entity(entity).name)
+            }
+        };
+        let meant = self.meant(kind, name);
+        let unknown = Unknown {
+            what: &what,
+            name,
+            at,
+            otherwise,
+            quoted: false,
+        };
+        let meant = meant.as_ref().map(|(name, at)| Known {
             name,
             at: Some(*at),
         });
-        let finding = unknown(what, name, at, candidates, help, false);
-        self.report(finding);
+        self.report(unknown_but(unknown, meant));
     }
+
+    /// The one declared name that is near; the same slip is looked up once.
+    fn meant(&mut self, kind: Kind, name: &'a str) -> Option<Place> {
+        if let Some(meant) = self.meant.get(&(kind, name)) {
+            return meant.clone();
+        }
+        if self.meant.len() >= MOST_SUGGESTIONS {
+            return None;
+        }
+        let known: Vec<Place> = match kind {
+            Kind::System => self.names.systems.clone(),
+            Kind::Entity => self.names.entities.clone(),
+            Kind::Scenario => self.names.scenarios.clone(),
+            Kind::Field(entity) => self.field_places(entity),
+        };
+        let meant = nearest(name, known.iter().map(|(n, _)| &**n))
+            .and_then(|meant| known.iter().find(|(n, _)| **n == *meant))
+            .cloned();
+        self.meant.insert((kind, name), meant.clone());
+        meant
+    }
+}
+
+/// Slips for which a near name is looked for; a text with more is not a policy with slips.
+const MOST_SUGGESTIONS: usize = 1_000;
+
+/// A kind of name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    System,
+    Entity,
+    Scenario,
+    /// A field of an entity.
+    Field(EntityId),
+}
+
+/// The declared names of each kind with their places, in reading order.
+#[derive(Default)]
+pub(super) struct Declared {
+    systems: Vec<Place>,
+    entities: Vec<Place>,
+    scenarios: Vec<Place>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Lowering;
 use super::items::Items;
 use crate::model::Said;
-use crate::model::report::{Known, no_policy, second_policy, unknown};
+use crate::model::report::{Known, Unknown, no_policy, second_policy, unknown};
 use crate::syntax::literal;
 use crate::syntax::tree::{Currency, PolicyClause, Str};
 use crate::time::{Calendar, Zone};
@@ -79,7 +79,16 @@ impl<'a> Lowering<'a> {
             Err(_) => {
                 let known = Zone::names().map(|name| Known { name, at: None });
                 let help = "write a name of the IANA database, as in `\"Europe/Berlin\"`";
-                let finding = unknown("time zone", &name.text, token.0, known, help, true);
+                let finding = unknown(
+                    Unknown {
+                        what: "time zone",
+                        name: &name.text,
+                        at: token.0,
+                        otherwise: help,
+                        quoted: true,
+                    },
+                    known,
+                );
                 self.report(finding);
             }
         }

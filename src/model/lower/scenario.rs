@@ -1,11 +1,9 @@
 //! `scenario` items.
 
-use std::sync::Arc;
-
 use super::Lowering;
 use super::expression::{Names, Want};
 use super::items::Items;
-use crate::model::report::{Known, Missing, missing, unknown};
+use crate::model::report::{Known, Missing, Unknown, missing, unknown};
 use crate::model::{
     Breaker, Clean, EventVolume, Filter, Mode, ModeKind, Retry, Said, Scenario, ScenarioId,
     Spanned, Stale, When,
@@ -19,11 +17,6 @@ const MANY: &[&str] = &["sync", "allow"];
 
 impl<'a> Lowering<'a> {
     pub(super) fn scenario_items(&mut self, items: &Items<'a>) {
-        let known: Vec<(Arc<str>, Span)> = items
-            .scenarios
-            .iter()
-            .map(|(_, s)| (self.shared(self.text(s.name.0)), s.name.0))
-            .collect();
         for (item, scenario) in &items.scenarios {
             let id = ScenarioId(self.policy.scenarios.len() as u32);
             let named = self
@@ -33,7 +26,7 @@ impl<'a> Lowering<'a> {
                 .get(self.text(scenario.name.0))
                 .copied();
             if named == Some(id) {
-                let scenario = self.scenario_item(id, item, scenario, &known);
+                let scenario = self.scenario_item(id, item, scenario);
                 self.policy.scenarios.push(scenario);
             }
         }
@@ -44,7 +37,6 @@ impl<'a> Lowering<'a> {
         id: ScenarioId,
         item: &Item,
         written: &'a ScenarioItem,
-        known: &[(Arc<str>, Span)],
     ) -> Scenario {
         let read = self.read_clauses(&written.clauses, MANY, |_| None);
         let name = self.ident(written.name);
@@ -69,7 +61,7 @@ impl<'a> Lowering<'a> {
                 | ScenarioClause::Sync(_)
                 | ScenarioClause::Clean(..)
                 | ScenarioClause::After(_) => {
-                    self.flow_clause(&mut scenario, clause, kind, known);
+                    self.flow_clause(&mut scenario, clause, kind);
                 }
                 ScenarioClause::Checkpoint(block) => checkpoint = Some((clause.span, block)),
                 other => self.run_clause(&mut scenario, clause, other),
@@ -124,7 +116,6 @@ impl<'a> Lowering<'a> {
         scenario: &mut Scenario,
         clause: &Clause<ScenarioClause>,
         kind: &'a ScenarioClause,
-        known: &[(Arc<str>, Span)],
     ) {
         match kind {
             ScenarioClause::When(system, event, filter) => {
@@ -143,11 +134,8 @@ impl<'a> Lowering<'a> {
             }
             ScenarioClause::After(names) => {
                 scenario.after_clause = Some(clause.span);
-                let names = self.each_once("scenario", names);
-                scenario.after = names
-                    .into_iter()
-                    .map(|n| self.scenario_ref(n, known))
-                    .collect();
+                let names = self.each_once(names);
+                scenario.after = names.into_iter().map(|n| self.scenario_ref(n)).collect();
             }
             _ => {}
         }
@@ -299,7 +287,16 @@ impl<'a> Lowering<'a> {
                 .map(|e| format!("`{}`", e.name))
                 .collect();
             let help = format!("the events of `{}` are {}", entry.name, names.join(", "));
-            let finding = unknown("event", &event.text, event.span, known, &help, false);
+            let finding = unknown(
+                Unknown {
+                    what: "event",
+                    name: &event.text,
+                    at: event.span,
+                    otherwise: &help,
+                    quoted: false,
+                },
+                known,
+            );
             self.report(finding);
         }
         When {

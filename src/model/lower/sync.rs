@@ -12,7 +12,7 @@ impl<'a> Lowering<'a> {
         let carried = match &sync.carried {
             tree::Carried::All(span) => Carried::All(*span),
             tree::Carried::Fields(names) => {
-                let names = self.each_once("field", names);
+                let names = self.each_once(names);
                 let fields = names.into_iter().map(|n| self.field_ref(entity.id, n));
                 Carried::Fields(fields.collect())
             }

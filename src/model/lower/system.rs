@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::Lowering;
 use super::items::Items;
 use crate::catalog::Entry;
-use crate::model::report::{Known, Missing, Twice, duplicate, missing, unknown};
+use crate::model::report::{Known, Missing, Twice, Unknown, duplicate, missing, unknown};
 use crate::model::{
     Connector, Ident, Percent, Price, Rate, Said, Setting, SettingValue, System, SystemId,
 };
@@ -175,7 +175,16 @@ impl<'a> Lowering<'a> {
                     let known = self.catalog.names().map(|name| Known { name, at: None });
                     let help = "write the name of a built-in connector, or the path of an entry of \
                                 your own in quotes";
-                    let finding = unknown("connector", text, name.0, known, help, false);
+                    let finding = unknown(
+                        Unknown {
+                            what: "connector",
+                            name: text,
+                            at: name.0,
+                            otherwise: help,
+                            quoted: false,
+                        },
+                        known,
+                    );
                     self.report(finding);
                 }
                 (self.ident(name), entry)
@@ -192,8 +201,16 @@ impl<'a> Lowering<'a> {
                     }
                     None => {
                         let help = "write a path relative to this file, inside the repository";
-                        let finding =
-                            unknown("connector file", &written.text, path.0, [], help, true);
+                        let finding = unknown(
+                            Unknown {
+                                what: "connector file",
+                                name: &written.text,
+                                at: path.0,
+                                otherwise: help,
+                                quoted: true,
+                            },
+                            [],
+                        );
                         self.report(finding);
                         None
                     }
@@ -242,7 +259,16 @@ impl<'a> Lowering<'a> {
             true => format!("remove the clause: `{}` has no tiers", entry.name),
             false => format!("the tiers of `{}` are {}", entry.name, names.join(", ")),
         };
-        let finding = unknown("tier", text, name.0, known, &help, false);
+        let finding = unknown(
+            Unknown {
+                what: "tier",
+                name: text,
+                at: name.0,
+                otherwise: &help,
+                quoted: false,
+            },
+            known,
+        );
         let finding = match connector {
             Some(c) => finding.label(c.clause, format!("the connector is `{}`", c.written)),
             None => finding,
@@ -299,7 +325,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn cleared(&mut self) {
         for (id, clause, names) in std::mem::take(&mut self.cleared) {
             let mut classes: Vec<Ident> = Vec::new();
-            for name in self.each_once("class", names) {
+            for name in self.each_once(names) {
                 let text = self.text(name.0);
                 let known = matches!(text, "pii" | "consent") || self.class_names.contains(text);
                 if known || self.policy.gaps.may_declare(text) {
@@ -314,12 +340,14 @@ impl<'a> Lowering<'a> {
                 let help =
                     format!("no field has `class {text}`: give one that class, or remove it");
                 let finding = unknown(
-                    "class",
-                    text,
-                    name.0,
+                    Unknown {
+                        what: "class",
+                        name: text,
+                        at: name.0,
+                        otherwise: &help,
+                        quoted: false,
+                    },
                     built_in.into_iter().chain(own),
-                    &help,
-                    false,
                 );
                 self.report(finding);
             }

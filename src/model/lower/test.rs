@@ -220,7 +220,7 @@ impl<'a> Lowering<'a> {
             let text = self.text(name.0);
             if let Some(first) = seen.get(text) {
                 self.report(duplicate(Twice {
-                    what: "field",
+                    what: "entry",
                     name: text,
                     first: *first,
                     later: name.0,

@@ -45,11 +45,7 @@ impl<'a> Lowering<'a> {
         match value {
             Ok(value) => Some(value),
             Err(bad) => {
-                let help = match bad {
-                    BadValue::NoCurrency(_) => "write an ISO 4217 code, as in `USD` or `EUR`",
-                    BadValue::NoDate(_) => "write a day that exists, as in `2027-01-31`",
-                    _ => "",
-                };
+                let help = help(&bad);
                 self.bad(at, bad.to_string(), help);
                 None
             }
@@ -224,5 +220,23 @@ impl<'a> Lowering<'a> {
             None => None,
         };
         Some(EnvVar { var, default })
+    }
+}
+
+/// What to write in place of a value that cannot be.
+fn help(bad: &BadValue) -> &'static str {
+    match bad {
+        BadValue::TooLarge(..) => "write a smaller number",
+        BadValue::Zero(..) => "write a number from 1 on",
+        BadValue::TooPrecise(_) => "write at most 28 digits",
+        BadValue::NoTime(_) => "write a time as in `02:00` or `23:30`",
+        BadValue::EndOfDay => "write `00:00`",
+        BadValue::NoMinute(_) => "write a minute as in `:15`",
+        BadValue::NoDate(_) => "write a day that exists, as in `2027-01-31`",
+        BadValue::UnitOrder(_) => "write the longest unit first, as in `1h30m`",
+        BadValue::NoCharacter(_) => "write the number of a Unicode character, as in `\\u{e9}`",
+        BadValue::NoCurrency(_) => "write an ISO 4217 code, as in `USD` or `EUR`",
+        BadValue::ShortTime(..) => "write two digits on each side of the colon",
+        BadValue::Malformed(_) => "",
     }
 }

@@ -5,7 +5,7 @@ use crate::text::Span;
 
 /// What stands twice.
 pub(in super::super) struct Twice<'a> {
-    /// What it is, `system`.
+    /// What it is, `system`; `entry`: a name in a list, `clause`: a clause of a block.
     pub(in super::super) what: &'a str,
     /// Its name or words, as written.
     pub(in super::super) name: &'a str,
@@ -22,11 +22,13 @@ pub(in super::super) fn duplicate(twice: Twice<'_>) -> Finding {
         what, name, first, ..
     } = twice;
     let message = match what {
+        "entry" => format!("`{name}` is named twice here"),
         "clause" => format!("the clause `{name}` stands twice"),
         _ => format!("there are two {} `{name}`", plural(what)),
     };
     let help = twice.help.unwrap_or_else(|| match what {
         "clause" => format!("keep one `{name}`"),
+        "entry" => format!("name `{name}` once"),
         "map" => "keep one `map` for the pair, with the fields of both".to_owned(),
         _ => format!("remove one `{name}`, or give it another name"),
     });

@@ -11,35 +11,50 @@ pub(in super::super) struct Known<'a> {
     pub(in super::super) at: Option<Span>,
 }
 
-/// `quoted`: the name stands in quotes, which a mend keeps.
+/// A name that stands for nothing.
+pub(in super::super) struct Unknown<'a> {
+    /// What it would be, `system`.
+    pub(in super::super) what: &'a str,
+    /// The name.
+    pub(in super::super) name: &'a str,
+    /// Where it stands.
+    pub(in super::super) at: Span,
+    /// What to do where no other name is near.
+    pub(in super::super) otherwise: &'a str,
+    /// Whether it stands in quotes, which a mend keeps.
+    pub(in super::super) quoted: bool,
+}
+
+/// `known`: every name that could have been meant.
 pub(in super::super) fn unknown<'a>(
-    what: &str,
-    name: &str,
-    at: Span,
+    unknown: Unknown<'_>,
     known: impl IntoIterator<Item = Known<'a>>,
-    otherwise: &str,
-    quoted: bool,
 ) -> Finding {
     let known: Vec<Known<'a>> = known.into_iter().collect();
-    let finding = Finding::new(Code(3), at, format!("there is no {what} `{name}`"));
-    let Some(meant) = nearest(name, known.iter().map(|k| k.name)) else {
-        return finding.mark("not known").help(otherwise);
+    let meant = nearest(unknown.name, known.iter().map(|k| k.name));
+    let meant = meant.and_then(|meant| known.into_iter().find(|k| k.name == meant));
+    unknown_but(unknown, meant)
+}
+
+/// `meant`: the one name that is near.
+pub(in super::super) fn unknown_but(unknown: Unknown<'_>, meant: Option<Known<'_>>) -> Finding {
+    let Unknown { what, name, at, .. } = unknown;
+    let finding =
+        Finding::new(Code(3), at, format!("there is no {what} `{name}`")).mark("not known");
+    let Some(meant) = meant else {
+        return finding.help(unknown.otherwise);
     };
-    let text = if quoted {
-        format!("\"{meant}\"")
-    } else {
-        meant.to_owned()
+    let write = format!("write `{}`", meant.name);
+    let text = match unknown.quoted {
+        true => format!("\"{}\"", meant.name),
+        false => meant.name.to_owned(),
     };
-    let mut finding = finding
-        .mark("not known")
-        .help(format!("write `{meant}`"))
-        .fix(
-            format!("write `{meant}`"),
-            Grade::Safe,
-            vec![Edit { span: at, text }],
-        );
-    if let Some(place) = known.iter().find(|k| k.name == meant).and_then(|k| k.at) {
-        finding = finding.label(place, format!("`{meant}` is declared here"));
+    let edit = Edit { span: at, text };
+    let finding = finding
+        .help(write.clone())
+        .fix(write, Grade::Safe, vec![edit]);
+    match meant.at {
+        Some(place) => finding.label(place, format!("`{}` is declared here", meant.name)),
+        None => finding,
     }
-    finding
 }

@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use super::args::{Global, When};
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
+use crate::host::HostError;
 use crate::render::Style;
 
 /// Lines are never laid out narrower than this.
@@ -12,10 +13,12 @@ const WIDTH_MIN: usize = 60;
 const WIDTH_MAX: usize = 120;
 
 /// The program's way out.
-pub(super) struct Console {
+pub(super) struct Shell {
     out: BufWriter<Stdout>,
     /// Nobody reads standard output any more: the rest is dropped without a word.
     closed: bool,
+    /// The first write that failed.
+    trouble: Option<io::Error>,
     /// How results for people look.
     pub style: Style,
     /// How messages on standard error look.
@@ -25,7 +28,7 @@ pub(super) struct Console {
     pub verbose: u8,
 }
 
-impl Console {
+impl Shell {
     pub fn new(global: &Global) -> Self {
         let width = terminal_size::terminal_size()
             .map_or(Style::PLAIN.width, |(w, _)| usize::from(w.0))
@@ -34,9 +37,10 @@ impl Console {
             color: colors(global.color, terminal, |name| std::env::var(name).ok()),
             width: if terminal { width } else { Style::PLAIN.width },
         };
-        Console {
+        Shell {
             out: BufWriter::new(io::stdout()),
             closed: false,
+            trouble: None,
             style: style(io::stdout().is_terminal()),
             note_style: style(io::stderr().is_terminal()),
             quiet: global.quiet,
@@ -44,40 +48,46 @@ impl Console {
         }
     }
 
-    /// Writes a result. A reader that went away, as `head` does, is no failure.
-    pub fn print(&mut self, text: &str) -> Result<(), Failure> {
-        let written = if self.closed {
-            Ok(())
-        } else {
-            self.out.write_all(text.as_bytes())
-        };
-        self.heard(written)
-    }
-
-    /// Writes out what is still held back.
-    pub fn finish(&mut self) -> Result<(), Failure> {
-        let flushed = if self.closed {
-            Ok(())
-        } else {
-            self.out.flush()
-        };
-        self.heard(flushed)
-    }
-
-    fn heard(&mut self, result: io::Result<()>) -> Result<(), Failure> {
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.closed = true;
-                Ok(())
-            }
-            Err(error) => {
-                self.closed = true;
-                Err(Failure::own(format!(
-                    "standard output cannot be written: {error}"
-                )))
-            }
-            Ok(()) => Ok(()),
+    /// Writes a result. A reader that went away, as `head` does, is no failure; any other trouble
+    /// is told when the program ends.
+    pub fn print(&mut self, text: &str) {
+        if !self.closed {
+            let written = self.out.write_all(text.as_bytes());
+            self.heard(written);
         }
+    }
+
+    /// Writes a JSON value as a result.
+    pub fn print_json(&mut self, value: &serde_json::Value) {
+        self.print(&format!("{value:#}\n"));
+    }
+
+    /// Writes out what is still held back; tells of the first write that failed.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        if !self.closed {
+            let flushed = self.out.flush();
+            self.heard(flushed);
+        }
+        match self.trouble.take() {
+            None => Ok(()),
+            Some(error) => Err(Failure::own(format!(
+                "standard output cannot be written: {error}"
+            ))),
+        }
+    }
+
+    fn heard(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.closed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.trouble = Some(error);
+            }
+        }
+    }
+
+    /// Whether only what went wrong is to be said.
+    pub fn quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Tells how things go, unless `--quiet`.
@@ -93,14 +103,25 @@ impl Console {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
+    /// Tells why the runner or the store failed.
+    pub fn failure(&mut self, error: &HostError) -> Exit {
+        let mut failure = Failure::own(error.message.clone());
+        if let Some(remedy) = &error.remedy {
+            failure = failure.help(remedy.clone());
+        }
+        self.fail(&failure)
+    }
+
     /// Tells why the command failed.
-    pub fn fail(&mut self, failure: &Failure) {
+    pub fn fail(&mut self, failure: &Failure) -> Exit {
+        // What was found before the failure comes first, and the failure is the news.
         let _ = self.finish();
         let style = self.note_style;
         self.warn(&format!("{} {failure}", style.red("error:")));
         if let Some(help) = failure.what_to_do() {
             self.warn(&format!("{} {help}", style.bold("help:")));
         }
+        failure.exit()
     }
 }
 

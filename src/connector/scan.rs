@@ -1,0 +1,131 @@
+//! Reading a file from its start to its end in pages: where a page ended, what is newer.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::Binding;
+use super::cursor::Mark;
+use super::failure::reject;
+use crate::engine::ports::{Failure, MapIx, ReadRequest};
+
+/// Records in a page, whatever the request allows: a page is what memory holds.
+pub(super) const PAGE_ROWS_MAX: usize = 100_000;
+
+/// Where a page ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// Byte offset of the next record.
+    pub byte: u64,
+    /// Line there, from 1.
+    pub line: u64,
+    /// Which file it was, whatever its name says by now.
+    file: String,
+    /// The greatest cursor so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// A read that goes from page to page.
+#[derive(Debug)]
+pub(super) struct Scan {
+    map: MapIx,
+    since: Option<String>,
+    /// Which file is read.
+    file: String,
+    /// The page token that this read answers to next.
+    token: Option<String>,
+    /// Records older than this are passed over.
+    lower: Option<Mark>,
+    greatest: Option<(Mark, String)>,
+}
+
+impl Scan {
+    /// A read of the file known as `file`.
+    pub(super) fn start(binding: &Binding, request: &ReadRequest, file: String) -> Scan {
+        let since = request.since.clone().filter(|_| binding.cursor().is_some());
+        Scan {
+            map: request.map,
+            lower: since
+                .as_deref()
+                .map(|s| Mark::parse(s).back(binding.overlap_ms())),
+            greatest: since.clone().map(|s| (Mark::parse(&s), s)),
+            since,
+            file,
+            token: None,
+        }
+    }
+
+    /// Where the request wants to go on, for a read that was not left open.
+    pub(super) fn resume(
+        &mut self,
+        request: &ReadRequest,
+        path: &Path,
+    ) -> Result<Option<Place>, Failure> {
+        let Some(token) = &request.page else {
+            return Ok(None);
+        };
+        let place: Place = serde_json::from_str(token)
+            .map_err(|_| changed(path, "the page to go on from is not one of this file"))?;
+        if place.file != self.file {
+            return Err(changed(path, "it was replaced while it was being read"));
+        }
+        if let Some(cursor) = place.cursor.clone() {
+            self.greatest = Some((Mark::parse(&cursor), cursor));
+        }
+        Ok(Some(place))
+    }
+
+    /// Whether this read, left open, stands where the request wants to go on.
+    pub(super) fn goes_on(&self, request: &ReadRequest) -> bool {
+        request.page.is_some()
+            && request.page == self.token
+            && request.map == self.map
+            && (request.since == self.since || self.lower.is_none())
+    }
+
+    /// Whether a record with that cursor is wanted. One without is: nobody can tell whether it
+    /// changed.
+    pub(super) fn wants(&mut self, cursor: Option<&str>) -> bool {
+        let Some(cursor) = cursor.filter(|c| !c.trim().is_empty()) else {
+            return true;
+        };
+        // A cursor is most often equal to the one before: then nothing is to compare.
+        if self.greatest.as_ref().is_some_and(|(_, g)| g == cursor) {
+            return true;
+        }
+        let mark = Mark::parse(cursor);
+        if self.lower.as_ref().is_some_and(|lower| mark < *lower) {
+            return false;
+        }
+        if self.greatest.as_ref().is_none_or(|(g, _)| mark > *g) {
+            self.greatest = Some((mark, cursor.to_owned()));
+        }
+        true
+    }
+
+    /// The greatest cursor so far.
+    pub(super) fn cursor(&self) -> Option<String> {
+        self.greatest.as_ref().map(|(_, text)| text.clone())
+    }
+
+    /// Ends a page before the record at a place; gives the token of the next one.
+    pub(super) fn pause(&mut self, path: &Path, byte: u64, line: u64) -> Result<String, Failure> {
+        let place = Place {
+            byte,
+            line,
+            file: self.file.clone(),
+            cursor: self.cursor(),
+        };
+        let token = serde_json::to_string(&place).map_err(|e| changed(path, &e.to_string()))?;
+        self.token = Some(token.clone());
+        Ok(token)
+    }
+}
+
+fn changed(path: &Path, why: &str) -> Failure {
+    reject(
+        format!("`{}` cannot be read on: {why}", path.display()),
+        "read it again from the start; the next run does so by itself",
+    )
+}
