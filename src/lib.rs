@@ -27,6 +27,11 @@ pub mod plan;
 pub mod engine;
 
 pub mod connector;
+
 pub mod store;
 
 pub mod host;
+
+pub mod render;
+
+pub mod cli;
