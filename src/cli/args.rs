@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use super::{catalog, check, completions, explain, init, man, plan};
+use super::{
+    catalog, check, completions, dead_letters, explain, init, man, plan, run, runs, status, why,
+};
 
 /// Keep business data in step: check, plan and run sync policies.
 #[derive(Debug, Parser)]
@@ -71,6 +73,16 @@ pub(super) enum Command {
     Init(init::Args),
     Check(check::Args),
     Plan(plan::Args),
+    /// Runs a plan, or compiles a policy first
+    Run(run::Args),
+    /// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds
+    Status(status::Args),
+    /// Lists runs, newest first
+    Runs(runs::Args),
+    /// Shows writes that were given up
+    DeadLetters(dead_letters::Args),
+    /// Tells who won a record's fields, why, what lost, and what each system holds
+    Why(why::Args),
     Explain(explain::Args),
     Catalog(catalog::Args),
     Completions(completions::Args),

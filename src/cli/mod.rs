@@ -9,6 +9,7 @@ mod baseline;
 mod catalog;
 mod check;
 mod completions;
+mod dead_letters;
 mod diff;
 mod disk;
 mod explain;
@@ -19,11 +20,16 @@ mod man;
 mod plan;
 mod policy;
 mod reference;
+mod run;
+mod runs;
 mod shell;
+mod status;
 mod store;
+mod why;
 
 pub use args::command;
 pub use reference::markdown as reference;
+pub use run::Bar;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -31,8 +37,8 @@ use std::io::Write;
 use clap::{ColorChoice, FromArgMatches};
 
 use args::{Cli, Command};
-use shell::Shell;
 use failure::{Exit, Failure};
+use shell::Shell;
 
 /// Runs the program on its arguments (the first is its own name) and gives its exit status.
 pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
@@ -67,7 +73,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
 fn said(error: &clap::Error) -> Exit {
     // Nobody may be left to read it.
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Clean }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Clean
+    }
 }
 
 fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
@@ -79,6 +89,11 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Catalog(args) => catalog::run(args, shell),
         Command::Completions(args) => completions::run(args, shell),
         Command::Man(args) => man::run(args, shell),
+        Command::Run(args) => Ok(run::run(args, shell)),
+        Command::Status(args) => Ok(status::run(args, shell)),
+        Command::Runs(args) => Ok(runs::run(args, shell)),
+        Command::DeadLetters(args) => Ok(dead_letters::run(args, shell)),
+        Command::Why(args) => Ok(why::run(args, shell)),
     }
 }
 

@@ -14,7 +14,6 @@ mod cursor;
 pub mod event;
 mod failure;
 mod file;
-pub mod registry;
 mod scan;
 mod upserts;
 
