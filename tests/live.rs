@@ -71,7 +71,10 @@ fn start(dir: &Path) -> Runner {
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = loop {
-        let line = lines.next().expect("the runner says where it listens").unwrap();
+        let line = lines
+            .next()
+            .expect("the runner says where it listens")
+            .unwrap();
         if let Some((_, address)) = line.split_once("http://") {
             break address.trim().to_owned();
         }
@@ -93,9 +96,13 @@ fn sign(id: &str, at: i64, body: &str) -> String {
 
 fn post(address: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut request =
-        format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -105,7 +112,11 @@ fn post(address: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> (
     let _ = stream.write_all(body);
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
-    let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
     (status, answer)
 }
 
@@ -129,13 +140,19 @@ fn submission(email: &str, name: &str) -> String {
 fn name_of(dir: &Path, email: &str) -> Option<String> {
     let crm = rusqlite::Connection::open(dir.join("crm.db")).unwrap();
     crm.busy_timeout(Duration::from_secs(10)).unwrap();
-    crm.query_row("SELECT name FROM contacts WHERE email = ?1", [email], |r| r.get(0)).ok()
+    crm.query_row("SELECT name FROM contacts WHERE email = ?1", [email], |r| {
+        r.get(0)
+    })
+    .ok()
 }
 
 fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited for {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "waited for {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -147,15 +164,33 @@ fn signed_webhooks_move_records_and_bad_ones_are_refused() {
     let runner = start(dir.path());
     let body = submission("ada@example.com", "Ada");
     assert_eq!(deliver(&runner, "msg_1", &body), 202);
-    wait_for("Ada", || name_of(dir.path(), "ada@example.com").as_deref() == Some("Ada"));
+    wait_for("Ada", || {
+        name_of(dir.path(), "ada@example.com").as_deref() == Some("Ada")
+    });
 
     // The same delivery again is acknowledged and dropped; another event of the same id too.
-    assert_eq!(deliver(&runner, "msg_1", &submission("ada@example.com", "Other")), 202);
+    assert_eq!(
+        deliver(&runner, "msg_1", &submission("ada@example.com", "Other")),
+        202
+    );
     // A form that the scenario does not take starts nothing.
-    assert_eq!(deliver(&runner, "msg_2", &body.replace("demo", "poll").replace("ada", "bob")), 202);
-    assert_eq!(deliver(&runner, "msg_3", &submission("eve@example.com", "Eve")), 202);
+    assert_eq!(
+        deliver(
+            &runner,
+            "msg_2",
+            &body.replace("demo", "poll").replace("ada", "bob")
+        ),
+        202
+    );
+    assert_eq!(
+        deliver(&runner, "msg_3", &submission("eve@example.com", "Eve")),
+        202
+    );
     wait_for("Eve", || name_of(dir.path(), "eve@example.com").is_some());
-    assert_eq!(name_of(dir.path(), "ada@example.com").as_deref(), Some("Ada"));
+    assert_eq!(
+        name_of(dir.path(), "ada@example.com").as_deref(),
+        Some("Ada")
+    );
     assert_eq!(name_of(dir.path(), "bob@example.com"), None);
 
     // Wrong, missing, old signatures: 401. Malformed: 400. Too large: 413. Elsewhere: 404.
@@ -171,8 +206,14 @@ fn signed_webhooks_move_records_and_bad_ones_are_refused() {
         post(&runner.address, "/hooks/forms", headers, body).0
     };
     assert_eq!(send(&[], body.as_bytes()), 401);
-    assert_eq!(send(&signed("msg_4", at, "something else"), body.as_bytes()), 401);
-    assert_eq!(send(&signed("msg_5", at - 301, &body), body.as_bytes()), 401);
+    assert_eq!(
+        send(&signed("msg_4", at, "something else"), body.as_bytes()),
+        401
+    );
+    assert_eq!(
+        send(&signed("msg_5", at - 301, &body), body.as_bytes()),
+        401
+    );
     assert_eq!(send(&signed("msg_6", at, "{broken"), b"{broken"), 400);
     let large = "x".repeat(1024 * 1024 + 1);
     assert_eq!(send(&signed("msg_7", at, &large), large.as_bytes()), 413);
@@ -182,8 +223,13 @@ fn signed_webhooks_move_records_and_bad_ones_are_refused() {
         assert!((400..500).contains(&status), "{junk:?}: {status}");
     }
     // It is still there.
-    assert_eq!(deliver(&runner, "msg_8", &submission("zoe@example.com", "Zoë 🦊")), 202);
-    wait_for("Zoë", || name_of(dir.path(), "zoe@example.com").as_deref() == Some("Zoë 🦊"));
+    assert_eq!(
+        deliver(&runner, "msg_8", &submission("zoe@example.com", "Zoë 🦊")),
+        202
+    );
+    wait_for("Zoë", || {
+        name_of(dir.path(), "zoe@example.com").as_deref() == Some("Zoë 🦊")
+    });
 }
 
 #[test]
@@ -198,7 +244,12 @@ fn what_was_acknowledged_survives_kill_9() {
         for n in 0..stop_after {
             let email = format!("p{round}-{n}@example.com");
             let name = format!("Person {round}-{n}");
-            if deliver(&runner, &format!("msg_{round}_{n}"), &submission(&email, &name)) == 202 {
+            if deliver(
+                &runner,
+                &format!("msg_{round}_{n}"),
+                &submission(&email, &name),
+            ) == 202
+            {
                 acknowledged.push((email, name));
             }
         }
@@ -210,7 +261,9 @@ fn what_was_acknowledged_survives_kill_9() {
     assert!(acknowledged.len() > 10);
     let runner = start(dir.path());
     wait_for("everything acknowledged", || {
-        acknowledged.iter().all(|(email, name)| name_of(dir.path(), email).as_ref() == Some(name))
+        acknowledged
+            .iter()
+            .all(|(email, name)| name_of(dir.path(), email).as_ref() == Some(name))
     });
     drop(runner);
 }
@@ -239,5 +292,8 @@ fn a_second_runner_is_refused_and_an_unset_variable_is_named() {
         .unwrap();
     assert_eq!(unset.status.code(), Some(3));
     let said = String::from_utf8_lossy(&unset.stderr);
-    assert!(said.contains("`FORMS_SECRET`") && said.contains("`forms`"), "{said}");
+    assert!(
+        said.contains("`FORMS_SECRET`") && said.contains("`forms`"),
+        "{said}"
+    );
 }
