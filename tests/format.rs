@@ -1,13 +1,14 @@
 //! The formatter: one layout, comments kept, meaning kept, a second pass changing nothing.
 
 use proptest::prelude::*;
-use syncline::syntax::print::{Formatted, WIDTH, format};
+use syncline::syntax::print::format;
+
+const WIDTH: usize = 100;
 
 fn formatted(text: &str) -> String {
-    match format("policy.sync", text).unwrap_or_else(|fault| panic!("{fault}\n{text}")) {
-        Formatted::Text(out) => out,
-        Formatted::Broken(findings) => panic!("{findings:#?}\n{text}"),
-    }
+    let out = format(text).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
+    assert!(out.sound, "{text}");
+    out.text
 }
 
 fn good_policies() -> Vec<(String, String)> {
