@@ -28,3 +28,6 @@ pub mod signature;
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod roundtrip_tests;
