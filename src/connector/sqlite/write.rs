@@ -122,6 +122,20 @@ impl<'a> Attempt<'a> {
         Ok(true)
     }
 
+    /// Deletes the one row that a locator names.
+    fn delete_at(&self, locator: &str) -> rusqlite::Result<()> {
+        let Some((condition, bound)) = super::read::located(self.table, locator) else {
+            return Ok(());
+        };
+        let table = quoted(&self.table.name);
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!("DELETE FROM {table} WHERE {condition}"))?;
+        statement
+            .execute(rusqlite::params_from_iter(bound))
+            .map(drop)
+    }
+
     fn delete(&self, prepared: &mut Prepared<'a>, key: &[Raw<'_>]) -> rusqlite::Result<()> {
         let statement = match &mut prepared.delete {
             Some(statement) => statement,
