@@ -18,8 +18,18 @@ pub mod syntax;
 
 pub mod model;
 
+pub mod graph;
+
+pub mod checks;
+
 pub mod plan;
 
 pub mod engine;
 
 pub mod connector;
+pub mod store;
+
+pub mod host;
+pub mod render;
+
+pub mod cli;

@@ -66,7 +66,7 @@ pub enum Type {
 ///
 /// The order is total: numbers by size, texts by code point, dates by time; values of different
 /// types (which a typed field never mixes) by type.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Value {
     /// An explicit null.
     Null,

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::figures::{Batch, Figure, Limit, Price, Span, Tier, duration_text};
+use super::events::Events;
+use super::figures::{Batch, Figure, Limit, Period, Price, Tier};
 use super::settings::{Auth, Setting};
-use super::signature::Signature;
 use super::templates::{Answers, Operations};
 use super::{EntryError, error};
 use crate::time::Millis;
@@ -48,10 +48,10 @@ pub struct Entry {
     pub events: Option<Events>,
     /// How long one write takes, p99.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Figure<Span>>,
+    pub latency: Option<Figure<Period>>,
     /// How long a change may stay hidden from reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub visibility_lag: Option<Figure<Span>>,
+    pub visibility_lag: Option<Figure<Period>>,
     /// Calls at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Figure<u32>>,
@@ -140,186 +140,6 @@ pub enum ChangeTime {
     Seconds,
     /// Not at all: when it arrives is all that is known.
     Arrival,
-}
-
-/// The change events of a connector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "BareEvents")]
-pub struct Events {
-    /// What an event carries.
-    pub payload: Payload,
-    /// How it comes.
-    pub delivery: Delivery,
-    /// Whether what was missed can be had again.
-    pub replay: Replay,
-    /// For how long a missed event can be had again, or is offered again before it is lost; none:
-    /// not known, or for ever where it is replayable.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retention: Option<Figure<Span>>,
-    /// Whether a policy may name any event.
-    pub any_name: bool,
-    /// The events that a policy may name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<EventName>,
-    /// How deliveries are signed; none: they are not, or the transport sees to it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signature: Option<Signature>,
-    /// How long the vendor waits for an answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Figure<Span>>,
-    /// How often the vendor offers an event again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retries: Option<Figure<Retries>>,
-    /// How long until a change is known by its event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Figure<Span>>,
-}
-
-/// Events as a file writes them.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "Events")]
-#[serde(deny_unknown_fields)]
-struct BareEvents {
-    payload: Payload,
-    delivery: Delivery,
-    replay: Replay,
-    #[serde(default)]
-    retention: Option<Figure<Span>>,
-    #[serde(default)]
-    any_name: bool,
-    #[serde(default)]
-    names: Vec<EventName>,
-    #[serde(default)]
-    signature: Option<Signature>,
-    #[serde(default)]
-    timeout: Option<Figure<Span>>,
-    #[serde(default)]
-    retries: Option<Figure<Retries>>,
-    #[serde(default)]
-    latency: Option<Figure<Span>>,
-}
-
-impl TryFrom<BareEvents> for Events {
-    type Error = String;
-
-    fn try_from(bare: BareEvents) -> Result<Self, String> {
-        if bare.any_name != bare.names.is_empty() {
-            return Err("events have `any_name: true` or `names`, one of the two".into());
-        }
-        for name in &bare.names {
-            let mut letters = name.name.chars();
-            let first = letters
-                .next()
-                .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-            if !first || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-                return Err(format!(
-                    "`{}` is no name that a policy could write",
-                    name.name
-                ));
-            }
-        }
-        Ok(Events {
-            payload: bare.payload,
-            delivery: bare.delivery,
-            replay: bare.replay,
-            retention: bare.retention,
-            any_name: bare.any_name,
-            names: bare.names,
-            signature: bare.signature,
-            timeout: bare.timeout,
-            retries: bare.retries,
-            latency: bare.latency,
-        })
-    }
-}
-
-impl Events {
-    /// Whether a policy may name that event.
-    pub fn knows(&self, name: &str) -> bool {
-        self.any_name || self.names.iter().any(|event| event.name == name)
-    }
-
-    /// The vendor's own name of an event; its policy name where the vendor has no other.
-    pub fn vendor_name<'a>(&'a self, name: &'a str) -> &'a str {
-        self.names
-            .iter()
-            .find(|event| event.name == name)
-            .and_then(|event| event.vendor.as_deref())
-            .unwrap_or(name)
-    }
-
-    /// Whether an event can be lost for good.
-    pub fn lost_for_good(&self) -> bool {
-        self.replay == Replay::LostForGood
-    }
-}
-
-/// An event of a connector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EventName {
-    /// Its name in a policy, after the system's and a dot.
-    pub name: String,
-    /// What the vendor calls it, where that differs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vendor: Option<String>,
-}
-
-/// What an event carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Payload {
-    /// The whole record.
-    Full,
-    /// The values that changed.
-    Changed,
-    /// Which record it was; the values have to be read.
-    Reference,
-}
-
-impl Payload {
-    /// Reads that each event costs.
-    pub fn reads(self) -> u32 {
-        match self {
-            Payload::Full | Payload::Changed => 0,
-            Payload::Reference => 1,
-        }
-    }
-}
-
-/// How events come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    /// The sender posts them.
-    Webhook,
-    /// They are read from a stream that keeps its place.
-    Stream,
-    /// A file is watched.
-    File,
-}
-
-/// Whether what was missed can be had again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Replay {
-    /// It can, within the retention.
-    Replayable,
-    /// It cannot once the sender has given up.
-    LostForGood,
-}
-
-/// How often a sender tries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Retries {
-    /// How many times at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<u32>,
-    /// Within how long.
-    #[serde(with = "duration_text")]
-    #[schemars(with = "String")]
-    pub within: Millis,
 }
 
 /// How long a change takes to be known by event where the catalog is silent.
@@ -414,34 +234,44 @@ impl Entry {
             .map_or(1, |figure| figure.value.max(1))
     }
 
-    /// Holds what no single part of an entry can.
-    fn check(&self) -> Result<(), String> {
+    /// Holds what no single part of an entry can; an error names the top-level key at fault.
+    fn check(&self) -> Result<(), (&'static str, String)> {
         let can = &self.capabilities;
+        let wrong = |key, message: &str| Err((key, message.to_owned()));
         if can.events != self.events.is_some() {
-            return Err("`capabilities.events` and the part `events` must agree".into());
+            let message = "`capabilities.events` and the part `events` must agree";
+            return wrong("capabilities", message);
         }
         if can.bulk != self.batch.bulk.is_some() {
-            return Err("`capabilities.bulk` and the part `batch.bulk` must agree".into());
+            let message = "`capabilities.bulk` and the part `batch.bulk` must agree";
+            return wrong("capabilities", message);
         }
         if !can.write && (can.upsert || can.deletes || can.bulk) {
-            return Err("without `write` there is no `upsert`, `deletes` or `bulk`".into());
+            let message = "without `write` there is no `upsert`, `deletes` or `bulk`";
+            return wrong("capabilities", message);
+        }
+        if let Some(events) = &self.events {
+            events.check().map_err(|message| ("events", message))?;
         }
         match &self.default_tier {
             None if !self.tiers.is_empty() => {
-                return Err(
-                    "`tiers` need a `default_tier`, the one with the smallest limits".into(),
-                );
+                let message = "`tiers` need a `default_tier`, the one with the smallest limits";
+                return wrong("tiers", message);
             }
             Some(name) if self.tier(name).is_none() => {
-                return Err(format!("the default tier `{name}` is none of the tiers"));
+                let message = format!("the default tier `{name}` is none of the tiers");
+                return Err(("default_tier", message));
             }
             _ => {}
         }
         let signing = self.events.as_ref().and_then(|e| e.signature.as_ref());
-        let named = [self.auth.secret.as_ref(), signing.map(|s| &s.secret)];
-        for name in named.into_iter().flatten() {
-            if self.secret(name).is_none() {
-                return Err(format!("the secret `{name}` is none of the secrets"));
+        let named = [
+            ("auth", self.auth.secret.as_ref()),
+            ("events", signing.map(|s| &s.secret)),
+        ];
+        for (key, name) in named {
+            if let Some(name) = name.filter(|name| self.secret(name).is_none()) {
+                return Err((key, format!("the secret `{name}` is none of the secrets")));
             }
         }
         Ok(())
@@ -450,8 +280,9 @@ impl Entry {
 
 /// Reads an entry.
 pub fn parse_entry(yaml: &str) -> Result<Entry, EntryError> {
-    let entry: Entry = serde_yaml::from_str(yaml).map_err(|e| error::of_yaml(&e))?;
-    entry.check().map_err(error::of_whole)?;
+    let entry: Entry = serde_yaml::from_str(yaml).map_err(|e| error::of_yaml(&e, yaml))?;
+    let at_key = |(key, message)| error::at_key(yaml, key, message);
+    entry.check().map_err(at_key)?;
     Ok(entry)
 }
 

@@ -12,55 +12,80 @@ pub struct EntryError {
     pub column: u32,
 }
 
-/// An error that concerns the entry as a whole.
-pub(super) fn of_whole(message: String) -> EntryError {
+/// An error of a top-level key, at the last line that begins with it.
+pub(super) fn at_key(yaml: &str, key: &str, message: String) -> EntryError {
+    let begins = |line: &str| line.strip_prefix(key).is_some_and(|l| l.starts_with(':'));
+    let line = yaml
+        .lines()
+        .zip(1u32..)
+        .filter(|(line, _)| begins(line))
+        .last();
     EntryError {
         message,
-        line: 1,
+        line: line.map_or(1, |(_, number)| number),
         column: 1,
     }
 }
 
 /// An error of the YAML reader.
-pub(super) fn of_yaml(error: &serde_yaml::Error) -> EntryError {
+pub(super) fn of_yaml(error: &serde_yaml::Error, yaml: &str) -> EntryError {
+    let message = plain(&error.to_string());
+    // The reader has no place for a key that comes twice.
+    if let Some(key) = quoted(&message, "repeated key `") {
+        return at_key(yaml, key, message.clone());
+    }
     let place = error.location();
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
     EntryError {
-        message: plain(&error.to_string()),
+        message,
         line: place.as_ref().map_or(1, |p| number(p.line())),
         column: place.as_ref().map_or(1, |p| number(p.column())),
     }
 }
 
+/// What stands in backticks after `before`, which ends with the first backtick.
+fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
+    let (_, rest) = message.split_once(before)?;
+    rest.split_once('`').map(|(word, _)| word)
+}
+
 /// Takes the reader's own vocabulary out of a message.
 fn plain(message: &str) -> String {
-    // The place is kept apart, and the message may name it in the middle.
-    let mut text = message.to_owned();
-    if let Some(at) = text.find(" at line ") {
-        let tail = text.get(at + " at line ".len()..).unwrap_or_default();
-        let place = |c: char| c.is_ascii_digit() || " column".contains(c);
-        let end = tail.find(|c| !place(c)).unwrap_or(tail.len());
-        let rest = tail.get(end..).unwrap_or_default().to_owned();
-        text.truncate(at);
-        text.push_str(&rest);
-    }
+    let mut text = without_place(message);
     let words = [
         ("invalid type: ", "wrong kind of value: "),
         ("unknown field `", "unknown key `"),
         ("missing field `", "missing key `"),
         ("duplicate field `", "repeated key `"),
         ("unknown variant `", "unknown word `"),
-        ("duplicate entry with key ", "repeated key "),
         ("floating point", "number"),
         ("unit value", "nothing"),
+        ("value: sequence", "value: a list"),
+        ("value: map", "value: keys with values"),
     ];
     for (theirs, ours) in words {
         text = text.replace(theirs, ours);
     }
-    match text.split_once(", expected ") {
-        Some((found, expected)) => format!("{found}, expected {}", kind(expected)),
-        None => text,
+    let Some((found, expected)) = text.split_once(", expected ") else {
+        return text;
+    };
+    if let Some(key) = quoted(found, "unknown key `") {
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        return match crate::text::nearest(key, known.iter().copied()) {
+            Some(near) => format!("{found}; did you mean `{near}`?"),
+            None => format!("{found}; known are `{}`", known.join("`, `")),
+        };
     }
+    format!("{found}, expected {}", kind(expected))
+}
+
+/// A message without the place in its midst or at its end, which is kept apart.
+fn without_place(message: &str) -> String {
+    let Some((before, tail)) = message.split_once(" at line ") else {
+        return message.to_owned();
+    };
+    let place = |c: char| c.is_ascii_digit() || " column".contains(c);
+    format!("{before}{}", tail.trim_start_matches(place))
 }
 
 /// What was expected, without the names of types.

@@ -248,7 +248,7 @@ pub(super) mod duration_text {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
-pub struct Span(
+pub struct Period(
     #[serde(with = "duration_text")]
     #[schemars(with = "String")]
     pub Millis,

@@ -9,18 +9,17 @@
 mod builtin;
 mod entry;
 mod error;
+mod events;
 mod figures;
 mod settings;
 mod signature;
 mod templates;
 
 pub use builtin::{Catalog, NAMES};
-pub use entry::{
-    Capabilities, ChangeTime, Delivery, Entry, EventName, Events, Payload, Replay, Retries, Tested,
-    Transport, parse_entry, schema,
-};
+pub use entry::{Capabilities, ChangeTime, Entry, Tested, Transport, parse_entry, schema};
 pub use error::EntryError;
-pub use figures::{Batch, Bulk, Calls, Figure, Group, Limit, Price, Scope, Source, Tier};
+pub use events::{Delivery, EventName, Events, Payload, Replay, Retries};
+pub use figures::{Batch, Bulk, Calls, Figure, Group, Limit, Period, Price, Scope, Source, Tier};
 pub use settings::{Auth, AuthScheme, Required, Setting, SettingType};
 pub use signature::{Algorithm, Encoding, HeaderForm, Signature};
 pub use templates::{Answers, Method, Operation, Operations};

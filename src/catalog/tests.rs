@@ -345,23 +345,125 @@ fn broken(from: &str, to: &str, place: (u32, u32), message: &str) {
 fn a_file_of_ones_own_says_what_is_wrong_and_where() {
     let sound = parse_entry(SOUND).unwrap();
     assert_eq!(sound.write_latency(), Millis(300));
-    broken("title: Shop\n", "", (1, 1), "?");
-    broken("tested: none", "testing: none", (5, 1), "?");
-    broken("tested: none", "tested: somewhat", (5, 9), "?");
-    broken("read: true", "read: 7", (6, 23), "?");
-    broken("value: 60", "value: many", (11, 1), "?");
-    broken("per: 1m", "per: one", (11, 1), "?");
-    broken(", verified: false }, per", " }, per", (11, 1), "?");
-    broken("- name: order_paid", "- name: order.paid", (11, 1), "?");
-    broken("    - name: order_paid\n", "    []\n", (11, 1), "?");
-    broken("default_tier: basic", "default_tier: big", (1, 1), "?");
-    broken("events: true", "events: false", (1, 1), "?");
+    broken("title: Shop\n", "", (1, 1), "missing key `title`");
     broken(
-        "scheme: bearer, secret: token",
-        "scheme: bearer, secret: key",
-        (1, 1),
-        "?",
+        "tested: none",
+        "testd: none",
+        (5, 1),
+        "unknown key `testd`; did you mean `tested`?",
     );
-    broken("title: Shop", "title: Shop\ntitle: Shop", (1, 1), "?");
-    broken("title: Shop", "title: [", (1, 1), "?");
+    broken(
+        "- { name: token,",
+        "- { name: token, colour: red,",
+        (21, 20),
+        "secrets[0]: unknown key `colour`; known are `name`, `type`, `required`, `secret`, \
+         `default`, `about`",
+    );
+    broken(
+        "tested: none",
+        "tested: somewhat",
+        (5, 9),
+        "tested: unknown word `somewhat`, expected one of `none`, `contract`, `live`",
+    );
+    broken(
+        "read: true",
+        "read: 7",
+        (6, 23),
+        "capabilities.read: wrong kind of value: integer `7`, expected `true` or `false`",
+    );
+    broken(
+        "value: 60",
+        "value: many",
+        (11, 40),
+        "tiers[0].limits[0].calls.value: wrong kind of value: string \"many\", expected a whole \
+         number",
+    );
+    broken(
+        "per: 1m",
+        "per: one",
+        (11, 9),
+        "tiers[0].limits[0]: `one` is no duration; write an integer and a unit, as in `500ms`, \
+         `15m` or `1h30m`",
+    );
+    broken(
+        "value: 60, verified: false",
+        "value: 60",
+        (11, 9),
+        "tiers[0].limits[0]: a figure needs its `source` (page and date) or `verified: false`",
+    );
+    broken(
+        "value: 60, verified: false",
+        "value: 60, source: { page: x, date: \"31.1.26\" }",
+        (11, 52),
+        "tiers[0].limits[0].calls.source: `31.1.26` is no date; write it as `2026-01-31`",
+    );
+    broken(
+        "- name: order_paid",
+        "- name: order.paid",
+        (13, 1),
+        "`order.paid` is no event name that a policy could write; use letters, digits and `_`",
+    );
+    broken(
+        "    - name: order_paid\n",
+        "    []\n",
+        (13, 1),
+        "events have `any_name: true` or `names`, one of the two",
+    );
+    broken(
+        "default_tier: basic",
+        "default_tier: big",
+        (12, 1),
+        "the default tier `big` is none of the tiers",
+    );
+    broken(
+        "default_tier: basic\n",
+        "",
+        (8, 1),
+        "`tiers` need a `default_tier`, the one with the smallest limits",
+    );
+    broken(
+        "events: true",
+        "events: false",
+        (6, 1),
+        "`capabilities.events` and the part `events` must agree",
+    );
+    broken(
+        "bearer, secret: token",
+        "bearer, secret: key",
+        (22, 1),
+        "the secret `key` is none of the secrets",
+    );
+    broken(
+        "title: Shop",
+        "title: Shop\ntitle: Shop",
+        (3, 1),
+        "repeated key `title`",
+    );
+    broken(
+        "title: Shop",
+        "title: [",
+        (2, 8),
+        "title: wrong kind of value: a list, expected a string",
+    );
+    assert!(parse_entry("").is_err());
+    assert!(parse_entry("\u{0}").is_err());
+    assert!(parse_entry("- a\n- b").is_err());
+}
+
+#[test]
+fn every_entry_keeps_to_the_published_schema() {
+    let schema = serde_json::to_value(schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for name in NAMES {
+        let yaml = Catalog::builtin().yaml(name).unwrap();
+        let value: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
+        let errors: Vec<_> = validator
+            .iter_errors(&value)
+            .map(|e| e.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    let unknown: serde_json::Value =
+        serde_yaml::from_str(&SOUND.replace("tested:", "testd:")).unwrap();
+    assert!(!validator.is_valid(&unknown));
 }

@@ -99,6 +99,7 @@ pub(super) fn field(name: &str) -> u16 {
 /// A read of everything in one page.
 pub(super) fn all() -> ReadRequest {
     ReadRequest {
+        locate: false,
         map: 0,
         since: None,
         page: None,
@@ -111,6 +112,7 @@ pub(super) fn upsert(key: &str, fields: &[(&str, Value)]) -> Write {
     let mut fields: Vec<_> = fields.iter().map(|(n, v)| (field(n), v.clone())).collect();
     fields.sort_by_key(|f| f.0);
     Write {
+        locator: None,
         key: key.to_owned(),
         native_key: None,
         fields,
@@ -122,6 +124,7 @@ pub(super) fn upsert(key: &str, fields: &[(&str, Value)]) -> Write {
 /// A deletion.
 pub(super) fn delete(key: &str) -> Write {
     Write {
+        locator: None,
         delete: true,
         ..upsert(key, &[])
     }

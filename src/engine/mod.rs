@@ -4,4 +4,21 @@
 //! the same code runs live, in tests and under virtual time. May use the plan and what lies below
 //! it; must not know source text, a database, a socket or a command.
 
+mod batch;
+mod chunk;
+mod due;
+pub mod evaluate;
+pub mod expression;
+pub mod freshness;
+mod intake;
+mod outbox;
 pub mod ports;
+pub mod program;
+pub mod register;
+pub mod register_json;
+pub mod resolve;
+pub mod runner;
+
+pub mod why;
+
+pub use outbox::idempotency_key;

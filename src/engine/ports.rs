@@ -26,6 +26,9 @@ pub struct Row {
     pub key: String,
     /// The key as the system itself writes it, where that differs from what Syncline would write.
     pub native_key: Option<String>,
+    /// Where exactly the connector found it (a row id), so that one of several records with the
+    /// same key can be told apart.
+    pub locator: Option<String>,
     /// Fields by position, in ascending order; a field that the system did not show is missing.
     pub fields: Vec<(FieldIx, Value)>,
     /// When the record changed, in the system's own time: microseconds since 1970-01-01T00:00Z.
@@ -50,6 +53,8 @@ pub struct ReadRequest {
     pub page: Option<String>,
     /// At most so many records.
     pub limit: usize,
+    /// Whether each row is to say where exactly it stands ([`Row::locator`]).
+    pub locate: bool,
 }
 
 /// One page of a read.
@@ -70,6 +75,8 @@ pub struct Write {
     pub key: String,
     /// The key as the system writes it, where known to differ.
     pub native_key: Option<String>,
+    /// The one record meant, where several have this key (only with `delete`).
+    pub locator: Option<String>,
     /// The fields to set, by position, keys excluded.
     pub fields: Vec<(FieldIx, Value)>,
     /// Whether the record is to be deleted.
@@ -145,6 +152,64 @@ pub enum FailureClass {
     Reject,
     /// The system is not set up as the policy says (no such file, table or column).
     Setup,
+}
+
+/// What an event says, in the policy's terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The event's name, where it says one; without, it counts as every event that the policy
+    /// names of this system.
+    pub name: Option<String>,
+    /// The payload that `event` stands for in conditions.
+    pub payload: serde_json::Value,
+    /// The record that it shows, for every entity that the system maps.
+    pub rows: Vec<(MapIx, Row)>,
+}
+
+/// Reads events; implemented beside the connectors, which know the formats.
+pub trait Decoder {
+    /// What an event says; an error is a reason in words, and the event is kept back with it.
+    fn decode(&self, event: &StoredEvent) -> Result<Decoded, String>;
+}
+
+/// What the engine asks of a system.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// Read a page.
+    Read(ReadRequest),
+    /// Write a batch.
+    Write(WriteRequest),
+    /// Read what was appended since a position.
+    Events(Option<String>),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A page.
+    Page(Page),
+    /// A report of a batch; the batch comes back with it.
+    Written(WriteRequest, WriteReport),
+    /// Events.
+    Events(EventPage),
+    /// It failed; a batch comes back with it.
+    Failed(Option<WriteRequest>, Failure),
+}
+
+/// Clock, network and randomness: the outside world in one place. Calls to one system are carried
+/// out one after the other; different systems do not wait for each other.
+pub trait World {
+    /// The time.
+    fn now(&self) -> Instant;
+    /// Hands a call over; its answer comes from [`World::wait`] with the same ticket.
+    fn call(&mut self, ticket: u64, system: SystemIx, call: Call);
+    /// The next answer; `None` when `until` has come first or something else wants attention (an
+    /// event has arrived, a stop was asked for).
+    fn wait(&mut self, until: Instant) -> Option<(u64, Answer)>;
+    /// A number from 0 up to but not including 1, for jitter.
+    fn random(&mut self) -> f64;
+    /// Whether a stop was asked for.
+    fn stopping(&self) -> bool;
 }
 
 /// A system as the runner talks to it. One instance a system, used from one thread at a time.
@@ -422,15 +487,16 @@ pub trait Store {
     /// Takes a waiting write away where its version is still `version`.
     fn take_waiting(&mut self, system: &str, entity: &str, key: &str, version: u64)
     -> Stored<bool>;
-    /// Waiting writes of a system due by `now`, oldest first.
+    /// Waiting writes of a system due by `now`: the earliest due first, then the longest waiting,
+    /// then by entity and key.
     fn due_waiting(&mut self, system: &str, now: Instant, limit: usize) -> Stored<Vec<Waiting>>;
     /// The earliest time at which a waiting write of a system falls due.
     fn next_due(&mut self, system: &str) -> Stored<Option<Instant>>;
     /// How many writes wait, by system.
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>>;
 
-    /// Adds a dead letter in the place of an older one of the same record and destination; gives
-    /// its number.
+    /// Adds a dead letter in the place of an older one of the same record and destination, whose
+    /// number it takes over; gives its number. The letter's own `id` is not looked at.
     fn put_dead_letter(&mut self, letter: &DeadLetter) -> Stored<i64>;
     /// Dead letters by number.
     fn dead_letters(&mut self) -> Stored<Vec<DeadLetter>>;
@@ -439,22 +505,25 @@ pub trait Store {
 
     /// Opens a run; gives its number.
     fn open_run(&mut self, run: &RunRecord) -> Stored<i64>;
-    /// Stores how a run stands.
+    /// Stores how a run stands; an error where no such run was opened.
     fn put_run(&mut self, run: &RunRecord) -> Stored<()>;
     /// Runs, newest first; at most `limit`.
     fn runs(&mut self, scenario: Option<&str>, limit: usize) -> Stored<Vec<RunRecord>>;
-    /// Runs that did not end, oldest first.
+    /// Runs that did not end (`ended` is `None`), oldest first.
     fn open_runs(&mut self) -> Stored<Vec<RunRecord>>;
 
     /// Empties and readies the stage of a run. The stage survives a killed process; it need not
-    /// survive a lost power supply, and says in [`Store::stage_len`] what it holds.
+    /// survive a lost power supply, and says in [`Store::stage_len`] what it holds. It stands
+    /// outside transactions: what is put there stays, whatever becomes of an open one. The stages
+    /// of runs that ended are removed when a runner opens the store.
     fn stage_open(&mut self, run: i64) -> Stored<()>;
     /// Adds rows.
     fn stage_put(&mut self, run: i64, rows: Vec<Staged>) -> Stored<()>;
     /// Number of rows.
     fn stage_len(&mut self, run: i64) -> Stored<u64>;
-    /// Rows by group, then by change time and order of reading, after `(group, seq)` `None`: from
-    /// the first. Used only where a dedupe groups by something else than the key.
+    /// Of the rows that share a group only one stays; gives how many went. `Newest` and `Oldest`
+    /// go by change time, then by order of reading; `Owner` prefers rows of `owner`, then the
+    /// newest. Rows whose group is empty stay all.
     fn stage_drop_duplicates(
         &mut self,
         run: i64,

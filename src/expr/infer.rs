@@ -186,6 +186,7 @@ impl Walk<'_> {
             }
         };
         let start = self.child(1, &c.accu_init);
+        let outer = self.bound.len();
         self.bound.push((c.iter_var.clone(), member));
         if let Some(second) = &c.iter_var2 {
             self.bound.push((second.clone(), Kind::Any));
@@ -193,11 +194,12 @@ impl Walk<'_> {
         self.bound.push((c.accu_var.clone(), start));
         self.child(2, &c.loop_cond);
         let step = self.child(3, &c.loop_step);
-        let last = self.bound.len() - 1;
-        self.bound[last].1 = step;
+        // The accumulator is the last: inner macros have taken theirs off again.
+        if let Some(accumulator) = self.bound.last_mut() {
+            accumulator.1 = step;
+        }
         let result = self.child(4, &c.result);
-        self.bound
-            .truncate(last - usize::from(c.iter_var2.is_some()) - 1);
+        self.bound.truncate(outer);
         result
     }
 
@@ -246,11 +248,11 @@ impl Walk<'_> {
                     (true, Some((on, with))) => (format!(" on {}", on.describe()), with),
                     _ => (String::new(), &kinds[..]),
                 };
-                let with = match with {
-                    [] => "nothing".to_owned(),
-                    kinds => list(kinds),
+                let message = match with {
+                    [] if member => format!("`{name}` cannot be called{on}"),
+                    [] => format!("`{name}` needs something to work on"),
+                    with => format!("`{name}`{on} does not take {}", list(with)),
                 };
-                let message = format!("`{name}`{on} does not take {with}");
                 self.trouble(Part::Name, message, None);
                 Kind::Any
             }

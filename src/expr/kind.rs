@@ -3,7 +3,7 @@
 use crate::value::Type;
 
 /// The kind of a CEL value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// It cannot be told.
     Any,

@@ -107,8 +107,9 @@ impl Program {
 /// The longest expression, in bytes; a longer one is a fault.
 pub const MAX_BYTES: usize = 16 * 1024;
 
-/// How deep an expression may nest; a deeper one is a fault.
-pub const MAX_DEPTH: usize = 100;
+/// How deep an expression may nest; a deeper one is a fault. The evaluator is recursive and takes
+/// some 25 KB of stack for a level in a build without optimisation; a thread may have only 2 MB.
+pub const MAX_DEPTH: usize = 48;
 
 /// Compiles an expression (the text between its backticks).
 pub fn compile(text: &str, scope: Scope<'_>) -> Compiled {

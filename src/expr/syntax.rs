@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str, tokens: &Tokens<'_>) -> Result<IdedExpr, Fault> 
         return Err(nested());
     }
     match PrattParser::new().parse(text) {
-        Ok(root) if depth_within(&root, MAX_DEPTH * 2) => Ok(root),
+        Ok(root) if depth_within(&root, MAX_DEPTH) => Ok(root),
         Ok(_) => Err(nested()),
         Err(errors) => Err(explain(text, tokens, &errors)),
     }

@@ -289,3 +289,43 @@ fn programs_can_be_shared_by_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&record("contact.score > 1").program.unwrap());
 }
+
+#[test]
+fn the_deepest_expressions_still_run() {
+    let deep = format!("{}contact.score{} == 1", "(".repeat(45), " + 0)".repeat(45));
+    let program = record(&deep).program.unwrap();
+    let score = row(&[("score", Value::Int(1))]);
+    assert_eq!(program.holds(Input::Row(&score)), Ok(true));
+    let ors = vec!["contact.score == 2"; 80].join(" || ");
+    let program = record(&ors).program.unwrap();
+    assert_eq!(program.holds(Input::Row(&score)), Ok(false));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_compiles_or_is_at_fault_within_itself(words in proptest::collection::vec(
+        proptest::sample::select(vec![
+            "contact", ".", "email", "score", "tags", "(", ")", "[", "]", "{", "}", ",", "?", ":",
+            "\"a\"", "'", "1", "2.5", "-", "!", "+", "*", "/", "%", "==", "<", "in", "&&", "||",
+            "has", "all", "map", "exists", "x", "matches", "null", "true", "ä", "\n", "//", "b'",
+            "0x", "r\"", "\\", "@", "$", "=", "size", "dyn", "type", "optional", "none", "`",
+        ]), 0..14), gap in proptest::bool::ANY)
+    {
+        let text = words.join(if gap { " " } else { "" });
+        let compiled = record(&text);
+        for fault in &compiled.faults {
+            proptest::prop_assert!(text.get(fault.range.clone()).is_some(), "{text:?} {fault:?}");
+        }
+        for read in &compiled.reads {
+            proptest::prop_assert!(text.get(read.range.clone()).is_some());
+        }
+        if let Some(program) = compiled.program {
+            let _ = program.holds(Input::Row(&row(&[("score", Value::Int(0))])));
+            let _ = program.json(Input::Row(&row(&[("email", text_value())])));
+        }
+    }
+}
+
+fn text_value() -> Value {
+    Value::Text("ä".into())
+}

@@ -6,8 +6,10 @@
 
 mod entity;
 mod ids;
+mod lower;
 mod map;
 mod policy;
+mod report;
 mod scenario;
 mod system;
 mod test;
@@ -16,6 +18,7 @@ pub use entity::{Accepts, Declaration, Derived, Entity, Expression, Field, Fresh
 pub use ids::{
     Effective, EntityId, FieldId, Ident, MapId, Ref, Said, ScenarioId, Spanned, SystemId, TestId,
 };
+pub use lower::{Input, OwnConnectors, lower, own_connector_paths};
 pub use map::{Change, Cursor, Map, MappedField, Values};
 pub use policy::{Allow, Gaps, Policy};
 pub use scenario::{

@@ -1,6 +1,6 @@
 //! The policy as a whole, its lookups, and what may be missing from it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -74,8 +74,11 @@ pub struct Gaps {
     /// A file could not be read at all, or an item so broken that not even its name is known:
     /// anything may have been declared there.
     pub anything: bool,
-    /// Texts of the broken items and clauses: a name that occurs in one may be declared there.
-    pub(super) texts: Vec<String>,
+    /// The first of the broken texts: a name that occurs in one, whole or not, may be declared
+    /// there.
+    texts: String,
+    /// Every name in the broken texts.
+    words: HashSet<Box<str>>,
     /// Whether a broken item may be a `map`.
     pub maps: bool,
     /// Whether a broken item may be the `policy`.
@@ -84,15 +87,38 @@ pub struct Gaps {
     pub scenarios: bool,
 }
 
+/// How many bytes of broken text are searched for parts of words.
+const SEARCHED_BYTES: usize = 16 * 1024;
+
 impl Gaps {
+    /// Nothing missing but, where so, a file that could not be read.
+    pub(super) fn unread(unread: bool) -> Self {
+        Gaps {
+            anything: unread,
+            ..Gaps::default()
+        }
+    }
+
     /// Whether a name that nothing declares may be declared in what could not be read.
     pub fn may_declare(&self, name: &str) -> bool {
-        self.anything || self.texts.iter().any(|t| t.contains(name))
+        self.anything || self.words.contains(name) || self.texts.contains(name)
+    }
+
+    /// Notes the text of a broken item or clause.
+    pub(super) fn add(&mut self, text: &str) {
+        // Only so much is searched for parts of words, so that a long broken text stays cheap.
+        if self.texts.len() + text.len() <= SEARCHED_BYTES {
+            self.texts.push_str(text);
+            self.texts.push('\n');
+        }
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        self.words
+            .extend(words.filter(|w| !w.is_empty()).map(Box::from));
     }
 
     /// Whether anything at all could not be read.
     pub fn is_empty(&self) -> bool {
-        !self.anything && !self.maps && !self.policy && !self.scenarios && self.texts.is_empty()
+        !self.anything && !self.maps && !self.policy && !self.scenarios && self.words.is_empty()
     }
 }
 

@@ -3,7 +3,10 @@
 //! Rank 2. May use `text`, `terms`, `finding`. Must not know the model, the catalog or any check.
 
 pub mod literal;
+pub mod load;
+pub mod markdown;
 mod parse;
+pub mod print;
 mod scan;
 pub mod tree;
 

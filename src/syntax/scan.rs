@@ -85,7 +85,8 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    /// Scans `start..end` of `text`; both must be character boundaries.
+    /// Scans `start..end` of `text`; both must be character boundaries in it. Every index below is
+    /// held under `end`, which is why indexing the bytes cannot fail.
     pub fn new(text: &'a str, file: FileId, start: usize, end: usize) -> Self {
         let mut scan = Scan {
             text,
@@ -179,7 +180,11 @@ impl<'a> Scan<'a> {
     /// Whether the word at `start..end` is an item keyword followed by a name or a string.
     fn begins_item(&self, start: usize, end: usize) -> bool {
         let word = self.text.get(start..end).unwrap_or_default();
+        let before = self.text.get(..start).unwrap_or_default().trim_end();
+        // `extend` may stand on the line before its `entity`.
+        let extended = word == "entity" && before.ends_with("extend");
         ITEM_WORDS.contains(&word)
+            && !extended
             && self
                 .token(end)
                 .is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Str))
@@ -273,21 +278,15 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Where reading from `at` must stop.
-    pub fn limit(&self, at: usize) -> usize {
+    /// The first stop from `at` on.
+    pub fn next_stop(&self, at: usize) -> Option<Stop> {
         let next = self.stops.partition_point(|stop| stop.start < at);
-        self.stops
-            .get(next)
-            .map_or(self.end, |stop| stop.end.min(self.end))
+        self.stops.get(next).copied()
     }
 
     /// The stop that begins at `at`.
     pub fn stop_at(&self, at: usize) -> Option<Stop> {
-        let next = self.stops.partition_point(|stop| stop.start < at);
-        self.stops
-            .get(next)
-            .copied()
-            .filter(|stop| stop.start == at)
+        self.next_stop(at).filter(|stop| stop.start == at)
     }
 
     /// The rough token at or after `at`; none at the end of the range.

@@ -52,7 +52,7 @@ pub struct Gaps {
     pub lengths: Vec<(Millis, u32)>,
     /// How many starts the horizon holds.
     pub starts: u32,
-    /// How many starts its busiest date holds.
+    /// How many starts its busiest date holds; with `every` in a window, its busiest opening.
     pub busiest_day: u32,
 }
 
@@ -260,7 +260,9 @@ impl Calendar {
         let step = i64::try_from(every.0).ok().filter(|step| *step > 0)?;
         for (open, close) in self.open_spans(window) {
             let first = Instant(step.checked_mul(-(-open.0).div_euclid(step))?);
-            let count = (close.0 - first.0 + step - 1).div_euclid(step);
+            let count = (close.0 - first.0)
+                .saturating_add(step - 1)
+                .div_euclid(step);
             let Some(count) = u32::try_from(count).ok().filter(|count| *count > 0) else {
                 continue;
             };

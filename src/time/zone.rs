@@ -96,8 +96,11 @@ impl Zone {
 
     /// When a wall clock shows that minute (1 440: the next midnight) of that date.
     pub(super) fn reading(self, date: NaiveDate, minute: u16) -> Reading {
-        let utc = date.and_time(chrono::NaiveTime::MIN).and_utc();
-        let local = utc.naive_utc() + TimeDelta::minutes(i64::from(minute));
+        let midnight = date.and_time(chrono::NaiveTime::MIN);
+        // The calendar's last day has no next midnight.
+        let local = midnight
+            .checked_add_signed(TimeDelta::minutes(i64::from(minute)))
+            .unwrap_or(midnight);
         let instant = |t: chrono::DateTime<Tz>| Instant(t.timestamp_millis());
         match self.0.from_local_datetime(&local) {
             chrono::LocalResult::Single(t) => Reading::Once(instant(t)),

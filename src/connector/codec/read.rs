@@ -15,6 +15,7 @@ impl Binding {
         let mut row = Row {
             key: String::new(),
             native_key: None,
+            locator: None,
             fields: Vec::with_capacity(self.fields.len()),
             changed_at: None,
             deleted: false,
@@ -52,6 +53,7 @@ impl Binding {
         let mut row = Row {
             key: String::new(),
             native_key: None,
+            locator: None,
             fields: Vec::new(),
             changed_at: None,
             deleted: false,
@@ -66,6 +68,7 @@ impl Binding {
         let mut row = Row {
             key: String::new(),
             native_key: None,
+            locator: None,
             fields: Vec::new(),
             changed_at: None,
             deleted: false,

@@ -91,6 +91,8 @@ pub(super) fn page(
         source,
         since: request.since.as_deref(),
         limit: request.limit.clamp(1, PAGE_ROWS_MAX),
+        // Rows of a view have no place of their own.
+        locate: request.locate && table.order != Order::Nothing,
     };
     reading.page(&open.connection, token)
 }
@@ -110,6 +112,7 @@ struct Reading<'a> {
     source: Source,
     since: Option<&'a str>,
     limit: usize,
+    locate: bool,
 }
 
 impl Reading<'_> {
@@ -158,7 +161,11 @@ impl Reading<'_> {
                 row,
                 place: wanted + places - 1,
             };
-            page.rows.push(self.binding.decode(&record));
+            let mut decoded = self.binding.decode(&record);
+            if self.locate {
+                decoded.locator = locator(row, wanted + places - self.source.order.len())?;
+            }
+            page.rows.push(decoded);
             if page.rows.len() == self.limit {
                 let after: rusqlite::Result<Vec<Json>> = (wanted..wanted + places)
                     .map(|at| row.get_ref(at).map(pack))
@@ -239,6 +246,34 @@ fn order_columns(order: &Order) -> Vec<String> {
         // The copy's own, which `snapshot` names.
         Order::Nothing => Vec::new(),
     }
+}
+
+/// Where a row stands in its table's own order, as JSON; see [`located`].
+fn locator(row: &SqlRow<'_>, first: usize) -> rusqlite::Result<Option<String>> {
+    let columns = row.as_ref().column_count();
+    let place: rusqlite::Result<Vec<Json>> = (first..columns)
+        .map(|at| row.get_ref(at).map(pack))
+        .collect();
+    Ok(Some(Json::Array(place?).to_string()))
+}
+
+/// The condition that finds the row of a locator, and what it binds.
+pub(super) fn located(table: &Table, locator: &str) -> Option<(String, Vec<Sql>)> {
+    let place: Vec<Json> = serde_json::from_str(locator).ok()?;
+    let columns: Vec<String> = match &table.order {
+        Order::Rowid(word) => vec![(*word).to_string()],
+        Order::Key(names) => names.iter().map(|n| quoted(n)).collect(),
+        Order::Nothing => return None,
+    };
+    if columns.len() != place.len() {
+        return None;
+    }
+    let terms: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, c)| format!("{c} IS ?{}", i + 1))
+        .collect();
+    Some((terms.join(" AND "), place.iter().map(unpack).collect()))
 }
 
 fn greatest(

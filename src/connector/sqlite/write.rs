@@ -97,6 +97,9 @@ impl<'a> Attempt<'a> {
                 .encode_key(write)
                 .and_then(|key| Ok((key, self.binding.encode(write)?)));
             let done = match encoded {
+                Ok(_) if write.delete && write.locator.is_some() => {
+                    self.delete_at(write.locator.as_deref().unwrap_or_default())
+                }
                 Ok((key, _)) if write.delete => self.delete(&mut prepared, &key),
                 Ok((key, cells)) => self.upsert(&mut prepared, &key, &cells),
                 Err(why) => {
@@ -117,6 +120,20 @@ impl<'a> Attempt<'a> {
         drop(prepared);
         transaction.commit().map_err(failed)?;
         Ok(true)
+    }
+
+    /// Deletes the one row that a locator names.
+    fn delete_at(&self, locator: &str) -> rusqlite::Result<()> {
+        let Some((condition, bound)) = super::read::located(self.table, locator) else {
+            return Ok(());
+        };
+        let table = quoted(&self.table.name);
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!("DELETE FROM {table} WHERE {condition}"))?;
+        statement
+            .execute(rusqlite::params_from_iter(bound))
+            .map(drop)
     }
 
     fn delete(&self, prepared: &mut Prepared<'a>, key: &[Raw<'_>]) -> rusqlite::Result<()> {

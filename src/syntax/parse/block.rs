@@ -95,7 +95,7 @@ impl Reader<'_> {
             Ok((part, end)) => match self.trouble_after::<C>(word, end, C::ALONE) {
                 None => {
                     let clause = Clause {
-                        span: self.scan.span(word.start, end),
+                        span: part.span(),
                         keyword: self.scan.span(word.start, word.end),
                         kind: C::build(part),
                     };
@@ -195,8 +195,11 @@ impl Reader<'_> {
             }
             match word {
                 "{" => depth += 1,
-                "}" if depth > 0 => depth -= 1,
-                "}" if self.closes::<C>(token) => return (last, token.start),
+                "}" if depth == 0 && self.closes::<C>(token) => return (last, token.start),
+                "}" => {
+                    depth = depth.saturating_sub(1);
+                    self.passed_brace = true;
+                }
                 _ => {}
             }
             last = token.end;

@@ -114,7 +114,10 @@ fn field(reader: &mut Reader<'_>, word: Token) -> (Clause<EntityClause>, usize) 
     let doc = reader.scan.doc_before(word.start);
     let keyword = reader.scan.span(word.start, word.end);
     if let Ok((part, end)) = reader.pest(Rule::entity_field, word.start, reader.end)
-        && reader.trailing::<EntityClause>(end).is_none()
+        && reader.trailing::<FieldClause>(end).is_none()
+        && reader
+            .token(end)
+            .is_none_or(|t| FieldClause::rule(reader.scan.str(t)).is_none())
     {
         let mut kind = build::entity::clause(part);
         if let Some(EntityClause::Field(field)) = &mut kind {
@@ -201,7 +204,7 @@ fn checkpoint(reader: &mut Reader<'_>, word: Token) -> (Clause<ScenarioClause>, 
         }
         Err(failure) => {
             let clause = reader.token(failure.at);
-            if !clause.is_some_and(|t| CheckpointClause::rule(reader.scan.str(t)).is_some()) {
+            if clause.is_none_or(|t| CheckpointClause::rule(reader.scan.str(t)).is_none()) {
                 return reader.clause::<ScenarioClause>(word, Rule::checkpoint_head);
             }
             // Only the brace is missing: its clauses are read as if it stood there.

@@ -160,6 +160,15 @@ fn sign(
         }
         _ => return None,
     };
+    let before = scan.text.get(..token.start).unwrap_or_default().trim_end();
+    if *sign == ")" && found == "," && before.ends_with('*') {
+        let help = "`*` stands alone: it already means every field";
+        return Some(finding.clone().help(help));
+    }
+    if *sign == "{" && token.line_first {
+        let help = "open the block with `{` at the end of the line above";
+        return Some(finding.clone().help(help));
+    }
     if *sign == "(" && matches!(found, "from" | "between") {
         let help = "say which fields travel: `(first_name, last_name)`, or `(*)` for all";
         return Some(finding.clone().help(help));

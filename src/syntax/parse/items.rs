@@ -14,6 +14,7 @@ impl Reader<'_> {
         let mut items = Vec::new();
         let mut at = from;
         while let Some(token) = self.token(at) {
+            self.passed_brace = false;
             let (item, next) = self.item(token);
             items.extend(item);
             at = next.max(token.end);

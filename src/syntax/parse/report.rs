@@ -95,6 +95,9 @@ impl Trouble {
 impl Reader<'_> {
     /// Adds the one finding for a trouble.
     pub fn report(&mut self, trouble: Trouble) {
+        if self.is_full() {
+            return;
+        }
         let Some(token) = self.scan.token(self.word_start(trouble.at)) else {
             self.at_end(trouble);
             return;
@@ -119,8 +122,18 @@ impl Reader<'_> {
         self.findings.push(finding);
     }
 
+    /// Whether there is no room for another finding, which is then only counted.
+    fn is_full(&mut self) -> bool {
+        let full = self.findings.len() >= self.room;
+        self.dropped += usize::from(full);
+        full
+    }
+
     /// A block that nothing closes: found at `next`, or at the end of the file.
     pub fn unclosed(&mut self, open: usize, next: Option<Token>) {
+        if self.passed_brace || self.is_full() {
+            return;
+        }
         let next = next.or_else(|| self.scan.token(self.end));
         let brace = self.scan.span(open, open + 1);
         let Some(next) = next else {

@@ -1,6 +1,6 @@
 //! The horizon: gaps, modes that never run, clock changes.
 
-use super::super::Cron;
+use super::super::{Cron, Date};
 use super::*;
 use crate::terms::Weekday;
 use proptest::prelude::*;
@@ -174,6 +174,29 @@ fn a_change_of_the_clock_touches_fixed_times_only() {
     assert_eq!(ny.clock_change_hits(&cron("30 2 * * mon"), None), []);
     assert_eq!(ny.clock_change_hits(&cron("30 2 * * sun"), None), [skipped]);
     assert_eq!(year("UTC").clock_change_hits(&daily, None), []);
+}
+
+#[test]
+fn the_ends_of_the_calendar_are_no_trap() {
+    for date in [Date::MIN, Date::MAX] {
+        let calendar = Calendar::of_year(Zone::parse("Asia/Tokyo").unwrap(), date);
+        let window = window(1380, 60);
+        for schedule in [
+            cron("*/5 * * * *"),
+            Schedule::Every(Millis(i64::MAX as u64)),
+            Schedule::Every(Millis(u64::MAX)),
+            Schedule::Every(Millis::HOUR),
+        ] {
+            calendar.gaps(&schedule, None);
+            calendar.gaps(&schedule, Some(&window));
+            calendar.never_runs(&schedule, Some(&window));
+            for now in [Instant(i64::MIN), Instant(i64::MAX)] {
+                if let Some(next) = schedule.next_in(now, calendar.zone(), Some(&window)) {
+                    assert!(next > now);
+                }
+            }
+        }
+    }
 }
 
 proptest! {

@@ -83,14 +83,47 @@ impl<'i> Parts<'i> {
     }
 }
 
+/// The length of a node's text without the space and comments behind its last token, which the
+/// grammar takes in where something optional was looked for and not found.
+pub fn written_len(text: &str) -> usize {
+    if !text.ends_with(|c: char| c.is_ascii_whitespace()) && !text.contains("//") {
+        return text.len();
+    }
+    let mut end = 0;
+    let mut within: Option<u8> = None;
+    let mut bytes = text.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match (within, byte) {
+            (Some(b'/'), b'\n') => within = None,
+            (Some(b'/'), _) => continue,
+            (Some(b'"'), b'\\') => {
+                bytes.next();
+            }
+            (Some(open), _) if open == byte => within = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'`') => within = Some(byte),
+            (None, b'/') if bytes.peek().is_some_and(|(_, next)| *next == b'/') => {
+                within = Some(b'/');
+                continue;
+            }
+            (None, _) => {}
+        }
+        if within.is_some() || !byte.is_ascii_whitespace() {
+            end = at + 1;
+        }
+    }
+    end
+}
+
 impl<'i> Part<'i> {
     pub fn rule(&self) -> Rule {
         self.pair.as_rule()
     }
 
     pub fn span(&self) -> Span {
-        let span = self.pair.as_span();
-        Span::new(self.file, self.base + span.start(), self.base + span.end())
+        let start = self.base + self.pair.as_span().start();
+        let len = written_len(self.pair.as_str());
+        Span::new(self.file, start, start + len)
     }
 
     pub fn text(&self) -> &'i str {

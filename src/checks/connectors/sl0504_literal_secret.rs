@@ -1,0 +1,74 @@
+//! SL0504 literal-secret: a secret stands in the policy instead of coming from the environment.
+
+use super::super::Context;
+use crate::finding::{Code, Edit, Finding, Grade};
+use crate::model::{Setting, SettingValue, System};
+
+const CODE: Code = Code(504);
+
+pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
+    ctx.policy
+        .systems
+        .iter()
+        .flat_map(|system| {
+            let options = system.options.iter().filter(|o| is_secret(system, o));
+            let kept = options
+                .map(|o| (o, "option"))
+                .chain(system.secrets.iter().map(|s| (s, "secret")));
+            kept.filter_map(|(setting, word)| finding(system, setting, word))
+        })
+        .collect()
+}
+
+/// Whether the catalog calls an option secret.
+pub(super) fn is_secret(system: &System, option: &Setting) -> bool {
+    let entry = system.connector.as_ref().and_then(|c| c.entry.as_ref());
+    let known = entry.and_then(|e| e.option(&option.name.text));
+    known.is_some_and(|o| o.secret)
+}
+
+/// The environment variable that a setting would naturally come from.
+pub(super) fn variable(system: &System, setting: &str) -> String {
+    format!("{}_{}", system.name, setting).to_uppercase()
+}
+
+/// The literal is never shown: a report travels further than a policy.
+fn finding(system: &System, setting: &Setting, word: &str) -> Option<Finding> {
+    let (place, var, what) = match setting.value.as_ref()? {
+        SettingValue::Env(env) => {
+            let default = env.default.as_ref()?;
+            (
+                default.span,
+                env.var.text.to_string(),
+                "has a default in the policy",
+            )
+        }
+        _ => {
+            let var = variable(system, &setting.name.text);
+            (setting.span, var, "is written in the policy")
+        }
+    };
+    let name = &setting.name;
+    let message = format!(
+        "{word} `{name}` of `{}` {what}, where everybody can read it",
+        system.name
+    );
+    let text = format!("env(\"{var}\")");
+    Some(
+        Finding::new(CODE, place, message)
+            .mark("a secret in the open")
+            .label(system.name.span, format!("a setting of `{}`", system.name))
+            .help(format!(
+                "write `{word} {name} = {text}`, set `{var}` where the plan runs, and give the \
+                 system a new secret: this one is known"
+            ))
+            .fix(
+                format!("take it from `{var}`"),
+                Grade::Review,
+                vec![Edit {
+                    span: setting.span,
+                    text,
+                }],
+            ),
+    )
+}

@@ -1,0 +1,37 @@
+//! Checks: one table, one file per code, folders by family.
+//!
+//! Rank 6. May use everything below. A check reads the [`Context`] and gives back findings; it
+//! changes nothing, knows no other check's findings and no output format. Where one fault must
+//! show under one code only, the later check asks the earlier one's `faults` function.
+//!
+//! [`run`] runs the table, applies the `allow`s and sorts. Codes SL0001 to SL0008 and SL0405 are
+//! found while a policy is read and resolved; their findings are handed in, since an `allow` may
+//! accept them too.
+
+mod context;
+mod fix;
+mod table;
+mod words;
+
+mod connectors;
+mod mapping;
+mod ownership;
+mod tidiness;
+
+pub use context::Context;
+pub use table::{CHECKS, Check};
+
+use rayon::prelude::*;
+
+use crate::finding::{self, Finding};
+
+/// Checks a policy: everything that `earlier` phases and the table's checks found, with the
+/// `allow`s applied, in the order in which findings are shown.
+pub fn run(ctx: &Context, earlier: Vec<Finding>) -> Vec<Finding> {
+    let found: Vec<Vec<Finding>> = CHECKS.par_iter().map(|c| (c.run)(ctx)).collect();
+    let mut findings = earlier;
+    findings.extend(found.into_iter().flatten());
+    tidiness::sl0801_unused_allow::apply(ctx, &mut findings);
+    finding::sort(&mut findings, ctx.sources);
+    findings
+}

@@ -1,0 +1,33 @@
+//! SL01: who owns a field, who else may write it, and whether its flows keep to that.
+
+pub(super) mod sl0101_no_owner;
+pub(super) mod sl0102_two_owners;
+pub(super) mod sl0103_write_to_owner;
+pub(super) mod sl0104_unauthorised_source;
+pub(super) mod sl0105_competing_writers;
+pub(super) mod sl0106_sync_loop;
+pub(super) mod sl0107_redundant_path;
+pub(super) mod sl0108_no_change_time;
+pub(super) mod sl0109_resolve_type;
+pub(super) mod sl0110_accepts_unused;
+pub(super) mod sl0111_derivation_circle;
+pub(super) mod sl0112_derived_owned;
+pub(super) mod sl0113_order_circle;
+pub(super) mod sl0114_clean_not_owner;
+pub(super) mod sl0115_unstable_round_trip;
+pub(super) mod sl0116_coarse_change_time;
+
+use super::Context;
+use crate::model::Field;
+
+/// Whether all that is said about a field's origins could be read, so that a missing one is really
+/// missing; not so for keys and derived fields, which have none.
+fn origins_known(ctx: &Context, field: &Field) -> bool {
+    let unread = field.accepts.is_none() && ctx.policy.entity(field.id.entity).broken;
+    field.is_data() && !field.origins_unknown() && !unread
+}
+
+/// Whether a field has no `resolve`, and none that could not be read.
+fn lacks_rule(ctx: &Context, field: &Field) -> bool {
+    field.resolve.is_none() && !field.broken && !ctx.policy.entity(field.id.entity).broken
+}

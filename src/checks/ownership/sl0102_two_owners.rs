@@ -1,0 +1,48 @@
+//! SL0102 two-owners: two declarations give one field different owners.
+
+use super::super::{Context, words};
+use crate::finding::{Code, Finding};
+use crate::model::{Declaration, Field, SystemId};
+
+const CODE: Code = Code(102);
+
+pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
+    ctx.each_field(|field| {
+        let Some((first, later)) = field.declared.split_first() else {
+            return Vec::new();
+        };
+        later
+            .iter()
+            .filter_map(|d| Some((d, owner(first)?, owner(d)?)))
+            .filter(|(_, a, b)| a != b)
+            .map(|(d, a, b)| finding(ctx, field, (first, a), (d, b)))
+            .collect()
+    })
+}
+
+fn owner(declaration: &Declaration) -> Option<SystemId> {
+    declaration.owner.as_ref()?.value
+}
+
+fn finding(
+    ctx: &Context,
+    field: &Field,
+    (first, first_owner): (&Declaration, SystemId),
+    (later, later_owner): (&Declaration, SystemId),
+) -> Finding {
+    let path = ctx.path(field.id);
+    let (a, b) = (ctx.system(first_owner), ctx.system(later_owner));
+    let message = format!("`{path}` is declared twice, owned by `{a}` and by `{b}`");
+    let mut found = Finding::new(CODE, later.name, message)
+        .mark(format!("here it belongs to `{b}`"))
+        .label(first.name, format!("here it belongs to `{a}`"));
+    for (declaration, system) in [(first, a), (later, b)] {
+        if let Some(owner) = &declaration.owner {
+            found = words::label(found, owner.clause, format!("owned by `{system}` here"));
+        }
+    }
+    found.help(format!(
+        "keep one declaration of `{path}` with one `owner`; where both write it, name the other \
+         one in its `accepts`, as `owner {a} accepts {b}`"
+    ))
+}

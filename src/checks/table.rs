@@ -1,0 +1,52 @@
+//! The table of checks.
+
+use super::Context;
+use super::connectors::*;
+use super::mapping::*;
+use super::ownership::*;
+use crate::finding::{Code, Finding};
+
+/// A check.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// The code of its findings.
+    pub code: Code,
+    /// What finds them, in reading order where that costs nothing.
+    pub run: fn(&Context) -> Vec<Finding>,
+}
+
+const fn row(code: u16, run: fn(&Context) -> Vec<Finding>) -> Check {
+    Check {
+        code: Code(code),
+        run,
+    }
+}
+
+/// Every check by code. SL0801 is no row: it is what [`super::run`] finds when it applies the
+/// `allow`s to what these found.
+pub const CHECKS: &[Check] = &[
+    row(101, sl0101_no_owner::check),
+    row(102, sl0102_two_owners::check),
+    row(103, sl0103_write_to_owner::check),
+    row(104, sl0104_unauthorised_source::check),
+    row(105, sl0105_competing_writers::check),
+    row(106, sl0106_sync_loop::check),
+    row(107, sl0107_redundant_path::check),
+    row(108, sl0108_no_change_time::check),
+    row(109, sl0109_resolve_type::check),
+    row(110, sl0110_accepts_unused::check),
+    row(111, sl0111_derivation_circle::check),
+    row(112, sl0112_derived_owned::check),
+    row(113, sl0113_order_circle::check),
+    row(114, sl0114_clean_not_owner::check),
+    row(115, sl0115_unstable_round_trip::check),
+    row(116, sl0116_coarse_change_time::check),
+    row(401, sl0401_not_mapped::check),
+    row(402, sl0402_key_not_mapped::check),
+    row(403, sl0403_values_incomplete::check),
+    row(406, sl0406_no_cursor::check),
+    row(501, sl0501_no_events::check),
+    row(503, sl0503_cannot_write::check),
+    row(504, sl0504_literal_secret::check),
+    row(505, sl0505_bad_option::check),
+];

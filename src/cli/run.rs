@@ -1,0 +1,135 @@
+//! `syncline run`: runs a plan, or compiles a policy first.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::store_path;
+use crate::engine::runner::{Observer, Progress};
+use crate::host::{self, HostError, Outcome, Settings};
+use crate::plan::Plan;
+use crate::render::outcome;
+
+/// Runs a plan, or compiles a policy first
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A policy file, a directory with `policy.sync`, or a plan (`.json`, `.yaml`)
+    #[arg(value_name = "PATH|PLAN", default_value = ".")]
+    path: PathBuf,
+    /// The store: a file that is made where there is none [default: `.syncline.db` beside the policy]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Hear webhooks on this address, such as `127.0.0.1:8787`
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Run every scheduled scenario once, drain, print a summary and end
+    #[arg(long)]
+    until_idle: bool,
+    /// Run only this scenario (may be repeated)
+    #[arg(long, value_name = "SCENARIO")]
+    only: Vec<String>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
+    let (plan, base_dir) = match super::plan::plan_or_policy(&args.path, shell) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let store = match store_path(args.store.as_deref(), &base_dir) {
+        Ok(store) => store,
+        Err(error) => return shell.failure(&error),
+    };
+    let settings = Settings {
+        store: store.clone(),
+        base_dir,
+        listen: args.listen.clone(),
+        until_idle: args.until_idle,
+        only: args.only.iter().cloned().collect(),
+        env: Arc::new(|name| std::env::var(name).ok()),
+    };
+    match drive(&plan, &settings, shell) {
+        Ok(result) => {
+            shell.print(&outcome::human(&plan, &result, &store));
+            exit_of(&result)
+        }
+        Err(error) => shell.failure(&error),
+    }
+}
+
+/// Runs a plan with a progress bar (on a terminal) until it is idle or told to stop.
+pub(super) fn drive(
+    plan: &Plan,
+    settings: &Settings,
+    shell: &mut Shell,
+) -> Result<Outcome, HostError> {
+    let mut bar = Bar::new(shell.quiet());
+    let mut ready = |address: Option<std::net::SocketAddr>, waker: host::Waker| {
+        if let Some(address) = address {
+            eprintln!("listening on http://{address}");
+        }
+        host::stop_on_signal(waker);
+    };
+    let result = host::run(plan, settings, &mut bar, &mut ready);
+    bar.finish();
+    result
+}
+
+/// 1: dead letters, or a checkpoint that stopped a run; 3: a system out of reach.
+pub(super) fn exit_of(outcome: &Outcome) -> Exit {
+    let unreachable = !outcome.troubles.is_empty() || outcome.waiting.iter().any(|(_, n)| *n > 0);
+    if unreachable {
+        Exit::Unreachable
+    } else if !outcome.dead_letters.is_empty() || outcome.has_notes() {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    }
+}
+
+/// Progress on a terminal; silence elsewhere.
+pub struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// A bar where standard error is a terminal.
+    pub fn new(quiet: bool) -> Self {
+        if quiet || !std::io::stderr().is_terminal() {
+            return Bar(None);
+        }
+        let bar = ProgressBar::new_spinner();
+        // The template is fixed text, known to be well-formed.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Bar(Some(bar))
+    }
+
+    /// Clears it.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Bar {
+    fn progress(&mut self, at: &Progress<'_>) {
+        let Some(bar) = &self.0 else { return };
+        let c = &at.counts;
+        bar.set_message(match at.scenario {
+            Some(name) => format!(
+                "{name}: {}, {} read, {} written",
+                at.doing,
+                outcome::grouped(c.read),
+                outcome::grouped(c.written)
+            ),
+            None => at.doing.to_owned(),
+        });
+    }
+}

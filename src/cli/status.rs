@@ -1,0 +1,118 @@
+//! `syncline status`: how a store stands, whether or not a runner has it open.
+
+use std::collections::BTreeMap;
+
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::StoreArgs;
+use crate::engine::freshness::ages;
+use crate::engine::ports::Store;
+use crate::engine::program::Program;
+use crate::host::{HostError, now, remembered_plan};
+use crate::render::outcome::{grouped, table};
+
+/// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
+    match text(args) {
+        Ok((text, exit)) => {
+            shell.print(&text);
+            exit
+        }
+        Err(error) => shell.failure(&error),
+    }
+}
+
+fn text(args: &Args) -> Result<(String, Exit), HostError> {
+    let mut store = args.store.open()?;
+    let plan = remembered_plan(&mut store)?;
+    let program = Program::new(plan).map_err(|e| HostError {
+        message: e.to_string(),
+        remedy: None,
+    })?;
+    let fail = |e: crate::engine::ports::StoreError| HostError {
+        message: e.message,
+        remedy: e.remedy,
+    };
+    let mut rows = vec![
+        [
+            "scenario", "mode", "last run", "status", "read", "written", "note",
+        ]
+        .map(String::from)
+        .to_vec(),
+    ];
+    for scenario in &program.plan.scenarios {
+        let last = store.runs(Some(&scenario.name), 1).map_err(fail)?;
+        let mut row = vec![scenario.name.clone(), scenario.mode.text.clone()];
+        match last.first() {
+            Some(run) => row.extend([
+                run.started.to_string(),
+                super::runs::status_word(run.status).to_owned(),
+                grouped(run.counts.read),
+                grouped(run.counts.written),
+                run.note.clone().unwrap_or_default(),
+            ]),
+            None if scenario.mode.realtime && scenario.mode.schedule.is_none() => {
+                row.extend(["-", "by event", "", "", ""].map(String::from));
+            }
+            None => row.extend(["never", "", "", "", ""].map(String::from)),
+        }
+        rows.push(row);
+    }
+    let mut out = format!(
+        "policy {} ({})\n\n",
+        program.plan.policy, program.plan.digest
+    );
+    out.push_str(&table(&rows, 99));
+    let waiting: BTreeMap<String, u64> = store
+        .waiting_counts()
+        .map_err(fail)?
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .collect();
+    for (system, count) in &waiting {
+        out.push_str(&format!("\n{} writes wait for `{system}`", grouped(*count)));
+    }
+    let letters = store.dead_letters().map_err(fail)?.len();
+    let pending = store.pending_events(usize::MAX).map_err(fail)?.len();
+    out.push_str(&format!(
+        "\n{} dead letters, {} events to be worked on\n",
+        grouped(letters as u64),
+        grouped(pending as u64)
+    ));
+    let ages = ages(&program, &mut store, now(), false).map_err(fail)?;
+    if !ages.is_empty() {
+        let mut rows = vec![
+            ["field", "in", "age", "bound", ""]
+                .map(String::from)
+                .to_vec(),
+        ];
+        for age in &ages {
+            rows.push(vec![
+                age.field.clone(),
+                age.system.clone(),
+                age.age.map_or("never arrived".into(), |a| a.to_string()),
+                age.within.to_string(),
+                if age.holds() {
+                    "ok".into()
+                } else {
+                    "TOO OLD".into()
+                },
+            ]);
+        }
+        out.push('\n');
+        out.push_str(&table(&rows, 99));
+    }
+    let exit = if letters > 0 {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    };
+    Ok((out, exit))
+}

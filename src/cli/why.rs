@@ -1,0 +1,145 @@
+//! `syncline why`: who won and why, from the store.
+
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::StoreArgs;
+use crate::engine::ports::Store;
+use crate::engine::program::Program;
+use crate::engine::register_json;
+use crate::engine::why::{RecordStory, tell};
+use crate::host::{HostError, remembered_plan};
+
+/// Tells who won a record's fields, why, what lost, and what each system holds
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The record by its key, and perhaps one field: `contact:ada@example.com.opted_out`
+    #[arg(value_name = "ENTITY:KEY[.FIELD]")]
+    record: String,
+    /// Only what this system holds
+    #[arg(long = "in", value_name = "SYSTEM")]
+    system: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How to print
+    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
+    match story(args) {
+        Ok(story) if args.format == "json" => {
+            shell.print_json(&serde_json::json!({ "version": 1, "story": story }));
+            Exit::Clean
+        }
+        Ok(story) => {
+            shell.print(&human(&story));
+            Exit::Clean
+        }
+        Err((error, exit)) => {
+            shell.failure(&error);
+            exit
+        }
+    }
+}
+
+fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
+    let usage =
+        |message: String, remedy: Option<String>| (HostError { message, remedy }, Exit::Usage);
+    let fault = |e: HostError| (e, Exit::Unreachable);
+    let stored = |e: crate::engine::ports::StoreError| {
+        (
+            HostError {
+                message: e.message,
+                remedy: e.remedy,
+            },
+            Exit::Unreachable,
+        )
+    };
+    let (entity, rest) = args.record.split_once(':').ok_or_else(|| {
+        usage(
+            format!("`{}` names no record", args.record),
+            Some("write it as `contact:ada@example.com`".into()),
+        )
+    })?;
+    let mut store = args.store.open().map_err(fault)?;
+    let plan = remembered_plan(&mut store).map_err(fault)?;
+    let program = Program::new(plan).map_err(|e| usage(e.to_string(), None))?;
+    let ix = program.entity(entity).ok_or_else(|| {
+        let names = program.plan.entities.iter().map(|e| e.name.as_str());
+        let near = crate::text::nearest(entity, names).map(|n| format!("did you mean `{n}`?"));
+        usage(format!("the plan has no entity `{entity}`"), near)
+    })?;
+    let names = &program.entities[ix as usize];
+    let system = args
+        .system
+        .as_deref()
+        .map(|name| {
+            program
+                .system(name)
+                .ok_or_else(|| usage(format!("the plan has no system `{name}`"), None))
+        })
+        .transpose()?;
+    // A key may hold dots itself: the whole text is a key first, a key and a field second.
+    let mut key = rest;
+    let mut field = None;
+    let mut doc = store.record(entity, key).map_err(stored)?;
+    if doc.is_none()
+        && let Some((before, name)) = rest.rsplit_once('.')
+        && let Some(ix) = names.field(name)
+    {
+        key = before;
+        field = Some(ix);
+        doc = store.record(entity, key).map_err(stored)?;
+    }
+    let doc = doc.ok_or_else(|| {
+        usage(
+            format!("nothing is known of {entity} `{rest}`"),
+            Some("keys are told exactly as the policy's `key` reads them; list some with `sqlite3 STORE \"select key from records limit 10\"`".into()),
+        )
+    })?;
+    let register = register_json::parse(names, &doc).map_err(|e| {
+        (
+            HostError {
+                message: e.to_string(),
+                remedy: None,
+            },
+            Exit::Unreachable,
+        )
+    })?;
+    Ok(tell(&program, names, key, &register, field, system))
+}
+
+fn human(story: &RecordStory) -> String {
+    let mut out = format!("{} (version {})\n", story.record, story.version);
+    for field in &story.fields {
+        let value = field
+            .value
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string);
+        out.push_str(&format!(
+            "\n{} = {value}\n  {}\n",
+            field.field, field.because
+        ));
+        for said in &field.said {
+            let mark = if said.won { "won " } else { "lost" };
+            let by = if said.by.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", said.by)
+            };
+            out.push_str(&format!(
+                "  {mark} `{}` said {} at {}{by}\n",
+                said.system, said.value, said.at
+            ));
+        }
+        for held in &field.held {
+            let step = if held.in_step { "" } else { " (differs)" };
+            out.push_str(&format!(
+                "  in   `{}`: {} {} at {}{step}\n",
+                held.system, held.value, held.how, held.at
+            ));
+        }
+    }
+    out
+}

@@ -1,0 +1,203 @@
+//! Registers: what each origin last said of each field of a record, and what each system is known
+//! to hold. Merging changes is commutative, associative and idempotent, so that any order,
+//! repetition or batching of the same changes ends in the same register.
+
+use std::sync::Arc;
+
+use super::ports::{FieldIx, SystemIx};
+use crate::value::Value;
+
+/// A value with when it was set and by which event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The value.
+    pub value: Value,
+    /// Change time, microseconds since 1970-01-01T00:00Z.
+    pub at: i64,
+    /// The event (or run) that told of it.
+    pub id: Arc<str>,
+}
+
+impl Stamp {
+    /// The order of one origin's stamps: by change time, ties by event id, then by value (so that
+    /// even a sender that reuses ids has one answer).
+    fn rank(&self) -> (i64, &str, &Value) {
+        (self.at, &self.id, &self.value)
+    }
+}
+
+/// What one origin said of one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its latest value.
+    pub latest: Stamp,
+    /// Its earliest value.
+    pub earliest: Stamp,
+    /// When it last set true.
+    pub true_at: Option<i64>,
+    /// When it last set false.
+    pub false_at: Option<i64>,
+}
+
+impl Origin {
+    /// From its first stamp.
+    pub fn new(stamp: Stamp) -> Self {
+        let (true_at, false_at) = truth(&stamp);
+        Origin {
+            earliest: stamp.clone(),
+            latest: stamp,
+            true_at,
+            false_at,
+        }
+    }
+
+    /// Takes one more stamp in; says whether anything changed.
+    pub fn merge(&mut self, stamp: Stamp) -> bool {
+        let (true_at, false_at) = truth(&stamp);
+        let mut changed = raise(&mut self.true_at, true_at) | raise(&mut self.false_at, false_at);
+        if stamp.rank() < self.earliest.rank() {
+            self.earliest = stamp.clone();
+            changed = true;
+        }
+        if stamp.rank() > self.latest.rank() {
+            self.latest = stamp;
+            changed = true;
+        }
+        changed
+    }
+}
+
+fn truth(stamp: &Stamp) -> (Option<i64>, Option<i64>) {
+    match stamp.value {
+        Value::Bool(true) => (Some(stamp.at), None),
+        Value::Bool(false) => (None, Some(stamp.at)),
+        _ => (None, None),
+    }
+}
+
+fn raise(slot: &mut Option<i64>, to: Option<i64>) -> bool {
+    let higher = to > *slot;
+    if higher {
+        *slot = to;
+    }
+    higher
+}
+
+/// All that is known of one field of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldRegister {
+    /// By origin, ascending.
+    pub origins: Vec<(SystemIx, Origin)>,
+    /// A person's choice in a conflict (`resolve manual`).
+    pub agreed: Option<Stamp>,
+}
+
+impl FieldRegister {
+    /// What an origin said.
+    pub fn origin(&self, system: SystemIx) -> Option<&Origin> {
+        find(&self.origins, system).map(|i| &self.origins[i].1)
+    }
+
+    /// Takes a change in; says whether the register changed.
+    pub fn merge(&mut self, system: SystemIx, stamp: Stamp) -> bool {
+        match self.origins.binary_search_by_key(&system, |o| o.0) {
+            Ok(i) => self.origins[i].1.merge(stamp),
+            Err(i) => {
+                self.origins.insert(i, (system, Origin::new(stamp)));
+                true
+            }
+        }
+    }
+}
+
+/// A value that a system is known to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The value.
+    pub value: Value,
+    /// Since when: the report's change time, or when it was written; microseconds.
+    pub at: i64,
+    /// Whether the runner wrote it (else the system showed it).
+    pub written: bool,
+}
+
+/// What one system is known to hold of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// The key as the system writes it, where that differs.
+    pub native_key: Option<String>,
+    /// By field, ascending.
+    pub known: Vec<(FieldIx, Known)>,
+    /// When the system showed the record as deleted, microseconds.
+    pub gone: Option<i64>,
+}
+
+impl View {
+    /// What is known of a field.
+    pub fn field(&self, field: FieldIx) -> Option<&Known> {
+        find(&self.known, field).map(|i| &self.known[i].1)
+    }
+
+    /// Sets it.
+    pub fn set(&mut self, field: FieldIx, known: Known) {
+        match self.known.binary_search_by_key(&field, |k| k.0) {
+            Ok(i) => self.known[i].1 = known,
+            Err(i) => self.known.insert(i, (field, known)),
+        }
+    }
+
+    /// Forgets it: the next comparison finds a difference.
+    pub fn forget(&mut self, field: FieldIx) {
+        if let Some(i) = find(&self.known, field) {
+            self.known.remove(i);
+        }
+    }
+}
+
+/// The register of one record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Register {
+    /// Grows with every change that is stored.
+    pub version: u64,
+    /// By field, ascending.
+    pub fields: Vec<(FieldIx, FieldRegister)>,
+    /// By system, ascending.
+    pub systems: Vec<(SystemIx, View)>,
+}
+
+impl Register {
+    /// A field's register.
+    pub fn field(&self, field: FieldIx) -> Option<&FieldRegister> {
+        find(&self.fields, field).map(|i| &self.fields[i].1)
+    }
+
+    /// A field's register, made where there is none.
+    pub fn field_mut(&mut self, field: FieldIx) -> &mut FieldRegister {
+        slot(&mut self.fields, field)
+    }
+
+    /// What a system is known to hold.
+    pub fn view(&self, system: SystemIx) -> Option<&View> {
+        find(&self.systems, system).map(|i| &self.systems[i].1)
+    }
+
+    /// What a system is known to hold, made where there is none.
+    pub fn view_mut(&mut self, system: SystemIx) -> &mut View {
+        slot(&mut self.systems, system)
+    }
+}
+
+fn find<K: Ord + Copy, V>(list: &[(K, V)], key: K) -> Option<usize> {
+    list.binary_search_by_key(&key, |e| e.0).ok()
+}
+
+fn slot<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
+    let at = match list.binary_search_by_key(&key, |e| e.0) {
+        Ok(i) => i,
+        Err(i) => {
+            list.insert(i, (key, V::default()));
+            i
+        }
+    };
+    &mut list[at].1
+}

@@ -1,0 +1,362 @@
+//! The runner: takes events in, starts what is due, moves runs on, sends what waits.
+//!
+//! One thread owns the store. Calls to systems are handed to the [`World`] and come back as
+//! answers, so a slow system holds up nothing but itself. Every step leaves the store in a state
+//! from which a killed runner goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::batch::ActiveRun;
+use super::ports::{
+    Answer, Call, Decoder, RunCounts, ScenarioIx, Store, StoreError, Stored, SystemIx, World,
+};
+use super::program::Program;
+use crate::time::{Instant, Millis};
+
+/// How a runner runs.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Run every scheduled scenario once, drain, end.
+    pub until_idle: bool,
+    /// Only these scenarios; empty: all.
+    pub only: BTreeSet<ScenarioIx>,
+}
+
+/// Hears of progress; for progress bars and logs.
+pub trait Observer {
+    /// Something moved on.
+    fn progress(&mut self, at: &Progress<'_>);
+}
+
+/// Where the runner stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress<'a> {
+    /// The scenario at work, where one is.
+    pub scenario: Option<&'a str>,
+    /// What it does, in a word or two.
+    pub doing: &'static str,
+    /// What it has counted so far.
+    pub counts: RunCounts,
+    /// Writes that wait in all.
+    pub waiting: u64,
+}
+
+/// What the runner counted since it started, for one scenario.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records and writes.
+    pub counts: RunCounts,
+    /// Calls by system.
+    pub calls: BTreeMap<String, u64>,
+    /// Conflicts by field and winner (`None`: held for a person).
+    pub winners: BTreeMap<(String, Option<String>), u64>,
+    /// Notes of runs that did not end well.
+    pub notes: Vec<String>,
+}
+
+/// What a system's queue is up to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SystemState {
+    /// Whether a write of the outbox is under way.
+    pub sending: bool,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Not to be called before this (its breaker is open, or it asked for patience).
+    pub open_until: Option<Instant>,
+    /// The last failure, in words.
+    pub error: Option<String>,
+    /// At most so many writes in the next batch, after one was refused whole.
+    pub narrow: Option<usize>,
+    /// Whether its events are followed by position.
+    pub follows: bool,
+    /// Whether a read of its events is under way.
+    pub following: bool,
+    /// When its events were last read to their end.
+    pub followed: Option<Instant>,
+}
+
+/// What a ticket stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A read of a run, by the run's number.
+    RunRead(i64),
+    /// A write of a run, with its chunk.
+    RunWrite(i64, u64),
+    /// A write of the outbox.
+    Send(SystemIx),
+    /// A read of events.
+    Follow(SystemIx),
+}
+
+/// How often a followed feed is looked at.
+const FOLLOW_EVERY: Millis = Millis(1_000);
+/// How long the loop sleeps when nothing is known to fall due.
+const IDLE_WAIT: Millis = Millis(1_000);
+
+/// The runner.
+pub struct Runner<'a> {
+    pub(super) program: &'a Program,
+    pub(super) store: &'a mut dyn Store,
+    pub(super) world: &'a mut dyn World,
+    pub(super) decoder: &'a dyn Decoder,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) options: Options,
+    pub(super) systems: Vec<SystemState>,
+    pub(super) runs: Vec<ActiveRun>,
+    pub(super) errands: BTreeMap<u64, (SystemIx, Errand)>,
+    pub(super) next_ticket: u64,
+    pub(super) tallies: BTreeMap<ScenarioIx, Tally>,
+    /// Scheduled scenarios that an until-idle runner has yet to start, in order.
+    pub(super) round: Vec<ScenarioIx>,
+    /// Scenarios that a runner on a new store has to read before it takes the first event.
+    pub(super) opening: Vec<ScenarioIx>,
+    /// The one of them that is under way.
+    pub(super) opened: Option<ScenarioIx>,
+    pub(super) started: Instant,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner over its seams. Unfinished runs of an earlier runner go on.
+    pub fn new(
+        program: &'a Program,
+        store: &'a mut dyn Store,
+        world: &'a mut dyn World,
+        decoder: &'a dyn Decoder,
+        observer: &'a mut dyn Observer,
+        options: Options,
+    ) -> Stored<Self> {
+        let started = world.now();
+        let mut runner = Runner {
+            systems: vec![SystemState::default(); program.plan.systems.len()],
+            program,
+            store,
+            world,
+            decoder,
+            observer,
+            options,
+            runs: Vec::new(),
+            errands: BTreeMap::new(),
+            next_ticket: 0,
+            tallies: BTreeMap::new(),
+            round: Vec::new(),
+            opening: Vec::new(),
+            opened: None,
+            started,
+        };
+        runner.mark_followed();
+        runner.resume_runs()?;
+        runner.plan_round();
+        runner.plan_opening()?;
+        Ok(runner)
+    }
+
+    /// Runs until it is idle (with `until_idle`) or until the world says to stop.
+    pub fn run(&mut self) -> Stored<()> {
+        loop {
+            if self.opening.is_empty() {
+                self.take_events()?;
+            }
+            if !self.world.stopping() {
+                self.follow_feeds();
+                self.start_due()?;
+            }
+            self.advance_runs()?;
+            self.send_waiting()?;
+            self.report();
+            if self.finished()? {
+                return Ok(());
+            }
+            let until = self.next_deadline()?;
+            if let Some((ticket, answer)) = self.world.wait(until) {
+                self.answered(ticket, answer)?;
+                // Whatever else has come in meanwhile, before the next look at the queues.
+                while let Some((ticket, answer)) = self.world.wait(Instant(i64::MIN)) {
+                    self.answered(ticket, answer)?;
+                }
+            }
+        }
+    }
+
+    /// What was counted, by scenario.
+    pub fn tallies(&self) -> &BTreeMap<ScenarioIx, Tally> {
+        &self.tallies
+    }
+
+    /// Systems that could not be reached at the end, with the last failure.
+    pub fn troubles(&self) -> Vec<(String, String)> {
+        let named = self.systems.iter().enumerate().filter_map(|(i, s)| {
+            let error = s.error.clone().filter(|_| s.failures > 0)?;
+            Some((self.program.system_name(i as SystemIx).to_owned(), error))
+        });
+        named.collect()
+    }
+
+    pub(super) fn wanted(&self, scenario: ScenarioIx) -> bool {
+        self.options.only.is_empty() || self.options.only.contains(&scenario)
+    }
+
+    pub(super) fn tally(&mut self, scenario: ScenarioIx) -> &mut Tally {
+        self.tallies.entry(scenario).or_default()
+    }
+
+    pub(super) fn call(&mut self, system: SystemIx, errand: Errand, call: Call) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.errands.insert(ticket, (system, errand));
+        self.world.call(ticket, system, call);
+    }
+
+    fn answered(&mut self, ticket: u64, answer: Answer) -> Stored<()> {
+        let Some((system, errand)) = self.errands.remove(&ticket) else {
+            return Ok(());
+        };
+        match errand {
+            Errand::Send(system) => self.sent(system, answer),
+            Errand::Follow(system) => self.followed(system, answer),
+            Errand::RunRead(run) => self.run_read(run, system, answer),
+            Errand::RunWrite(run, chunk) => self.run_written(run, chunk, system, answer),
+        }
+    }
+
+    /// Systems whose events come by reading: those with events that are not heard over HTTP.
+    fn mark_followed(&mut self) {
+        for (i, system) in self.program.plan.systems.iter().enumerate() {
+            let heard = system.connector == "webhook";
+            let used = self
+                .program
+                .realtime_from(i as SystemIx)
+                .any(|s| self.options.only.is_empty() || self.options.only.contains(&s));
+            self.systems[i].follows = system.capabilities.events && !heard && used;
+        }
+    }
+
+    fn follow_feeds(&mut self) {
+        let now = self.world.now();
+        for i in 0..self.systems.len() {
+            let state = &self.systems[i];
+            let rested = match (state.followed, self.options.until_idle) {
+                (None, _) => true,
+                (Some(_), true) => false,
+                (Some(at), false) => now.0 >= at.0.saturating_add(FOLLOW_EVERY.0 as i64),
+            };
+            let open = state.open_until.is_some_and(|until| until > now);
+            if !state.follows || state.following || open || !rested {
+                continue;
+            }
+            self.systems[i].following = true;
+            let key = position_key(&self.program.plan.systems[i].name);
+            let position = self.store.meta(&key).ok().flatten();
+            self.call(
+                i as SystemIx,
+                Errand::Follow(i as SystemIx),
+                Call::Events(position),
+            );
+        }
+    }
+
+    fn followed(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
+        let now = self.world.now();
+        let name = self.program.system_name(system).to_owned();
+        let state = &mut self.systems[system as usize];
+        state.following = false;
+        match answer {
+            Answer::Events(page) => {
+                state.failures = 0;
+                if !page.more {
+                    state.followed = Some(now);
+                }
+                self.store.begin()?;
+                self.store.append_events(&name, &page.events, now)?;
+                if let Some(position) = &page.position {
+                    self.store.set_meta(&position_key(&name), position)?;
+                }
+                self.store
+                    .set_meta(&format!("heard:{name}"), &now.0.to_string())?;
+                self.store.commit()?;
+            }
+            Answer::Failed(_, failure) => self.failed(system, &failure, None),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self) -> Stored<bool> {
+        if self.world.stopping() {
+            return Ok(self.errands.is_empty());
+        }
+        if !self.options.until_idle {
+            return Ok(false);
+        }
+        let idle = self.round.is_empty()
+            && self.opening.is_empty()
+            && self.runs.is_empty()
+            && self.errands.is_empty()
+            && self.store.pending_events(1)?.is_empty()
+            && self
+                .systems
+                .iter()
+                .all(|s| !s.follows || s.followed.is_some() || s.failures > 2);
+        Ok(idle && self.nothing_more_to_send()?)
+    }
+
+    fn next_deadline(&mut self) -> Stored<Instant> {
+        let now = self.world.now();
+        let opened = self.opening.is_empty();
+        let to_start = self.runs.is_empty()
+            && !(self.round.is_empty() && opened)
+            && self.errands.is_empty()
+            && self.nothing_more_to_send()?;
+        let to_take = opened && !self.store.pending_events(1)?.is_empty();
+        let busy = to_start || to_take || self.runs_can_move();
+        if busy {
+            return Ok(now);
+        }
+        let mut until = now.0.saturating_add(IDLE_WAIT.0 as i64);
+        for i in 0..self.systems.len() {
+            if self.systems[i].sending {
+                continue;
+            }
+            let name = &self.program.plan.systems[i].name;
+            if let Some(due) = self.store.next_due(name)? {
+                let open = self.systems[i].open_until.map_or(i64::MIN, |o| o.0);
+                until = until.min(due.0.max(open)).max(now.0);
+            }
+        }
+        Ok(Instant(until))
+    }
+
+    fn report(&mut self) {
+        let at = match self.runs.first() {
+            Some(run) => Progress {
+                scenario: self
+                    .program
+                    .plan
+                    .scenarios
+                    .get(run.scenario as usize)
+                    .map(|s| &*s.name),
+                doing: run.doing(),
+                counts: run.record.counts,
+                waiting: 0,
+            },
+            None => Progress {
+                scenario: None,
+                doing: "sending what waits",
+                counts: RunCounts::default(),
+                waiting: 0,
+            },
+        };
+        self.observer.progress(&at);
+    }
+}
+
+pub(super) fn position_key(system: &str) -> String {
+    format!("position:{system}")
+}
+
+/// An error of the store that says what was being read.
+pub(super) fn damaged(what: impl std::fmt::Display) -> StoreError {
+    StoreError {
+        message: what.to_string(),
+        remedy: Some("the store holds something this version cannot read; restore a copy, or start a new store with `--store`".into()),
+    }
+}

@@ -1,0 +1,46 @@
+//! Events into the policy's terms, for the engine.
+
+use std::collections::BTreeMap;
+
+use crate::connector::codec::Binding;
+use crate::connector::event::Event;
+use crate::engine::ports::{Decoded, Decoder, Failure, MapIx, StoredEvent};
+use crate::plan::Plan;
+
+/// The bindings of every map, by the name of their system.
+pub(super) struct Events {
+    bindings: BTreeMap<String, Vec<(MapIx, Binding)>>,
+}
+
+impl Events {
+    pub(super) fn new(plan: &Plan) -> Result<Self, Failure> {
+        let mut bindings: BTreeMap<String, Vec<(MapIx, Binding)>> = BTreeMap::new();
+        for (i, map) in plan.maps.iter().enumerate() {
+            let binding = Binding::compile(plan, i as MapIx)?;
+            bindings
+                .entry(map.system.clone())
+                .or_default()
+                .push((i as MapIx, binding));
+        }
+        Ok(Events { bindings })
+    }
+}
+
+impl Decoder for Events {
+    fn decode(&self, event: &StoredEvent) -> Result<Decoded, String> {
+        let parsed = Event::parse(&event.system, &event.body)?;
+        let bindings = self
+            .bindings
+            .get(&event.system)
+            .map_or(&[][..], Vec::as_slice);
+        let rows = bindings
+            .iter()
+            .map(|(map, binding)| (*map, parsed.row(binding)))
+            .collect();
+        Ok(Decoded {
+            name: parsed.name,
+            payload: parsed.payload,
+            rows,
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! The live runner: the engine with the real clock, store, connectors and an intake server.
+//!
+//! Rank 10. May use everything below; must not know source text, findings or commands.
+
+mod decode;
+mod server;
+mod signals;
+mod world;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use server::IntakeServer;
+pub use signals::stop_on_signal;
+pub use world::{Env, LiveWorld, Waker, now};
+
+use crate::engine::freshness::{Age, ages};
+use crate::engine::ports::{DeadLetter, Failure, Store, StoreError};
+use crate::engine::program::Program;
+use crate::engine::runner::{Observer, Options, Runner, Tally};
+use crate::plan::{EnvRef, Plan};
+use crate::store::{OpenMode, SqliteStore};
+
+/// Why the runner could not start, or had to end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct HostError {
+    /// What happened.
+    pub message: String,
+    /// How to mend it.
+    pub remedy: Option<String>,
+}
+
+impl HostError {
+    fn from_store(error: StoreError) -> Self {
+        HostError {
+            message: error.message,
+            remedy: error.remedy,
+        }
+    }
+
+    fn from_failure(failure: Failure) -> Self {
+        HostError {
+            message: failure.message,
+            remedy: failure.remedy,
+        }
+    }
+}
+
+/// How to run a plan.
+#[derive(Clone)]
+pub struct Settings {
+    /// The store's file.
+    pub store: PathBuf,
+    /// Where relative paths of the plan's options start.
+    pub base_dir: PathBuf,
+    /// The address to hear webhooks on.
+    pub listen: Option<String>,
+    /// Whether to run every scheduled scenario once, drain and end.
+    pub until_idle: bool,
+    /// Names of the scenarios to run; empty: all.
+    pub only: BTreeSet<String>,
+    /// Reads variables.
+    pub env: Env,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// By scenario, in the plan's order: what was counted since the runner started.
+    pub scenarios: Vec<(String, Tally)>,
+    /// The age of every bounded field.
+    pub ages: Vec<Age>,
+    /// Writes still waiting, by system.
+    pub waiting: Vec<(String, u64)>,
+    /// Dead letters in the store.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Systems that could not be reached, with the last failure.
+    pub troubles: Vec<(String, String)>,
+    /// Events whose content was kept back in this store, by system.
+    pub kept_back: u64,
+}
+
+impl Outcome {
+    /// Whether some run was stopped by its checkpoint, or could not read.
+    pub fn has_notes(&self) -> bool {
+        self.scenarios.iter().any(|(_, t)| !t.notes.is_empty())
+    }
+}
+
+/// Runs a plan. `ready` hears the intake's address (where there is one) and gets a handle that can
+/// stop the runner.
+pub fn run(
+    plan: &Plan,
+    settings: &Settings,
+    observer: &mut dyn Observer,
+    ready: &mut dyn FnMut(Option<std::net::SocketAddr>, Waker),
+) -> Result<Outcome, HostError> {
+    let program = Program::new(plan.clone()).map_err(|e| HostError {
+        message: e.to_string(),
+        remedy: None,
+    })?;
+    let only = scenarios_named(&program, &settings.only)?;
+    require_variables(&program, settings)?;
+    let mut store =
+        SqliteStore::open(&settings.store, OpenMode::Run).map_err(HostError::from_store)?;
+    remember_plan(&mut store, plan).map_err(HostError::from_store)?;
+    let shared = Arc::new(plan.clone());
+    let mut world = LiveWorld::new(
+        Arc::clone(&shared),
+        settings.base_dir.clone(),
+        Arc::clone(&settings.env),
+    );
+    let server = match &settings.listen {
+        Some(address) => Some(server::start(
+            shared,
+            &settings.env,
+            address,
+            settings.store.clone(),
+            world.waker(),
+        )?),
+        None => None,
+    };
+    ready(server.as_ref().map(|s| s.address), world.waker());
+    let decoder = decode::Events::new(plan).map_err(HostError::from_failure)?;
+    let options = Options {
+        until_idle: settings.until_idle,
+        only,
+    };
+    let (tallies, troubles) = {
+        let mut runner = Runner::new(
+            &program, &mut store, &mut world, &decoder, observer, options,
+        )
+        .map_err(HostError::from_store)?;
+        runner.run().map_err(HostError::from_store)?;
+        (runner.tallies().clone(), runner.troubles())
+    };
+    drop(server);
+    let scenarios = program
+        .plan
+        .scenarios
+        .iter()
+        .enumerate()
+        .map(|(i, s)| {
+            (
+                s.name.clone(),
+                tallies.get(&(i as u16)).cloned().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let mut outcome = Outcome {
+        scenarios,
+        ages: Vec::new(),
+        waiting: Vec::new(),
+        dead_letters: Vec::new(),
+        troubles,
+        kept_back: 0,
+    };
+    let gathered = ages(&program, &mut store, now(), settings.listen.is_some()).and_then(|ages| {
+        outcome.ages = ages;
+        outcome.waiting = store.waiting_counts()?;
+        outcome.dead_letters = store.dead_letters()?;
+        outcome.kept_back = store.quarantined(0, usize::MAX)?.len() as u64;
+        Ok(())
+    });
+    gathered.map_err(HostError::from_store)?;
+    Ok(outcome)
+}
+
+/// The plan that a store was last run with.
+pub fn remembered_plan(store: &mut dyn Store) -> Result<Plan, HostError> {
+    let text = store.meta("plan").map_err(HostError::from_store)?;
+    let text = text.ok_or_else(|| HostError {
+        message: "this store has not run a plan yet".into(),
+        remedy: Some("run one with `syncline run --store …`".into()),
+    })?;
+    crate::plan::read_plan(&text).map_err(|e| HostError {
+        message: e.to_string(),
+        remedy: None,
+    })
+}
+
+fn remember_plan(store: &mut SqliteStore, plan: &Plan) -> Result<(), StoreError> {
+    store.begin()?;
+    store.set_meta("plan", &crate::plan::to_json(plan))?;
+    store.set_meta("digest", &plan.digest)?;
+    store.commit()
+}
+
+fn scenarios_named(
+    program: &Program,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<u16>, HostError> {
+    let find = |name: &String| {
+        program.scenario_ix(name).ok_or_else(|| {
+            let all = program.plan.scenarios.iter().map(|s| s.name.as_str());
+            let near = crate::text::nearest(name, all);
+            HostError {
+                message: format!("the plan has no scenario `{name}`"),
+                remedy: near.map(|n| format!("did you mean `{n}`?")),
+            }
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Secrets and options are read at start: a variable that is unset is named before anything moves.
+fn require_variables(program: &Program, settings: &Settings) -> Result<(), HostError> {
+    let mut missing: Vec<String> = Vec::new();
+    for (i, system) in program.plan.systems.iter().enumerate() {
+        let used = program.scenarios.iter().enumerate().any(|(s, scenario)| {
+            let named =
+                settings.only.is_empty() || settings.only.contains(&program.plan.scenarios[s].name);
+            let sends = scenario.routes.iter().any(|r| r.to as usize == i);
+            let reads = scenario.reads.iter().any(|r| r.system as usize == i);
+            let hears = scenario.routes.iter().any(|r| r.from as usize == i)
+                && (system.connector != "webhook" || settings.listen.is_some());
+            named && (sends || reads || hears)
+        });
+        if !used {
+            continue;
+        }
+        let options = system
+            .options
+            .iter()
+            .filter_map(|(name, value)| match value {
+                crate::plan::Setting::Env(env) => Some((name, env)),
+                crate::plan::Setting::Value(_) => None,
+            });
+        for (name, env) in options.chain(&system.secrets) {
+            if unset(env, settings) {
+                missing.push(format!(
+                    "`{}` (`{name}` of system `{}`)",
+                    env.env, system.name
+                ));
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(HostError {
+        message: format!("not set in the environment: {}", missing.join(", ")),
+        remedy: Some("export each, for example `export NAME=value`, and run again".into()),
+    })
+}
+
+fn unset(env: &EnvRef, settings: &Settings) -> bool {
+    (settings.env)(&env.env).is_none() && env.default.is_none()
+}

@@ -1,0 +1,198 @@
+//! The intake server: signed webhooks in, acknowledged only when durable.
+//!
+//! Requests are verified where they arrive and handed to one writer thread, which appends whatever
+//! has gathered in one transaction and answers them all: many requests share one flush.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::oneshot;
+
+use super::HostError;
+use super::world::{Waker, now};
+use crate::connector::intake::{Intake, IntakeRequest};
+use crate::engine::ports::{RawEvent, Store, SystemIx};
+use crate::plan::Plan;
+use crate::store::{OpenMode, SqliteStore};
+
+/// Bodies over this are refused: 1 MiB.
+const MAX_BODY: usize = 1024 * 1024;
+/// Events in one flush.
+const GROUP: usize = 1_000;
+
+struct Delivery {
+    system: SystemIx,
+    event: RawEvent,
+    done: oneshot::Sender<Result<(), String>>,
+}
+
+struct Shared {
+    intake: Intake,
+    writer: Sender<Delivery>,
+}
+
+/// A server under way; dropping it stops it.
+pub struct IntakeServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for IntakeServer {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        }
+    }
+}
+
+/// Starts listening.
+pub fn start(
+    plan: Arc<Plan>,
+    env: &super::world::Env,
+    address: &str,
+    store: PathBuf,
+    waker: Waker,
+) -> Result<IntakeServer, HostError> {
+    let lookup = |name: &str| env(name);
+    let intake = Intake::new(&plan, &lookup).map_err(HostError::from_failure)?;
+    let listener = std::net::TcpListener::bind(address).map_err(|e| HostError {
+        message: format!("cannot listen on `{address}`: {e}"),
+        remedy: Some("name a free address with `--listen`, such as `127.0.0.1:8787`".into()),
+    })?;
+    let unusable = |e: std::io::Error| HostError {
+        message: format!("cannot listen on `{address}`: {e}"),
+        remedy: None,
+    };
+    listener.set_nonblocking(true).map_err(unusable)?;
+    let address = listener.local_addr().map_err(unusable)?;
+    let store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
+    let (writer, deliveries) = mpsc::channel();
+    std::thread::spawn(move || write(store, &plan, &deliveries, &waker));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(unusable)?;
+    let shared = Arc::new(Shared { intake, writer });
+    runtime.spawn(async move {
+        let app = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .fallback(receive)
+            .with_state(shared);
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+            return;
+        };
+        // It serves until the runtime is shut down.
+        let _ = axum::serve(listener, app).await;
+    });
+    Ok(IntakeServer {
+        address,
+        runtime: Some(runtime),
+    })
+}
+
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+        return refuse(413, "the body is larger than 1 MiB or was cut off");
+    };
+    match accept(&shared, &method, &uri, &headers, &body) {
+        Err((status, reason)) => refuse(status, &reason),
+        Ok((system, event)) => {
+            let (done, durable) = oneshot::channel();
+            let delivery = Delivery {
+                system,
+                event,
+                done,
+            };
+            if shared.writer.send(delivery).is_err() {
+                return refuse(503, "the store is closed");
+            }
+            match durable.await {
+                Ok(Ok(())) => (StatusCode::ACCEPTED, "stored\n").into_response(),
+                Ok(Err(reason)) => refuse(503, &reason),
+                Err(_) => refuse(503, "the store is closed"),
+            }
+        }
+    }
+}
+
+fn accept(
+    shared: &Shared,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(SystemIx, RawEvent), (u16, String)> {
+    let headers: Vec<(String, String)> = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let request = IntakeRequest {
+        method: method.as_str(),
+        path: uri.path(),
+        headers: &headers,
+        body,
+    };
+    shared
+        .intake
+        .accept(&request, now())
+        .map_err(|r| (r.status, r.reason))
+}
+
+fn refuse(status: u16, reason: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    (status, format!("{reason}\n")).into_response()
+}
+
+/// Appends what has gathered, flushes once, answers all.
+fn write(mut store: SqliteStore, plan: &Plan, deliveries: &Receiver<Delivery>, waker: &Waker) {
+    while let Ok(first) = deliveries.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = deliveries.try_recv()
+        {
+            group.push(next);
+        }
+        let stored = append(&mut store, plan, &group);
+        for delivery in group {
+            // A sender that hung up is told nothing; its event is durable all the same.
+            let _ = delivery.done.send(stored.clone());
+        }
+        waker.wake();
+    }
+}
+
+fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<(), String> {
+    let now = now();
+    let appended = store.begin().and_then(|()| {
+        for delivery in group {
+            let name = plan
+                .systems
+                .get(delivery.system as usize)
+                .map_or("", |s| &s.name);
+            store.append_events(name, std::slice::from_ref(&delivery.event), now)?;
+            store.set_meta(&format!("heard:{name}"), &now.0.to_string())?;
+        }
+        store.commit()
+    });
+    appended.map_err(|e| {
+        // What failed is answered with 503; the sender tries again.
+        let _ = store.rollback();
+        e.to_string()
+    })
+}

@@ -1,0 +1,223 @@
+//! The real world: the system clock, a thread for each system, randomness of the machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::connector::registry;
+use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, SystemIx, World};
+use crate::plan::Plan;
+use crate::time::Instant;
+
+/// Events in one read of a followed feed.
+const EVENTS_AT_ONCE: usize = 5_000;
+
+/// What reaches the engine's thread.
+pub(super) enum Message {
+    /// An answer to a call.
+    Answer(u64, Answer),
+    /// Something else wants attention: an event has arrived, a stop was asked for.
+    Wake,
+}
+
+/// Wakes the engine from other threads.
+#[derive(Clone)]
+pub struct Waker {
+    sender: Sender<Message>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Waker {
+    /// Says that something has arrived.
+    pub fn wake(&self) {
+        // The engine being gone already is no trouble of the waker's.
+        let _ = self.sender.send(Message::Wake);
+    }
+
+    /// Asks the runner to stop after the calls in flight.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+}
+
+/// Reads a variable of the environment.
+pub type Env = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The real world.
+pub struct LiveWorld {
+    plan: Arc<Plan>,
+    base_dir: PathBuf,
+    env: Env,
+    workers: BTreeMap<SystemIx, (Sender<(u64, Call)>, JoinHandle<()>)>,
+    inbox: Receiver<Message>,
+    waker: Waker,
+    random: fastrand::Rng,
+}
+
+impl LiveWorld {
+    /// A world for a plan; relative paths are read from `base_dir`.
+    pub fn new(plan: Arc<Plan>, base_dir: PathBuf, env: Env) -> Self {
+        let (sender, inbox) = mpsc::channel();
+        let waker = Waker {
+            sender,
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        LiveWorld {
+            plan,
+            base_dir,
+            env,
+            workers: BTreeMap::new(),
+            inbox,
+            waker,
+            random: fastrand::Rng::new(),
+        }
+    }
+
+    /// A handle for other threads.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    fn worker(&mut self, system: SystemIx) -> &Sender<(u64, Call)> {
+        let (plan, base_dir, env) = (&self.plan, &self.base_dir, &self.env);
+        let answers = &self.waker.sender;
+        let (sender, _) = self.workers.entry(system).or_insert_with(|| {
+            let (sender, calls) = mpsc::channel();
+            let worker = Worker {
+                plan: Arc::clone(plan),
+                system,
+                base_dir: base_dir.clone(),
+                env: Arc::clone(env),
+                connector: None,
+            };
+            let answers = answers.clone();
+            let thread = std::thread::spawn(move || worker.run(&calls, &answers));
+            (sender, thread)
+        });
+        sender
+    }
+}
+
+impl Drop for LiveWorld {
+    fn drop(&mut self) {
+        for (_, (sender, thread)) in std::mem::take(&mut self.workers) {
+            drop(sender);
+            // A worker that panicked has nothing left to clean up.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl World for LiveWorld {
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
+        if let Err(refused) = self.worker(system).send((ticket, call)) {
+            // Its thread is gone, which only a panic in a connector does: the call has failed.
+            let (ticket, call) = refused.0;
+            let failure = Failure {
+                class: FailureClass::Retry { after_ms: None },
+                message: "the connector stopped unexpectedly".into(),
+                remedy: Some("this is a fault of Syncline; please report it".into()),
+            };
+            self.workers.remove(&system);
+            let answer = Answer::Failed(request_of(call), failure);
+            let _ = self.waker.sender.send(Message::Answer(ticket, answer));
+        }
+    }
+
+    fn wait(&mut self, until: Instant) -> Option<(u64, Answer)> {
+        let left = Duration::from_millis(until.since(now()).0);
+        let message = match left.is_zero() {
+            true => self.inbox.try_recv().ok(),
+            false => match self.inbox.recv_timeout(left) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            },
+        };
+        match message {
+            Some(Message::Answer(ticket, answer)) => Some((ticket, answer)),
+            Some(Message::Wake) | None => None,
+        }
+    }
+
+    fn random(&mut self) -> f64 {
+        self.random.f64()
+    }
+
+    fn stopping(&self) -> bool {
+        self.waker.stop.load(Ordering::SeqCst)
+    }
+}
+
+/// The system clock.
+pub fn now() -> Instant {
+    Instant(chrono::Utc::now().timestamp_millis())
+}
+
+fn request_of(call: Call) -> Option<crate::engine::ports::WriteRequest> {
+    match call {
+        Call::Write(request) => Some(request),
+        Call::Read(_) | Call::Events(_) => None,
+    }
+}
+
+struct Worker {
+    plan: Arc<Plan>,
+    system: SystemIx,
+    base_dir: PathBuf,
+    env: Env,
+    connector: Option<Box<dyn Connector>>,
+}
+
+impl Worker {
+    fn run(mut self, calls: &Receiver<(u64, Call)>, answers: &Sender<Message>) {
+        while let Ok((ticket, call)) = calls.recv() {
+            let answer = self.answer(call);
+            if answers.send(Message::Answer(ticket, answer)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&mut self, call: Call) -> Answer {
+        if self.connector.is_none() {
+            let env = |name: &str| (self.env)(name);
+            match registry::open(&self.plan, self.system, &self.base_dir, &env, Box::new(now)) {
+                Ok(connector) => self.connector = Some(connector),
+                Err(failure) => return Answer::Failed(request_of(call), failure),
+            }
+        }
+        let Some(connector) = &mut self.connector else {
+            return Answer::Failed(
+                request_of(call),
+                Failure {
+                    class: FailureClass::Setup,
+                    message: "the connector is not open".into(),
+                    remedy: None,
+                },
+            );
+        };
+        match call {
+            Call::Read(request) => match connector.read(&request) {
+                Ok(page) => Answer::Page(page),
+                Err(failure) => Answer::Failed(None, failure),
+            },
+            Call::Events(position) => match connector.events(position.as_deref(), EVENTS_AT_ONCE) {
+                Ok(page) => Answer::Events(page),
+                Err(failure) => Answer::Failed(None, failure),
+            },
+            Call::Write(request) => match connector.write(&request) {
+                Ok(report) => Answer::Written(request, report),
+                Err(failure) => Answer::Failed(Some(request), failure),
+            },
+        }
+    }
+}

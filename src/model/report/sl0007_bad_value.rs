@@ -1,0 +1,28 @@
+//! SL0007 bad-value: well formed, but impossible.
+
+use crate::finding::{Code, Finding};
+use crate::text::Span;
+
+/// A value that cannot be.
+pub(in super::super) struct Bad<'a> {
+    /// The word or value itself.
+    pub(in super::super) at: Span,
+    /// What is wrong with it.
+    pub(in super::super) message: String,
+    /// What to write.
+    pub(in super::super) help: &'a str,
+    /// Another place that makes it impossible, and why.
+    pub(in super::super) because: Option<(Span, String)>,
+}
+
+pub(in super::super) fn bad_value(bad: Bad<'_>) -> Finding {
+    let mut finding = Finding::new(Code(7), bad.at, bad.message);
+    if let Some((place, why)) = bad.because {
+        finding = finding.label(place, why);
+    }
+    if bad.help.is_empty() {
+        finding
+    } else {
+        finding.help(bad.help)
+    }
+}

@@ -1,0 +1,95 @@
+//! SL0405 bad-expression: CEL syntax, an unknown field, or a type that does not fit.
+
+use crate::expr::{Fault, Kind};
+use crate::finding::{Code, Edit, Finding, Grade};
+use crate::text::{Span, nearest};
+
+const CODE: Code = Code(405);
+
+/// What the expression itself gets wrong.
+pub(in super::super) fn faulty(at: Span, fault: Fault) -> Finding {
+    let finding = Finding::new(CODE, at, fault.message);
+    match fault.help {
+        Some(help) => finding.help(help),
+        None => finding,
+    }
+}
+
+/// It reads a field that the entity lacks.
+pub(in super::super) fn no_such_field<'a>(
+    at: Span,
+    entity: (&str, Span),
+    field: &str,
+    fields: impl IntoIterator<Item = (&'a str, Span)>,
+) -> Finding {
+    let fields: Vec<(&str, Span)> = fields.into_iter().collect();
+    let message = format!("the entity `{}` has no field `{field}`", entity.0);
+    let finding = Finding::new(CODE, at, message).mark("not known");
+    match nearest(field, fields.iter().map(|f| f.0)) {
+        Some(meant) => {
+            let place = fields
+                .iter()
+                .find(|f| f.0 == meant)
+                .map_or(entity.1, |f| f.1);
+            finding
+                .label(place, format!("`{meant}` is declared here"))
+                .help(format!("write `{meant}`"))
+                .fix(
+                    format!("write `{meant}`"),
+                    Grade::Safe,
+                    vec![Edit {
+                        span: at,
+                        text: meant.to_owned(),
+                    }],
+                )
+        }
+        None => finding
+            .label(entity.1, format!("`{}` is declared here", entity.0))
+            .help(format!(
+                "name a field of `{}`, or declare `{field}` there",
+                entity.0
+            )),
+    }
+}
+
+/// What an expression has to give.
+pub(in super::super) struct Misfit<'a> {
+    /// What it is, `the condition`.
+    pub(in super::super) what: &'a str,
+    /// What it gives.
+    pub(in super::super) gives: &'a Kind,
+    /// What its place needs, with an article.
+    pub(in super::super) wanted: String,
+    /// The place that says so, where there is one.
+    pub(in super::super) because: Option<Span>,
+}
+
+/// Its value does not fit its place.
+pub(in super::super) fn does_not_fit(at: Span, misfit: Misfit<'_>) -> Finding {
+    let Misfit {
+        what,
+        gives,
+        wanted,
+        because,
+    } = misfit;
+    let message = format!("{what} gives {}, not {wanted}", gives.describe());
+    let help = match gives {
+        Kind::Text | Kind::Int | Kind::Double if wanted == "a bool" => {
+            "compare it with something, as in `… == \"yes\"`"
+        }
+        Kind::Int | Kind::Double | Kind::Bool if wanted.contains("text") => {
+            "turn it into a string with `string(…)`"
+        }
+        Kind::Text if wanted.contains("int") => "turn it into a number with `int(…)`",
+        _ => "",
+    };
+    let mut finding = Finding::new(CODE, at, message);
+    if let Some(place) = because {
+        finding = finding.label(place, format!("so it has to give {wanted}"));
+    }
+    if help.is_empty() {
+        finding
+    } else {
+        finding.help(help)
+    }
+}

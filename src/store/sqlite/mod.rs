@@ -1,0 +1,438 @@
+//! The store in one SQLite file.
+//!
+//! Every commit is synced before it is acknowledged. What a scheduled run stages goes to a second
+//! file beside it that is cheap to write and need not survive a lost power supply.
+
+mod decisions;
+mod events;
+mod failure;
+mod meta;
+mod migrate;
+mod open;
+mod outbox;
+mod records;
+mod runs;
+mod stage;
+
+use std::cell::Cell;
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::{Connection, Params, Row};
+
+use crate::engine::ports::{
+    Conflict, DeadLetter, Quarantined, RawEvent, RunRecord, Staged, Store, StoreError, Stored,
+    StoredEvent, StoredRecord, SystemIx, Waiting,
+};
+use crate::plan::Keep;
+use crate::time::Instant;
+
+use super::{NESTED, NOT_OPEN, misuse};
+use failure::Place;
+use stage::Stages;
+
+pub use migrate::{APPLICATION_ID, FORMAT};
+pub use open::OpenMode;
+
+/// A [`Store`] in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    db: Db,
+    stages: Stages,
+    /// Held as long as the store is open; the system lets go of it whatever ends the process.
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens a store. Errors name the file and what to do; nothing that is not a store is changed.
+    pub fn open(path: &Path, mode: OpenMode) -> Stored<Self> {
+        let opened = open::open(path, mode)?;
+        let stages = Stages::new(opened.place.path(), mode);
+        let store = SqliteStore {
+            db: Db {
+                conn: opened.conn,
+                place: opened.place,
+                open: false,
+                damaged: Cell::new(false),
+            },
+            stages,
+            _lock: opened.lock,
+        };
+        if mode == OpenMode::Run {
+            let open: Vec<i64> = runs::open_runs(&store.db)?.iter().map(|r| r.id).collect();
+            store.stages.drop_leftovers(&open);
+        }
+        Ok(store)
+    }
+}
+
+/// The main database, with what is needed to speak of it.
+#[derive(Debug)]
+struct Db {
+    conn: Connection,
+    place: Place,
+    /// Whether the engine has a transaction open.
+    open: bool,
+    /// Whether SQLite has found the file to be broken.
+    damaged: Cell<bool>,
+}
+
+impl Db {
+    /// Refuses to go on where SQLite itself gave the open transaction up (a full disk, a failing
+    /// one): what follows would be kept without what came before.
+    fn check(&self) -> Stored<()> {
+        if self.open && self.conn.is_autocommit() {
+            return Err(StoreError {
+                message: format!("the open transaction of `{}` was lost", self.place),
+                remedy: Some("see to the disk, then start again; nothing of it was kept".into()),
+            });
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> StoreError {
+        if failure::tells_damage(&error) {
+            self.damaged.set(true);
+        }
+        self.place.failed(error)
+    }
+
+    /// Runs a statement; gives the number of rows it changed.
+    fn run(&self, sql: &str, params: impl Params) -> Stored<usize> {
+        self.check()?;
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map_err(|e| self.failed(e))
+    }
+
+    /// The first row of a query, if there is one.
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Stored<Option<T>> {
+        self.check()?;
+        let row = || {
+            let mut statement = self.conn.prepare_cached(sql)?;
+            let mut rows = statement.query(params)?;
+            let first = rows.next()?.map(read).transpose()?;
+            // To the end: a statement that writes is only done there, and may fail there.
+            while rows.next()?.is_some() {}
+            Ok(first)
+        };
+        row().map_err(|e| self.failed(e))
+    }
+
+    /// The rows of a query, in its order, until `read` says that was all.
+    fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<T>>,
+    ) -> Stored<Vec<T>> {
+        self.check()?;
+        let all = || {
+            let mut statement = self.conn.prepare_cached(sql)?;
+            let mut rows = statement.query(params)?;
+            let mut out = Vec::new();
+            while let Some(row) = rows.next()? {
+                match read(row)? {
+                    Some(value) => out.push(value),
+                    None => break,
+                }
+            }
+            Ok(out)
+        };
+        all().map_err(|e| self.failed(e))
+    }
+
+    /// All rows of a query, in its order.
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Stored<Vec<T>> {
+        self.rows(sql, params, |row| read(row).map(Some))
+    }
+
+    fn begin(&mut self) -> Stored<()> {
+        if self.open {
+            return Err(misuse(NESTED));
+        }
+        // At once for writing: a lock that another holds shows here, not in the middle.
+        self.run("BEGIN IMMEDIATE", [])?;
+        self.open = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Stored<()> {
+        if !self.open {
+            return Err(misuse(NOT_OPEN));
+        }
+        self.run("COMMIT", [])?;
+        self.open = false;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Stored<()> {
+        self.open = false;
+        if self.conn.is_autocommit() {
+            return Ok(());
+        }
+        self.run("ROLLBACK", []).map(drop)
+    }
+
+    /// Does several things in the open transaction, or in one of their own where none is open.
+    fn together<T>(&mut self, act: impl FnOnce(&Db) -> Stored<T>) -> Stored<T> {
+        if self.open {
+            return act(self);
+        }
+        self.begin()?;
+        let done = act(self).and_then(|value| self.commit().map(|()| value));
+        if done.is_err() {
+            // The first error is the one that matters.
+            let _ = self.rollback();
+        }
+        done
+    }
+}
+
+/// A list's limit as SQLite takes it.
+fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Stored<()> {
+        self.db.begin()
+    }
+
+    fn commit(&mut self) -> Stored<()> {
+        self.db.commit()
+    }
+
+    fn rollback(&mut self) -> Stored<()> {
+        self.db.rollback()
+    }
+
+    fn meta(&mut self, key: &str) -> Stored<Option<String>> {
+        meta::get(&self.db, key)
+    }
+
+    fn set_meta(&mut self, key: &str, value: &str) -> Stored<()> {
+        meta::set(&self.db, key, value)
+    }
+
+    fn meta_with_prefix(&mut self, prefix: &str) -> Stored<Vec<(String, String)>> {
+        meta::with_prefix(&self.db, prefix)
+    }
+
+    fn append_events(
+        &mut self,
+        system: &str,
+        events: &[RawEvent],
+        now: Instant,
+    ) -> Stored<Vec<bool>> {
+        self.db
+            .together(|db| events::append(db, system, events, now))
+    }
+
+    fn pending_events(&mut self, limit: usize) -> Stored<Vec<StoredEvent>> {
+        events::pending(&self.db, limit)
+    }
+
+    fn events_done(&mut self, seq: i64) -> Stored<()> {
+        events::done(&self.db, seq)
+    }
+
+    fn forget_event_ids(&mut self, before: Instant) -> Stored<()> {
+        events::forget_ids(&self.db, before)
+    }
+
+    fn record(&mut self, entity: &str, key: &str) -> Stored<Option<String>> {
+        records::get(&self.db, entity, key)
+    }
+
+    fn put_record(&mut self, entity: &str, key: &str, doc: &str) -> Stored<()> {
+        records::put(&self.db, entity, key, doc)
+    }
+
+    fn records_after(
+        &mut self,
+        entity: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<StoredRecord>> {
+        records::after(&self.db, entity, after, limit)
+    }
+
+    fn waiting(&mut self, system: &str, entity: &str, key: &str) -> Stored<Option<Waiting>> {
+        outbox::get(&self.db, system, entity, key)
+    }
+
+    fn put_waiting(&mut self, waiting: &Waiting) -> Stored<()> {
+        outbox::put(&self.db, waiting)
+    }
+
+    fn take_waiting(
+        &mut self,
+        system: &str,
+        entity: &str,
+        key: &str,
+        version: u64,
+    ) -> Stored<bool> {
+        outbox::take(&self.db, system, entity, key, version)
+    }
+
+    fn due_waiting(&mut self, system: &str, now: Instant, limit: usize) -> Stored<Vec<Waiting>> {
+        outbox::due(&self.db, system, now, limit)
+    }
+
+    fn next_due(&mut self, system: &str) -> Stored<Option<Instant>> {
+        outbox::next_due(&self.db, system)
+    }
+
+    fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>> {
+        outbox::counts(&self.db)
+    }
+
+    fn put_dead_letter(&mut self, letter: &DeadLetter) -> Stored<i64> {
+        self.db.together(|db| outbox::put_dead_letter(db, letter))
+    }
+
+    fn dead_letters(&mut self) -> Stored<Vec<DeadLetter>> {
+        outbox::dead_letters(&self.db)
+    }
+
+    fn clear_dead_letter(&mut self, system: &str, entity: &str, key: &str) -> Stored<()> {
+        outbox::clear_dead_letter(&self.db, system, entity, key)
+    }
+
+    fn open_run(&mut self, run: &RunRecord) -> Stored<i64> {
+        runs::open_run(&self.db, run)
+    }
+
+    fn put_run(&mut self, run: &RunRecord) -> Stored<()> {
+        runs::put(&self.db, run)
+    }
+
+    fn runs(&mut self, scenario: Option<&str>, limit: usize) -> Stored<Vec<RunRecord>> {
+        runs::list(&self.db, scenario, limit)
+    }
+
+    fn open_runs(&mut self) -> Stored<Vec<RunRecord>> {
+        runs::open_runs(&self.db)
+    }
+
+    fn stage_open(&mut self, run: i64) -> Stored<()> {
+        self.stages.create(run)
+    }
+
+    fn stage_put(&mut self, run: i64, rows: Vec<Staged>) -> Stored<()> {
+        self.stages.put(run, rows)
+    }
+
+    fn stage_len(&mut self, run: i64) -> Stored<u64> {
+        self.stages.len(run)
+    }
+
+    fn stage_drop_duplicates(
+        &mut self,
+        run: i64,
+        keep: Keep,
+        owner: Option<SystemIx>,
+    ) -> Stored<u64> {
+        self.stages.drop_duplicates(run, keep, owner)
+    }
+
+    fn stage_after(&mut self, run: i64, after: Option<&str>, limit: usize) -> Stored<Vec<Staged>> {
+        self.stages.after(run, after, limit)
+    }
+
+    fn stage_drop(&mut self, run: i64) -> Stored<()> {
+        self.stages.drop(run)
+    }
+
+    fn put_quarantined(&mut self, records: &[Quarantined]) -> Stored<()> {
+        self.db
+            .together(|db| decisions::put_quarantined(db, records))
+    }
+
+    fn quarantined(&mut self, run: i64, limit: usize) -> Stored<Vec<Quarantined>> {
+        decisions::quarantined(&self.db, run, limit)
+    }
+
+    fn put_conflict(&mut self, conflict: &Conflict) -> Stored<()> {
+        decisions::put_conflict(&self.db, conflict)
+    }
+
+    fn clear_conflict(&mut self, entity: &str, key: &str, field: &str) -> Stored<()> {
+        decisions::clear_conflict(&self.db, entity, key, field)
+    }
+
+    fn conflicts(&mut self) -> Stored<Vec<Conflict>> {
+        decisions::conflicts(&self.db)
+    }
+
+    fn put_owed(&mut self, scenario: &str, entity: &str, key: &str) -> Stored<()> {
+        decisions::put_owed(&self.db, scenario, entity, key)
+    }
+
+    fn owed(&mut self, scenario: &str) -> Stored<Vec<(String, String)>> {
+        decisions::owed(&self.db, scenario)
+    }
+
+    fn clear_owed(&mut self, scenario: &str) -> Stored<()> {
+        decisions::clear_owed(&self.db, scenario)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_fails_the_transaction_and_keeps_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        store.put_record("e", "before", "{}").unwrap();
+        let pages: i64 = (store.db.conn)
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        store
+            .db
+            .conn
+            .pragma_update(None, "max_page_count", pages + 8)
+            .unwrap();
+        store.begin().unwrap();
+        let doc = "x".repeat(3_000);
+        let error = (0..1_000)
+            .find_map(|n| store.put_record("e", &format!("{n}"), &doc).err())
+            .unwrap();
+        assert!(error.message.contains("no space is left"), "{error}");
+        assert!(error.message.contains("s.db"), "{error}");
+        // Whether SQLite gave the transaction up or not, nothing of it is kept.
+        store.rollback().unwrap();
+        assert_eq!(store.records_after("e", None, 9).unwrap().len(), 1);
+        store.put_record("e", "after", "{}").unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_after_a_transaction_was_lost() {
+        let mut store = SqliteStore::open(Path::new(""), OpenMode::Memory).unwrap();
+        store.begin().unwrap();
+        store.put_record("e", "a", "{}").unwrap();
+        store.db.conn.execute_batch("ROLLBACK").unwrap();
+        let error = store.put_record("e", "b", "{}").unwrap_err();
+        assert!(error.message.contains("was lost"), "{error}");
+        assert!(store.commit().is_err());
+        store.rollback().unwrap();
+        assert_eq!(store.records_after("e", None, 9).unwrap(), []);
+        store.begin().unwrap();
+        store.commit().unwrap();
+    }
+}

@@ -1,0 +1,333 @@
+//! Opening a store: who may have it open, what the file is, how SQLite is set.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::engine::ports::{StoreError, Stored};
+
+use super::failure::{Place, Role};
+use super::migrate::{Kind, check_format, check_tables, kind, migrate};
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// To run a plan. One at a time: a second one is refused. Creates the file where there is none.
+    Run,
+    /// To read, whether or not a runner has it open. Changes nothing, creates nothing.
+    Inspect,
+    /// To change single things (discard a dead letter, pause a scenario), whether or not a runner
+    /// has it open; waits its turn between the runner's transactions. Creates nothing, and has no
+    /// stage.
+    Operate,
+    /// In memory, whatever the path says, and gone with the value.
+    Memory,
+}
+
+/// How long to wait for another connection's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept: more than the store has texts.
+const STATEMENTS: usize = 64;
+
+/// The first bytes of every SQLite database.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// An open store's connection with what keeps others out.
+pub(super) struct Opened {
+    pub(super) conn: Connection,
+    pub(super) place: Place,
+    pub(super) lock: Option<File>,
+}
+
+/// Opens, locks, sets up and migrates.
+pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
+    if mode == OpenMode::Memory {
+        let place = Place::new(Path::new(":memory:"), Role::Store);
+        let conn = Connection::open_in_memory().map_err(|e| place.failed(e))?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        migrate(&conn, &place, Kind::Empty)?;
+        return Ok(Opened {
+            conn,
+            place,
+            lock: None,
+        });
+    }
+    let role = match mode {
+        OpenMode::Inspect => Role::ReadOnly,
+        _ => Role::Store,
+    };
+    let place = Place::new(&real_path(path), role);
+    // Where there is a lock already, it comes first: a store that its runner is just making must
+    // not be taken for a damaged one. Else it comes second, to leave nothing beside strange files.
+    let mut guard = None;
+    if mode == OpenMode::Run && beside(place.path(), ".lock").exists() {
+        guard = Some(lock(&place)?);
+    }
+    let there = check_file(&place, mode)?;
+    if mode == OpenMode::Run && guard.is_none() {
+        guard = Some(lock(&place)?);
+    }
+    let conn = connect(&place, mode)?;
+    let kind = kind(&conn, &place)?;
+    match (mode, kind) {
+        (OpenMode::Run, _) => {
+            set_up(&conn, &place)?;
+            migrate(&conn, &place, kind)?;
+            if !there {
+                sync_directory(&place);
+            }
+        }
+        (_, Kind::Empty) => return Err(no_store(&place)),
+        (_, Kind::Store(format)) => {
+            check_format(&place, format)?;
+            check_tables(&conn, &place)?;
+            if mode == OpenMode::Operate {
+                set_up(&conn, &place)?;
+            }
+        }
+    }
+    Ok(Opened {
+        conn,
+        place,
+        lock: guard,
+    })
+}
+
+/// One file, one lock, whichever way its path is written and whether or not it is there yet.
+fn real_path(path: &Path) -> PathBuf {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    fs::canonicalize(path)
+        .or_else(|error| {
+            let parent = fs::canonicalize(parent.unwrap_or(Path::new(".")))?;
+            path.file_name().map(|name| parent.join(name)).ok_or(error)
+        })
+        .unwrap_or_else(|_| path.to_owned())
+}
+
+/// A file beside the store: its name with something after it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn no_store(place: &Place) -> StoreError {
+    StoreError {
+        message: format!("there is no store at `{place}`"),
+        remedy: Some(
+            "name the path that `syncline run --store` was given; `run` creates it".to_owned(),
+        ),
+    }
+}
+
+/// Reads the header by itself, so that a strange file is named for what it is and never touched.
+/// Says whether a file is there.
+fn check_file(place: &Place, mode: OpenMode) -> Stored<bool> {
+    let meta = match fs::metadata(place.path()) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match mode {
+                OpenMode::Run => Ok(false),
+                _ => Err(no_store(place)),
+            };
+        }
+        Err(error) => return Err(place.io("open", &error)),
+    };
+    if meta.is_dir() {
+        return Err(StoreError {
+            message: format!("`{place}` is a directory, not a store"),
+            remedy: Some(format!(
+                "name a file in it: `{}`",
+                place.path().join("syncline.db").display()
+            )),
+        });
+    }
+    if !meta.is_file() {
+        // Reading from a pipe or a device might never end.
+        return Err(place.no_database());
+    }
+    let mut header = Vec::with_capacity(100);
+    File::open(place.path())
+        .and_then(|file| file.take(100).read_to_end(&mut header))
+        .map_err(|e| place.io("read", &e))?;
+    if header.is_empty() {
+        return Ok(true);
+    }
+    let Some(header) = header.first_chunk::<100>() else {
+        return Err(if header.starts_with(MAGIC) {
+            place.damaged("it ends inside its header")
+        } else {
+            place.no_database()
+        });
+    };
+    if !header.starts_with(MAGIC) {
+        return Err(place.no_database());
+    }
+    // Taken after the header: a runner may write meanwhile, and the file only grows.
+    let length = fs::metadata(place.path()).map_err(|e| place.io("read", &e))?;
+    check_length(place, header, length.len())?;
+    Ok(true)
+}
+
+/// Compares the length that the header tells with the file's. Only where no log waits to be
+/// written back: it may hold the missing pages.
+fn check_length(place: &Place, header: &[u8; 100], length: u64) -> Stored<()> {
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 4).and_then(|b| b.try_into().ok());
+        u64::from(bytes.map_or(0, u32::from_be_bytes))
+    };
+    // Bytes 16 and 17 are the page size, where 1 stands for 65536.
+    let page = match number(14) & 0xffff {
+        1 => 65_536,
+        size => size,
+    };
+    let log = fs::metadata(beside(place.path(), "-wal")).map_or(0, |meta| meta.len());
+    // Bytes 28 to 31 count the pages, and hold only where 24 to 27 equal 92 to 95.
+    let told = number(28) * page;
+    if log == 0 && number(24) == number(92) && length < told {
+        return Err(place.damaged(&format!(
+            "it is cut short: {length} bytes are left of {told}"
+        )));
+    }
+    Ok(())
+}
+
+/// Takes the runner's lock and writes this process's number into it.
+fn lock(place: &Place) -> Stored<File> {
+    let path = beside(place.path(), ".lock");
+    let there = Place::new(&path, Role::Store);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|e| there.io("create the lock", &e))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(held(place, &mut file)),
+        Err(TryLockError::Error(error)) => return Err(there.io("take the lock", &error)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(|e| there.io("write the lock", &e))?;
+    Ok(file)
+}
+
+fn held(place: &Place, file: &mut File) -> StoreError {
+    let mut text = String::new();
+    // Without the number the message still says what to do.
+    let _ = file.take(32).read_to_string(&mut text);
+    let who = match text.trim().parse::<u32>() {
+        Ok(pid) => format!("process {pid}"),
+        Err(_) => "another process".to_owned(),
+    };
+    StoreError {
+        message: format!("the store `{place}` is in use: {who} is running on it"),
+        remedy: Some(format!(
+            "stop {who} first, or name another path with `--store`; one store takes one runner"
+        )),
+    }
+}
+
+fn connect(place: &Place, mode: OpenMode) -> Stored<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if mode == OpenMode::Run {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let open = |flags| -> rusqlite::Result<Connection> {
+        let conn = Connection::open_with_flags(place.path(), flags)?;
+        conn.busy_timeout(BUSY)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        if mode == OpenMode::Inspect {
+            conn.pragma_update(None, "query_only", true)?;
+        }
+        // The first read: here a directory in which nothing may be created shows.
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(conn)
+    };
+    match open(flags) {
+        Ok(conn) => Ok(conn),
+        // A store in a directory that is read-only can be read where nobody writes it: then its
+        // file alone is the whole truth.
+        Err(error) if mode == OpenMode::Inspect && cannot_create(&error) => {
+            let log = fs::metadata(beside(place.path(), "-wal")).map_or(0, |meta| meta.len());
+            if log > 0 {
+                return Err(place.failed(error));
+            }
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX
+                | OpenFlags::SQLITE_OPEN_URI;
+            let uri = immutable_uri(place.path());
+            Connection::open_with_flags(uri, flags).map_err(|e| place.failed(e))
+        }
+        Err(error) => Err(place.failed(error)),
+    }
+}
+
+fn cannot_create(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+    )
+}
+
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            c => uri.push(c),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
+
+/// Durability and memory: a log that is synced at every commit, 64 MB of pages, at most so much
+/// log left on disk.
+fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA cache_size = -65536;
+         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA temp_store = FILE;",
+    )
+    .map_err(|e| place.failed(e))?;
+    let mode: String = conn
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(|e| place.failed(e))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(StoreError {
+        message: format!(
+            "`{place}` cannot keep a write-ahead log: its file system does not share memory"
+        ),
+        remedy: Some("put the store on a local disk, not on a network share".to_owned()),
+    })
+}
+
+/// Makes a new file's name as durable as its content.
+fn sync_directory(place: &Place) {
+    if let Some(parent) = place.path().parent() {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        // Not every system lets a directory be opened; SQLite syncs it with the log as well.
+        let _ = File::open(parent).and_then(|directory| directory.sync_all());
+    }
+}

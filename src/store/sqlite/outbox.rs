@@ -1,0 +1,145 @@
+//! The tables `outbox` and `dead_letters`: writes that wait and writes that were given up.
+
+use rusqlite::{Row, params};
+
+use crate::engine::ports::{DeadLetter, Stored, Waiting};
+use crate::time::Instant;
+
+use super::{Db, limit, runs::json_column};
+
+/// The columns of [`waiting`], in its order.
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT system, entity, key, scenario, fields, deletes, version, since_at, due_at, \
+             attempts, error FROM outbox ",
+            $rest
+        )
+    };
+}
+
+fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    Ok(Waiting {
+        system: row.get(0)?,
+        entity: row.get(1)?,
+        key: row.get(2)?,
+        scenario: row.get(3)?,
+        fields: json_column(row, 4)?,
+        delete: row.get(5)?,
+        version: row.get::<_, i64>(6)?.cast_unsigned(),
+        since: Instant(row.get(7)?),
+        due: Instant(row.get(8)?),
+        attempts: row.get(9)?,
+        error: row.get(10)?,
+    })
+}
+
+pub(super) fn get(db: &Db, system: &str, entity: &str, key: &str) -> Stored<Option<Waiting>> {
+    let sql = columns!("WHERE system = ?1 AND entity = ?2 AND key = ?3");
+    db.one(sql, [system, entity, key], waiting)
+}
+
+/// SQLite's integers are signed: a version keeps its bits, and is only ever compared for equality.
+pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
+    let fields = serde_json::Value::from(waiting.fields.as_slice()).to_string();
+    db.run(
+        "INSERT OR REPLACE INTO outbox (system, entity, key, scenario, fields, deletes, version, \
+         since_at, due_at, attempts, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            waiting.system,
+            waiting.entity,
+            waiting.key,
+            waiting.scenario,
+            fields,
+            waiting.delete,
+            waiting.version.cast_signed(),
+            waiting.since.0,
+            waiting.due.0,
+            waiting.attempts,
+            waiting.error,
+        ],
+    )
+    .map(drop)
+}
+
+pub(super) fn take(db: &Db, system: &str, entity: &str, key: &str, version: u64) -> Stored<bool> {
+    let sql = "DELETE FROM outbox \
+               WHERE system = ?1 AND entity = ?2 AND key = ?3 AND version = ?4";
+    let params = params![system, entity, key, version.cast_signed()];
+    db.run(sql, params).map(|gone| gone > 0)
+}
+
+pub(super) fn due(db: &Db, system: &str, now: Instant, most: usize) -> Stored<Vec<Waiting>> {
+    let sql = columns!(
+        "WHERE system = ?1 AND due_at <= ?2 ORDER BY due_at, since_at, entity, key LIMIT ?3"
+    );
+    db.all(sql, params![system, now.0, limit(most)], waiting)
+}
+
+pub(super) fn next_due(db: &Db, system: &str) -> Stored<Option<Instant>> {
+    let sql = "SELECT min(due_at) FROM outbox WHERE system = ?1";
+    let due = db.one(sql, [system], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(due.flatten().map(Instant))
+}
+
+pub(super) fn counts(db: &Db) -> Stored<Vec<(String, u64)>> {
+    let sql = "SELECT system, count(*) FROM outbox GROUP BY system ORDER BY system";
+    db.all(sql, [], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })
+}
+
+/// A letter that takes another's place takes its number too: a number names one record's trouble
+/// in one system. Needs an open transaction.
+pub(super) fn put_dead_letter(db: &Db, letter: &DeadLetter) -> Stored<i64> {
+    let update = "UPDATE dead_letters SET scenario = ?4, payload = ?5, error = ?6, attempts = ?7, \
+                  first_at = ?8, last_at = ?9 WHERE system = ?1 AND entity = ?2 AND key = ?3 \
+                  RETURNING id";
+    // Not one upsert: that uses up a number where it only replaces.
+    let insert = "INSERT INTO dead_letters (system, entity, key, scenario, payload, error, \
+                  attempts, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                  RETURNING id";
+    let write = |sql| {
+        let params = params![
+            letter.system,
+            letter.entity,
+            letter.key,
+            letter.scenario,
+            letter.payload,
+            letter.error,
+            letter.attempts,
+            letter.first_at.0,
+            letter.last_at.0,
+        ];
+        db.one(sql, params, |row| row.get(0))
+    };
+    let id = match write(update)? {
+        None => write(insert)?,
+        there => there,
+    };
+    id.ok_or_else(|| super::misuse("the store gave a dead letter no number"))
+}
+
+pub(super) fn dead_letters(db: &Db) -> Stored<Vec<DeadLetter>> {
+    let sql = "SELECT id, system, entity, key, scenario, payload, error, attempts, first_at, \
+               last_at FROM dead_letters ORDER BY id";
+    db.all(sql, [], |row| {
+        Ok(DeadLetter {
+            id: row.get(0)?,
+            system: row.get(1)?,
+            entity: row.get(2)?,
+            key: row.get(3)?,
+            scenario: row.get(4)?,
+            payload: row.get(5)?,
+            error: row.get(6)?,
+            attempts: row.get(7)?,
+            first_at: Instant(row.get(8)?),
+            last_at: Instant(row.get(9)?),
+        })
+    })
+}
+
+pub(super) fn clear_dead_letter(db: &Db, system: &str, entity: &str, key: &str) -> Stored<()> {
+    let sql = "DELETE FROM dead_letters WHERE system = ?1 AND entity = ?2 AND key = ?3";
+    db.run(sql, [system, entity, key]).map(drop)
+}

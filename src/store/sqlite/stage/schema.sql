@@ -1,0 +1,30 @@
+CREATE TABLE stage (
+    run INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    rows INTEGER NOT NULL
+);
+
+CREATE TABLE rows (
+    pos INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    system INTEGER NOT NULL,
+    "group" TEXT,
+    changed_at INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+
+CREATE TABLE chunks (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL
+);
+
+CREATE TABLE tail (
+    pos INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    system INTEGER NOT NULL,
+    "group" TEXT,
+    changed_at INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);

@@ -1,0 +1,407 @@
+//! A policy of several files: from a root through `use` to every file it reaches.
+//!
+//! Does no I/O itself: files come through [`FileReader`]. Troubles of files are findings (SL0004,
+//! SL0005), so that one missing file does not hide what is wrong in the others.
+
+use super::markdown;
+use super::tree::{self, ItemKind};
+use super::{literal, parse};
+use crate::finding::{self, Code, Finding};
+use crate::text::{FileId, SourceFile, Sources, Span};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+
+/// The largest file that is read, in bytes.
+pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Files may use one another this deep.
+const MAX_DEPTH: usize = 256;
+
+/// The file that a directory stands for.
+pub const ROOT_FILE: &str = "policy.sync";
+
+/// Where files come from.
+pub trait FileReader: Sync {
+    /// The bytes of a file; may stop once it has more than `limit`.
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>>;
+    /// Whether a directory stands at `path`.
+    fn is_dir(&self, path: &Path) -> bool;
+    /// Whether anything stands at `path`.
+    fn exists(&self, path: &Path) -> bool;
+    /// The one absolute path of what stands at `path`: no `.`, no `..`, no symbolic link.
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
+}
+
+/// What to load.
+#[derive(Debug, Clone, Copy)]
+pub enum Root<'a> {
+    /// A file, or a directory that holds a `policy.sync`.
+    Path(&'a Path),
+    /// A text that is in no file yet, such as standard input or an editor's buffer: its name as
+    /// shown, to which its `use` is relative, and its bytes.
+    Text(&'a str, &'a [u8]),
+}
+
+/// The files of a policy, parsed.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The texts in reading order, the root first.
+    pub sources: Sources,
+    /// The trees, one for each text.
+    pub files: Vec<tree::File>,
+    /// SL0001, SL0004 and SL0005, in the order in which findings are shown.
+    pub findings: Vec<Finding>,
+    /// Every `use` string that leads to a file, with that file.
+    pub imports: Vec<(Span, FileId)>,
+    /// A part of a Markdown text that is only parsed, and no policy.
+    pub fragment: bool,
+}
+
+/// There is nothing to load.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Nothing stands at the path.
+    #[error("`{}` does not exist", .0.display())]
+    Missing(PathBuf),
+    /// A directory without a policy.
+    #[error("`{}` holds no `policy.sync`", .0.display())]
+    NoPolicy(PathBuf),
+}
+
+/// Loads the policy at `root`. `current` is the absolute path of the current directory, to which
+/// shown paths are relative.
+pub fn load(root: Root<'_>, reader: &dyn FileReader, current: &Path) -> Result<Loaded, LoadError> {
+    let mut loader = Loader::new(reader, current);
+    let (place, bytes) = loader.root(root)?;
+    loader.begin(&place);
+    match loader.text(bytes, &place.real) {
+        Ok(text) => loader.add(&place, text, None),
+        Err(why) => {
+            let id = loader.loaded.sources.add(SourceFile::new(place.shown, ""));
+            loader.fail(Span::point(id, 0), why, None);
+            loader.ranges.push(0..0);
+        }
+    }
+    Ok(loader.finish())
+}
+
+/// Loads every ```` ```sync ```` block of a Markdown text, each as a policy of its own whose
+/// places are those of the Markdown text.
+pub fn load_markdown(
+    root: Root<'_>,
+    reader: &dyn FileReader,
+    current: &Path,
+) -> Result<Vec<Loaded>, LoadError> {
+    let (place, bytes) = Loader::new(reader, current).root(root)?;
+    let Ok(text) = Loader::new(reader, current).text(bytes, &place.real) else {
+        // Said once, as for any other file.
+        return load(root, reader, current).map(|loaded| vec![loaded]);
+    };
+    let blocks = markdown::blocks(&text).into_iter().map(|block| {
+        let mut loader = Loader::new(reader, current);
+        loader.loaded.fragment = block.fragment;
+        loader.follow = !block.fragment;
+        loader.begin(&place);
+        loader.add(&place, text.clone(), Some(block.range));
+        loader.finish()
+    });
+    Ok(blocks.collect())
+}
+
+/// A file's two names.
+#[derive(Debug, Clone)]
+struct Place {
+    /// As shown: relative to the current directory, with `/`.
+    shown: String,
+    /// Absolute, without links.
+    real: PathBuf,
+}
+
+struct Loader<'a> {
+    reader: &'a dyn FileReader,
+    current: PathBuf,
+    /// What no `use` may leave.
+    repository: PathBuf,
+    loaded: Loaded,
+    /// The part of each file that is read.
+    ranges: Vec<Range<usize>>,
+    /// Files read so far, by their one path.
+    seen: BTreeMap<PathBuf, FileId>,
+    /// The files being read, each with the `use` string in it that is being followed.
+    stack: Vec<(PathBuf, Span)>,
+    follow: bool,
+}
+
+impl<'a> Loader<'a> {
+    fn new(reader: &'a dyn FileReader, current: &Path) -> Self {
+        Loader {
+            reader,
+            current: reader
+                .canonical(current)
+                .unwrap_or_else(|_| normal(current)),
+            repository: PathBuf::new(),
+            loaded: Loaded::default(),
+            ranges: Vec::new(),
+            seen: BTreeMap::new(),
+            stack: Vec::new(),
+            follow: true,
+        }
+    }
+
+    /// Finds and reads the root.
+    fn root(&self, root: Root<'_>) -> Result<(Place, io::Result<Vec<u8>>), LoadError> {
+        let path = match root {
+            Root::Text(name, bytes) => {
+                let place = Place {
+                    shown: self.shown(Path::new(name)),
+                    real: normal(&self.current.join(name)),
+                };
+                return Ok((place, Ok(bytes.to_vec())));
+            }
+            Root::Path(path) => path,
+        };
+        let absolute = self.current.join(path);
+        if !self.reader.exists(&absolute) {
+            return Err(LoadError::Missing(path.to_owned()));
+        }
+        let file = if self.reader.is_dir(&absolute) {
+            let file = path.join(ROOT_FILE);
+            if !self.reader.exists(&self.current.join(&file)) {
+                return Err(LoadError::NoPolicy(path.to_owned()));
+            }
+            file
+        } else {
+            path.to_owned()
+        };
+        let absolute = self.current.join(&file);
+        let real = self
+            .reader
+            .canonical(&absolute)
+            .unwrap_or_else(|_| normal(&absolute));
+        let bytes = self.reader.read(&real, MAX_FILE_BYTES);
+        let shown = self.shown(&file);
+        Ok((Place { shown, real }, bytes))
+    }
+
+    /// Settles what the policy may not leave.
+    fn begin(&mut self, root: &Place) {
+        let own = root.real.parent().unwrap_or(Path::new("/"));
+        let with_git = own
+            .ancestors()
+            .find(|dir| self.reader.exists(&dir.join(".git")));
+        self.repository = with_git.unwrap_or(own).to_owned();
+    }
+
+    /// A path as shown: without `.`, relative where it lies below the current directory, with `/`.
+    fn shown(&self, path: &Path) -> String {
+        let path = normal(path);
+        let path = path.strip_prefix(&self.current).unwrap_or(&path);
+        path.to_string_lossy().replace('\\', "/")
+    }
+
+    /// Text of bytes, or why there is none.
+    fn text(&self, bytes: io::Result<Vec<u8>>, path: &Path) -> Result<String, String> {
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.why_unreadable(&error, path)),
+        };
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err("the file is larger than 64 MiB".to_owned());
+        }
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            return Err("the file is UTF-16; save it as UTF-8".to_owned());
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let before = error.as_bytes().get(..at).unwrap_or_default();
+            let line = 1 + before.iter().filter(|b| **b == b'\n').count();
+            format!("the file is not UTF-8 (first at byte {at}, line {line}); save it as UTF-8")
+        })
+    }
+
+    fn why_unreadable(&self, error: &io::Error, path: &Path) -> String {
+        match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            io::ErrorKind::PermissionDenied => "the file may not be read".to_owned(),
+            _ if self.reader.is_dir(path) => format!("the directory holds no `{ROOT_FILE}`"),
+            _ => format!("the file cannot be read: {error}"),
+        }
+    }
+
+    fn fail(&mut self, at: Span, why: String, help: Option<String>) {
+        let mut finding = Finding::new(Code(4), at, why);
+        finding.help = help;
+        self.loaded.findings.push(finding);
+    }
+
+    /// Takes a file in and follows its `use`, depth first.
+    fn add(&mut self, place: &Place, text: String, range: Option<Range<usize>>) {
+        let range = range.unwrap_or_else(|| parse::whole(&text));
+        let id = self
+            .loaded
+            .sources
+            .add(SourceFile::new(place.shown.clone(), text));
+        self.ranges.push(range.clone());
+        self.seen.insert(place.real.clone(), id);
+        if !self.follow {
+            return;
+        }
+        for path in parse::imports(&self.loaded.sources, id, range) {
+            self.import(place, path);
+        }
+    }
+
+    /// Follows one `use` string of the file at `from`.
+    fn import(&mut self, from: &Place, at: Span) {
+        let token = self.loaded.sources.slice(at).to_owned();
+        let target = match literal::string(&token) {
+            Ok(target) => target.into_owned(),
+            Err(error) => return self.fail(at, error.to_string(), None),
+        };
+        let place = match self.resolve(from, &target) {
+            Ok(place) => place,
+            Err((why, help)) => return self.fail(at, why, help),
+        };
+        let circle = |(path, _): &(PathBuf, Span)| *path == place.real;
+        let here = from.real == place.real;
+        if here || self.stack.iter().any(circle) {
+            return self.circle(at, &place);
+        }
+        if let Some(id) = self.seen.get(&place.real) {
+            self.loaded.imports.push((at, *id));
+            return;
+        }
+        if self.stack.len() >= MAX_DEPTH {
+            let why = format!("files use one another more than {MAX_DEPTH} deep");
+            return self.fail(at, why, None);
+        }
+        match self.text(self.reader.read(&place.real, MAX_FILE_BYTES), &place.real) {
+            Ok(text) => {
+                let id = FileId(self.loaded.sources.len() as u32);
+                self.loaded.imports.push((at, id));
+                self.stack.push((from.real.clone(), at));
+                self.add(&place, text, None);
+                self.stack.pop();
+            }
+            Err(why) => self.fail(at, format!("`{}`: {why}", place.shown), None),
+        }
+    }
+
+    fn circle(&mut self, at: Span, place: &Place) {
+        let message = format!("this `use` leads back to `{}`", place.shown);
+        let mut finding = Finding::new(Code(5), at, message)
+            .help("move what both files need into a third that uses neither");
+        let begin = self.stack.iter().position(|(path, _)| *path == place.real);
+        let links = begin.and_then(|i| self.stack.get(i..)).unwrap_or_default();
+        for (_, link) in links {
+            finding = finding.label(*link, "which is reached from here");
+        }
+        self.loaded.findings.push(finding);
+    }
+
+    /// The file that `target`, written in the file at `from`, names; or why not, and help.
+    fn resolve(&self, from: &Place, target: &str) -> Result<Place, (String, Option<String>)> {
+        let written = Path::new(target);
+        if target.is_empty() {
+            return Err(("`use` names no file".to_owned(), None));
+        }
+        if written.is_absolute() || written.has_root() {
+            let help = "write the path relative to this file".to_owned();
+            return Err((format!("`{target}` is no relative path"), Some(help)));
+        }
+        let leaves = || {
+            let repository = self.shown(&self.repository);
+            let name = if repository.is_empty() {
+                "."
+            } else {
+                &repository
+            };
+            let help = format!("a policy may only use files in `{name}`");
+            (format!("`{target}` leaves the repository"), Some(help))
+        };
+        let mut path = normal(&from.real.parent().unwrap_or(Path::new("/")).join(written));
+        if !path.starts_with(&self.repository) {
+            return Err(leaves());
+        }
+        let mut shown = Path::new(&from.shown)
+            .parent()
+            .unwrap_or(Path::new(""))
+            .join(written);
+        if self.reader.is_dir(&path) {
+            path.push(ROOT_FILE);
+            shown.push(ROOT_FILE);
+            if !self.reader.exists(&path) {
+                return Err((format!("`{target}` holds no `{ROOT_FILE}`"), None));
+            }
+        }
+        if !self.reader.exists(&path) {
+            let longer = format!("{target}.sync");
+            let sibling = path.with_file_name(format!(
+                "{}.sync",
+                path.file_name().unwrap_or_default().to_string_lossy()
+            ));
+            let help = self
+                .reader
+                .exists(&sibling)
+                .then(|| format!("did you mean `{longer}`?"));
+            return Err((format!("`{target}`: there is no such file"), help));
+        }
+        let real = self.reader.canonical(&path).unwrap_or(path);
+        if !real.starts_with(&self.repository) {
+            return Err(leaves());
+        }
+        let shown = self.shown(&shown);
+        Ok(Place { shown, real })
+    }
+
+    /// Parses every file, several at a time.
+    fn finish(mut self) -> Loaded {
+        let sources = &self.loaded.sources;
+        let ids: Vec<(FileId, Range<usize>)> =
+            sources.iter().map(|(id, _)| id).zip(self.ranges).collect();
+        let parsed: Vec<_> = ids
+            .into_par_iter()
+            .map(|(id, range)| parse::parse_range(sources, id, range))
+            .collect();
+        for (file, findings) in parsed {
+            self.loaded.files.push(file);
+            self.loaded.findings.extend(findings);
+        }
+        finding::sort(&mut self.loaded.findings, &self.loaded.sources);
+        self.loaded
+    }
+}
+
+impl tree::File {
+    /// The strings of its `use` items.
+    pub fn uses(&self) -> impl Iterator<Item = Span> + '_ {
+        self.items.iter().filter_map(|item| match item.kind {
+            ItemKind::Use(path) => Some(path.0),
+            _ => None,
+        })
+    }
+}
+
+/// A path without `.` and with every `..` taken away together with what it leaves, links not
+/// looked at.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                let name = matches!(out.components().next_back(), Some(Component::Normal(_)));
+                if name {
+                    out.pop();
+                } else if !out.has_root() {
+                    out.push("..");
+                }
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}

@@ -1,0 +1,334 @@
+//! Holds the checks of ownership, mapping and connectors to their fixtures.
+//!
+//! `support/fixtures.rs` says how a fixture tells what it expects. A fixture speaks of the codes
+//! listed here and of those found while it is read; findings of other families are left aside, so
+//! that each family's fixtures can stay as short as its point.
+
+mod support;
+
+use std::fmt::Write;
+
+use chrono::NaiveDate;
+use support::fixtures::{self, Parsed};
+use syncline::catalog::Catalog;
+use syncline::checks::{self, Context};
+use syncline::finding::{CODES as ALL, Code, Finding, Severity};
+use syncline::graph::Graph;
+use syncline::model::{self, Input, OwnConnectors};
+use syncline::text::{Sources, Span};
+
+/// The codes whose fixtures are held here.
+const CODES: &[u16] = &[
+    101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 401, 402, 403,
+    406, 501, 503, 504, 505, 801,
+];
+
+fn check(parsed: &Parsed) -> Vec<Finding> {
+    let own = OwnConnectors::new();
+    let now = NaiveDate::from_ymd_opt(2026, 1, 5).unwrap();
+    let (policy, mut earlier) = model::lower(&Input {
+        sources: &parsed.sources,
+        files: &parsed.files,
+        unread: false,
+        catalog: Catalog::builtin(),
+        own: &own,
+        now,
+    });
+    earlier.extend(parsed.findings.iter().cloned());
+    let graph = Graph::build(&policy);
+    let context = Context::new(&parsed.sources, &policy, &graph, now);
+    checks::run(&context, earlier)
+}
+
+/// What a fixture speaks of. An allowed finding counts as found only by what it leaves behind.
+fn spoken_of(findings: Vec<Finding>) -> Vec<Finding> {
+    findings
+        .into_iter()
+        .filter(|f| f.severity != Severity::Allowed)
+        .filter(|f| f.code.0 < 100 || f.code.0 == 405 || CODES.contains(&f.code.0))
+        .collect()
+}
+
+/// Codes and severities of everything found, allowed findings included.
+fn found(text: &str) -> Vec<(u16, Severity)> {
+    let findings = check(&fixtures::parse_text(text));
+    let known = |f: &&Finding| CODES.contains(&f.code.0) || f.code.0 < 100;
+    let findings = findings.iter().filter(known);
+    findings.map(|f| (f.code.0, f.severity)).collect()
+}
+
+/// A policy with a copy that writes back to the owner.
+fn writes_back(in_policy: &str, on_field: &str, in_back: &str) -> String {
+    format!(
+        r#"policy shop {{ {in_policy} }}
+system crm {{ connector postgres secret url = env("A") }}
+system mailer {{ connector postgres secret url = env("B") }}
+entity contact {{
+  key email
+  owner crm
+  field email: email
+  field name: text? {on_field}
+}}
+map contact in crm {{ same_names cursor "seq" }}
+map contact in mailer {{ same_names cursor "seq" }}
+scenario out {{ sync contact(name) from crm to mailer }}
+scenario back {{ sync contact(name) from mailer to crm {in_back} }}
+"#
+    )
+}
+
+#[test]
+fn an_allow_holds_where_the_finding_or_one_of_its_labels_lies() {
+    let allow = "allow SL0103 \"while we move\"";
+    let allowed = vec![(103, Severity::Allowed)];
+    assert_eq!(found(&writes_back("", "", "")), [(103, Severity::Error)]);
+    assert_eq!(found(&writes_back(allow, "", "")), allowed);
+    assert_eq!(found(&writes_back("", allow, "")), allowed);
+    assert_eq!(found(&writes_back("", "", allow)), allowed);
+    let elsewhere = writes_back("", "", "").replace("mailer }", &format!("mailer {allow} }}"));
+    let unused = [(801, Severity::Warning), (103, Severity::Error)];
+    assert_eq!(found(&elsewhere), unused);
+}
+
+#[test]
+fn an_allow_holds_to_the_end_of_its_last_day() {
+    let until = |day: &str| format!("allow SL0103 \"while we move\" until 2026-01-{day}");
+    let allowed = vec![(103, Severity::Allowed)];
+    assert_eq!(found(&writes_back("", "", &until("05"))), allowed);
+    let expired = [(103, Severity::Error), (801, Severity::Warning)];
+    assert_eq!(found(&writes_back("", "", &until("04"))), expired);
+}
+
+#[test]
+fn an_allow_accepts_what_was_found_while_reading() {
+    let text = writes_back("", "owner crm owner mailer allow SL0002 \"both\"", "");
+    let back = "scenario back { sync contact(name) from mailer to crm  }\n";
+    let text = text.replace(back, "");
+    assert_eq!(found(&text), [(2, Severity::Allowed)]);
+}
+
+#[test]
+fn findings_come_in_one_order_however_often_and_on_however_many_threads() {
+    let root = fixtures::folder().join("SL0401/fail_fields_and_pairs.sync");
+    let parsed = fixtures::parse(&root);
+    let first = check(&parsed);
+    let mut places: Vec<_> = first.iter().filter_map(|f| f.primary).collect();
+    places.dedup();
+    assert!(places.is_sorted_by_key(|s| (s.file, s.start)));
+    let single = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let alone = single.unwrap().install(|| check(&parsed));
+    assert_eq!(first, alone);
+    assert_eq!(first, check(&parsed));
+}
+
+#[test]
+fn every_fixture_has_the_findings_it_expects_and_no_other() {
+    let mut wrong = String::new();
+    for code in CODES {
+        let code = Code(*code).to_string();
+        let all = fixtures::of(&code);
+        for fails in [true, false] {
+            let count = all.iter().filter(|f| f.fails == fails).count();
+            if count < 2 {
+                writeln!(wrong, "{code}: {count} fixtures with fails = {fails}").unwrap();
+            }
+        }
+        for fixture in all {
+            let parsed = fixtures::parse(&fixture.root);
+            let findings = spoken_of(check(&parsed));
+            let differences = fixtures::differences(&parsed.sources, &findings);
+            if !differences.is_empty() {
+                write!(wrong, "{}:\n{differences}", fixture.name).unwrap();
+            }
+            let has = findings.iter().any(|f| f.code.to_string() == fixture.code);
+            if has != fixture.fails {
+                writeln!(wrong, "{}: has its own finding: {has}", fixture.name).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn every_code_has_a_fixture_across_files() {
+    let missing: Vec<String> = CODES
+        .iter()
+        .map(|c| Code(*c).to_string())
+        .filter(|c| {
+            !fixtures::of(c)
+                .iter()
+                .any(|f| f.root.ends_with("policy.sync"))
+        })
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn findings_say_what_is_wrong_where_and_what_to_write() {
+    for code in CODES {
+        let code = Code(*code).to_string();
+        let mut shown = String::new();
+        for fixture in fixtures::of(&code).into_iter().filter(|f| f.fails) {
+            let parsed = fixtures::parse(&fixture.root);
+            writeln!(shown, "=== {}", fixture.name).unwrap();
+            for finding in spoken_of(check(&parsed)) {
+                if finding.code.to_string() == code {
+                    shown.push_str(&in_full(&parsed.sources, &finding));
+                }
+            }
+        }
+        insta::assert_snapshot!(code, shown);
+    }
+}
+
+#[test]
+fn every_mend_leaves_a_policy_without_that_finding() {
+    let mut wrong = String::new();
+    for code in CODES {
+        for fixture in fixtures::of(&Code(*code).to_string()) {
+            let parsed = fixtures::parse(&fixture.root);
+            for finding in spoken_of(check(&parsed)) {
+                for fix in &finding.fixes {
+                    let mended = mended(&parsed.sources, fix);
+                    let after = check(&reparse(&mended));
+                    let syntax = after.iter().find(|f| f.code == Code(1));
+                    let still = after.iter().any(|f| f.message == finding.message);
+                    if let Some(syntax) = syntax {
+                        let message = &syntax.message;
+                        writeln!(wrong, "{}: `{}`: {message}", fixture.name, fix.title).unwrap();
+                    } else if still {
+                        let message = &finding.message;
+                        writeln!(wrong, "{}: `{}` leaves {message}", fixture.name, fix.title)
+                            .unwrap();
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn the_worked_policy_has_no_error() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/acme/policy.sync");
+    let parsed = fixtures::parse(&root);
+    let shown: Vec<String> = spoken_of(check(&parsed))
+        .iter()
+        .map(|f| fixtures::show(&parsed.sources, f))
+        .collect();
+    assert!(shown.is_empty(), "{shown:#?}");
+}
+
+#[test]
+fn the_table_is_sorted_and_its_codes_are_known() {
+    assert!(checks::CHECKS.windows(2).all(|w| w[0].code < w[1].code));
+    for check in checks::CHECKS {
+        assert!(ALL.iter().any(|c| c.code == check.code), "{}", check.code);
+    }
+}
+
+/// Follow-up findings of what is missing are for people to judge; here nothing may panic.
+#[test]
+fn a_policy_may_be_cut_anywhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/acme/policy.sync");
+    let text = std::fs::read_to_string(root).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for at in 0..lines.len() {
+        let without: Vec<&str> = [&lines[..at], &lines[at + 1..]].concat();
+        check(&fixtures::parse_text(&without.join("\n")));
+        check(&fixtures::parse_text(&lines[..at].join("\n")));
+        check(&fixtures::parse_text(&lines[at..].join("\n")));
+    }
+}
+
+/// A clause that cannot be read is one finding; what it may have said is not missed.
+#[test]
+fn what_could_not_be_read_has_no_follow_up() {
+    let plain = writes_back("", "", "");
+    let policies = [
+        plain.replace("owner crm", "ownr crm"),
+        plain.replace(
+            "owner crm",
+            "owner crm\n  acepts mailer\n  resolv owner_wins",
+        ),
+        plain.replace(
+            "field name: text?",
+            "field name: txt? acepts mailer resolv owner_wins",
+        ),
+    ];
+    for text in policies {
+        let other: Vec<_> = found(&text).into_iter().filter(|f| f.0 != 1).collect();
+        assert_eq!(other, [], "{text}");
+    }
+}
+
+/// The texts after a mend.
+fn mended(sources: &Sources, fix: &syncline::finding::Fix) -> Vec<(String, String)> {
+    sources
+        .iter()
+        .map(|(id, file)| {
+            let mut text = file.text.to_string();
+            let mut edits: Vec<_> = fix.edits.iter().filter(|e| e.span.file == id).collect();
+            edits.sort_by_key(|e| std::cmp::Reverse(e.span.start));
+            for edit in edits {
+                text.replace_range(edit.span.range(), &edit.text);
+            }
+            (file.path.clone(), text)
+        })
+        .collect()
+}
+
+fn reparse(files: &[(String, String)]) -> Parsed {
+    let mut parsed = Parsed {
+        sources: Sources::default(),
+        files: Vec::new(),
+        findings: Vec::new(),
+    };
+    for (path, text) in files {
+        let file = syncline::text::SourceFile::new(path.clone(), text.clone());
+        let id = parsed.sources.add(file);
+        let (file, findings) = syncline::syntax::parse(&parsed.sources, id);
+        parsed.files.push(file);
+        parsed.findings.extend(findings);
+    }
+    parsed
+}
+
+/// A finding with everything that it says.
+fn in_full(sources: &Sources, finding: &Finding) -> String {
+    let mut out = String::new();
+    let primary = finding.primary.unwrap();
+    writeln!(out, "{} {}", finding.code, finding.message).unwrap();
+    writeln!(
+        out,
+        "  {} <- {}",
+        place(sources, primary),
+        finding.primary_label
+    )
+    .unwrap();
+    for label in &finding.labels {
+        writeln!(out, "  {} -- {}", place(sources, label.span), label.message).unwrap();
+    }
+    if let Some(help) = &finding.help {
+        writeln!(out, "  help: {help}").unwrap();
+    }
+    for fix in &finding.fixes {
+        writeln!(out, "  fix ({:?}): {}", fix.grade, fix.title).unwrap();
+        for edit in &fix.edits {
+            let place = place(sources, edit.span);
+            writeln!(out, "    {place} => {:?}", edit.text).unwrap();
+        }
+    }
+    out
+}
+
+fn place(sources: &Sources, span: Span) -> String {
+    let at = sources.start(span);
+    let path = sources.file(span.file).path.rsplit('/').next().unwrap();
+    let text: String = sources
+        .slice(span)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    format!("{path}:{}:{} \"{text}\"", at.line, at.column)
+}
