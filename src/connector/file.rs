@@ -93,11 +93,6 @@ impl Files {
             .any(|m| m.binding.wanted().iter().any(|w| w == name))
     }
 
-    /// The option `path` as resolved.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     fn mapped(&self, map: MapIx) -> Result<&Mapped, Failure> {
         self.maps.get(&map).ok_or_else(|| no_such_map(map))
     }

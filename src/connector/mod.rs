@@ -14,6 +14,7 @@ mod cursor;
 pub mod event;
 mod failure;
 mod file;
+mod follow;
 mod scan;
 mod upserts;
 

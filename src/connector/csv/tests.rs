@@ -406,3 +406,40 @@ fn a_full_disk_or_a_killed_process_leaves_the_file_as_it_was() {
         assert_eq!(names.len(), 1);
     }
 }
+
+#[test]
+fn appended_rows_are_events_once_they_are_whole() {
+    let (dir, path) = written("email,na");
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    let mut position = None;
+    let mut look = |csv: &mut Csv| -> Vec<String> {
+        let page = csv.events(position.as_deref(), 2).expect("follows");
+        position = page.position;
+        page.events.into_iter().map(|e| e.body).collect()
+    };
+    let append = |text: &str| {
+        use std::io::Write as _;
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .expect("opens");
+        file.write_all(text.as_bytes()).expect("appends");
+    };
+    assert_eq!(look(&mut csv), [""; 0]);
+    append("me\r\na@x,\"A\n1\"\r\nb@x,");
+    assert_eq!(look(&mut csv), [r#"{"email":"a@x","name":"A\n1"}"#]);
+    append("B\r\nc@x\r\nd@x,D");
+    let second = [r#"{"email":"b@x","name":"B"}"#, r#"["c@x"]"#];
+    assert_eq!(look(&mut csv), second);
+    assert_eq!(
+        look(&mut csv),
+        [r#"{"email":"d@x","name":"D"}"#],
+        "nothing came since"
+    );
+    append("\r\n,");
+    assert_eq!(look(&mut csv), [""; 0]);
+    assert_eq!(look(&mut csv), [r#"{"email":null,"name":null}"#]);
+    fs::write(&path, "email,name\na@x,A\n").expect("replaced");
+    assert_eq!(look(&mut csv), [r#"{"email":"a@x","name":"A"}"#]);
+    assert_eq!(look(&mut csv), [""; 0]);
+}
