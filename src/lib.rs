@@ -30,3 +30,6 @@ pub mod connector;
 pub mod store;
 
 pub mod host;
+pub mod render;
+
+pub mod cli;

@@ -95,7 +95,7 @@ pub(super) fn label_edges(ctx: &Context, mut finding: Finding, edges: &[Edge]) -
     }
     for (clause, ways) in clauses {
         let ways: Vec<String> = ways.iter().map(|e| way(ctx, *e)).collect();
-        let text = format!("goes {} here", listed(ways, "and"));
+        let text = format!("carried {} here", listed(ways, "and"));
         finding = label(finding, clause, text);
     }
     finding

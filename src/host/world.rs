@@ -190,7 +190,7 @@ impl Worker {
     fn answer(&mut self, call: Call) -> Answer {
         if self.connector.is_none() {
             let env = |name: &str| (self.env)(name);
-            match registry::open(&self.plan, self.system, &self.base_dir, &env) {
+            match registry::open(&self.plan, self.system, &self.base_dir, &env, Box::new(now)) {
                 Ok(connector) => self.connector = Some(connector),
                 Err(failure) => return Answer::Failed(request_of(call), failure),
             }

@@ -139,6 +139,14 @@ impl SourceFile {
         self.line_starts.len()
     }
 
+    /// First byte of a line (from 1); of a line past the last, the end of the text.
+    pub fn line_start(&self, line: u32) -> u32 {
+        self.line_starts
+            .get(line.saturating_sub(1) as usize)
+            .copied()
+            .unwrap_or(self.text.len() as u32)
+    }
+
     /// The text of a line (from 1) without its line end.
     pub fn line_text(&self, line: u32) -> &str {
         let Some(start) = self.line_starts.get(line.saturating_sub(1) as usize) else {

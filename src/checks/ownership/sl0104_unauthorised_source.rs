@@ -85,12 +85,14 @@ fn carries(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
     let sources: Vec<&str> = words::sources(edges).map(|s| ctx.system(s)).collect();
     let targets = words::systems(ctx, words::targets(edges));
     let names = words::names(&sources);
-    let (verb, be, gets) = match sources.len() {
-        1 => ("sends", "is no origin", "gets"),
-        _ => ("send", "are no origins", "get"),
+    let (verb, gets) = match sources.len() {
+        1 => ("sends", "gets"),
+        _ => ("send", "get"),
     };
-    let message =
-        format!("{names} {verb} `{path}` to {targets} but {be} of it and never {gets} it from one");
+    let message = format!(
+        "{names} {verb} `{path}` to {targets} but neither may write it nor {gets} it from a system \
+         that may"
+    );
     let clause = edges
         .first()
         .map_or(field.name.span, |e| ctx.sync(*e).clause);
@@ -108,7 +110,8 @@ fn reads(ctx: &Context, field: &Field, edge: Edge, read: Read) -> Finding {
     let source = ctx.system(edge.from);
     let reader = words::reader(ctx, read.by);
     let message = format!(
-        "{reader} reads `{path}` in `{source}`, which is no origin of it and never gets it from one"
+        "{reader} reads `{path}` in `{source}`, which neither may write it nor gets it from a system \
+         that may"
     );
     let found = Finding::new(CODE, ctx.sync(edge).clause, message)
         .mark(format!("reads the records of `{source}`"))

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Context, words};
+use super::{sl0103_write_to_owner, sl0104_unauthorised_source};
 use crate::finding::{Code, Finding};
 use crate::graph::{Edge, Flow};
 use crate::model::{Field, FieldId};
@@ -19,10 +20,13 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
         let Some(flow) = ctx.graph.flows.of(field.id) else {
             continue;
         };
-        for double in doubled(ctx, flow)
-            .into_iter()
-            .chain(relayed(ctx, field, flow))
-        {
+        let relayed = relayed(ctx, field, flow);
+        // Where a flow may not be at all, a second way is not what to mend first.
+        let forbidden = !relayed.is_empty()
+            && (!sl0103_write_to_owner::faults(ctx, field).is_empty()
+                || !sl0104_unauthorised_source::faults(ctx, field).is_empty());
+        let relayed = relayed.into_iter().filter(|_| !forbidden);
+        for double in doubled(ctx, flow).into_iter().chain(relayed) {
             doubles.entry(double).or_default().push(field.id);
         }
     }
@@ -133,11 +137,11 @@ fn finding(ctx: &Context, double: &Double, fields: &[FieldId]) -> Finding {
     let class = class(ctx, direct).map_or("", ModeClass::word);
     let (from, to) = (ctx.system(direct.from), ctx.system(direct.to));
     let be = match fields.len() {
-        1 => "goes",
-        _ => "go",
+        1 => "travels",
+        _ => "travel",
     };
     let message = format!(
-        "{carried} {be} from `{from}` to `{to}` on two {class} ways, so each change is written twice"
+        "{carried} {be} from `{from}` to `{to}` by two {class} ways, so each change is written twice"
     );
     let all: Vec<Edge> = std::iter::once(direct)
         .chain(double.other.iter().copied())

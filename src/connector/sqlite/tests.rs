@@ -160,9 +160,7 @@ fn the_overlap_is_taken_from_times_however_they_are_written() {
                 .expect("a table");
             for (key, at) in [("old@x", old), ("in@x", inside), ("last@x", last)] {
                 let text = rusqlite::params![key, at];
-                let number = at
-                    .parse::<i64>()
-                    .map(|n| rusqlite::types::Value::Integer(n));
+                let number = at.parse::<i64>().map(rusqlite::types::Value::Integer);
                 let sql = "INSERT INTO contacts VALUES (?1, 'N', ?2)";
                 match number {
                     Ok(n) => connection.execute(sql, rusqlite::params![key, n]),
