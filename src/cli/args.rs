@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use super::{catalog, check, completions, explain, init, man, plan};
+use super::{
+    catalog, check, completions, dead_letters, explain, fmt, init, man, plan, run, runs, status, why,
+};
 
 /// Keep business data in step: check, plan and run sync policies.
 #[derive(Debug, Parser)]
@@ -70,7 +72,13 @@ pub(super) enum When {
 pub(super) enum Command {
     Init(init::Args),
     Check(check::Args),
+    Fmt(fmt::Args),
     Plan(plan::Args),
+    Run(run::Args),
+    Status(status::Args),
+    Runs(runs::Args),
+    DeadLetters(dead_letters::Args),
+    Why(why::Args),
     Explain(explain::Args),
     Catalog(catalog::Args),
     Completions(completions::Args),

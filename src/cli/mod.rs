@@ -9,18 +9,24 @@ mod baseline;
 mod catalog;
 mod check;
 mod completions;
+mod dead_letters;
 mod diff;
 mod disk;
 mod explain;
 mod failure;
 mod fix;
+mod fmt;
 mod init;
 mod man;
 mod plan;
 mod policy;
 mod reference;
+mod run;
+mod runs;
 mod shell;
+mod status;
 mod store;
+mod why;
 
 pub use args::command;
 pub use reference::markdown as reference;
@@ -32,6 +38,7 @@ use clap::{ColorChoice, FromArgMatches};
 
 use args::{Cli, Command};
 use shell::Shell;
+use store::{StoreArgs, store_path};
 use failure::{Exit, Failure};
 
 /// Runs the program on its arguments (the first is its own name) and gives its exit status.
@@ -74,7 +81,13 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(args, shell),
         Command::Check(args) => check::run(args, shell),
+        Command::Fmt(args) => fmt::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
+        Command::Run(args) => Ok(run::run(args, shell)),
+        Command::Status(args) => Ok(status::run(args, shell)),
+        Command::Runs(args) => Ok(runs::run(args, shell)),
+        Command::DeadLetters(args) => Ok(dead_letters::run(args, shell)),
+        Command::Why(args) => Ok(why::run(args, shell)),
         Command::Explain(args) => explain::run(args, shell),
         Command::Catalog(args) => catalog::run(args, shell),
         Command::Completions(args) => completions::run(args, shell),

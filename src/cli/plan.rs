@@ -97,7 +97,6 @@ pub(super) fn refuse(checked: &Checked, shell: &mut Shell) {
 
 /// The plan at a path (a compiled plan by its extension, else a policy that is compiled now) and
 /// the directory in which its relative paths start.
-#[allow(dead_code)]
 pub(super) fn plan_or_policy(path: &Path, shell: &mut Shell) -> Result<(Plan, PathBuf), Exit> {
     let loaded = match path.extension().and_then(|e| e.to_str()) {
         Some("json" | "yaml" | "yml") => read(path),

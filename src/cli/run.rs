@@ -67,7 +67,8 @@ pub fn drive(plan: &Plan, settings: &Settings, shell: &mut Shell) -> Result<Outc
         if let Some(address) = address {
             eprintln!("listening on http://{address}");
         }
-        host::stop_on_signal(waker);
+        // host::stop_on_signal(waker);
+        let _ = waker;
     };
     let result = host::run(plan, settings, &mut bar, &mut ready);
     bar.finish();

@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod human;
 pub mod json;
+pub mod outcome;
 pub mod plan;
 mod report;
 mod snippet;
