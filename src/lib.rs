@@ -27,11 +27,9 @@ pub mod plan;
 pub mod engine;
 
 pub mod connector;
-
 pub mod store;
 
 pub mod host;
-
 pub mod render;
 
 pub mod cli;

@@ -464,3 +464,23 @@ fn a_part_of_a_file_keeps_the_files_places() {
     let (file, findings) = syntax::parse_range(&sources, id, 9..999);
     assert!(file.items.is_empty() && findings.is_empty());
 }
+
+#[test]
+fn clauses_of_any_length_read_alike() {
+    // Whatever buffer the reader works with ends at another token each time.
+    for count in (1..900).step_by(37) {
+        let list = vec!["abc"; count].join(", ");
+        let systems = format!(
+            "entity e {{\n  key a\n  accepts {list}\n  fresh 5m in {list}\n  field a: enum({list})? owner x \
+             accepts {list} fresh 1h30m in {list} derived `{list}` allow x \"{list}\" until 2027-01-31\n}}\n\
+             scenario s {{ mode weekly on mon at {}02:00 stale none }}\n",
+            "02:00, ".repeat(count)
+        );
+        let (_, file) = sound(&systems);
+        assert_eq!(file.items.len(), 2);
+        let broken = systems.replace("until 2027", "untl 2027");
+        let found = said(&broken);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("[untl]"), "{found:?}");
+    }
+}

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
-    catalog, check, completions, dead_letters, explain, fmt, init, man, plan, run, runs, status, why,
+    catalog, check, completions, dead_letters, explain, fmt, init, man, plan, run, runs, status,
+    why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -74,10 +75,15 @@ pub(super) enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    /// Runs a plan, or compiles a policy first
     Run(run::Args),
+    /// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds
     Status(status::Args),
+    /// Lists runs, newest first
     Runs(runs::Args),
+    /// Shows writes that were given up
     DeadLetters(dead_letters::Args),
+    /// Tells who won a record's fields, why, what lost, and what each system holds
     Why(why::Args),
     Explain(explain::Args),
     Catalog(catalog::Args),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::shell::Shell;
 use super::failure::{Exit, Failure};
+use super::shell::Shell;
 use crate::catalog::{self, Catalog, Entry, Tested};
 use crate::render::catalog as render;
 use crate::text::nearest;

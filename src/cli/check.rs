@@ -7,9 +7,9 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::baseline::Baseline;
-use super::shell::Shell;
 use super::failure::{Exit, Failure};
 use super::policy::{self, Question, STDIN};
+use super::shell::Shell;
 use super::{disk, fix};
 use crate::finding::{CODES, Code, code_by_name};
 use crate::render::{Report, Severity, Style, human, json};
@@ -224,9 +224,5 @@ fn verdict(report: &Report, deny: &[Deny]) -> Exit {
             Deny::Check(code) => code.to_string() == d.code,
         }),
     });
-    if fails {
-        Exit::Findings
-    } else {
-        Exit::Clean
-    }
+    if fails { Exit::Findings } else { Exit::Clean }
 }

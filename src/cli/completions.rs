@@ -3,8 +3,8 @@
 use clap_complete::Shell as For;
 
 use super::args;
-use super::shell::Shell;
 use super::failure::{Exit, Failure};
+use super::shell::Shell;
 
 /// Print completions for a shell.
 #[derive(Debug, clap::Args)]

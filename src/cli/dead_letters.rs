@@ -1,13 +1,15 @@
 //! `syncline dead-letters`: writes that were given up.
 
-use super::{Exit, Shell, StoreArgs};
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::StoreArgs;
 use crate::engine::ports::Store;
 use crate::host::HostError;
 use crate::render::outcome::table;
 
 /// Shows writes that were given up
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -28,10 +30,13 @@ struct ListArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, shell: &mut Shell) -> Exit {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     let Action::List(args) = &args.action;
     let letters = args.store.open().and_then(|mut store| {
-        store.dead_letters().map_err(|e| HostError { message: e.message, remedy: e.remedy })
+        store.dead_letters().map_err(|e| HostError {
+            message: e.message,
+            remedy: e.remedy,
+        })
     });
     let mut letters = match letters {
         Ok(letters) => letters,
@@ -48,9 +53,16 @@ pub fn run(args: &Args, shell: &mut Shell) -> Exit {
     letters.sort_by(|a, b| (&a.system, &a.error, a.id).cmp(&(&b.system, &b.error, b.id)));
     let mut out = String::new();
     for group in letters.chunk_by(|a, b| a.system == b.system && a.error == b.error) {
-        out.push_str(&format!("{} into `{}`: {}\n", group.len(), group[0].system, group[0].error));
+        out.push_str(&format!(
+            "{} into `{}`: {}\n",
+            group.len(),
+            group[0].system,
+            group[0].error
+        ));
         let mut rows = vec![
-            ["letter", "record", "scenario", "attempts", "given up"].map(String::from).to_vec(),
+            ["letter", "record", "scenario", "attempts", "given up"]
+                .map(String::from)
+                .to_vec(),
         ];
         for letter in group {
             rows.push(vec![

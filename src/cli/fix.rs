@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::shell::Shell;
 use super::diff;
 use super::disk;
 use super::failure::Failure;
+use super::shell::Shell;
 use crate::render::{Edit, Fix, Report, Style};
 
 /// New texts of files, by their names as shown.

@@ -9,7 +9,8 @@ use super::policy::{STDIN, load_path};
 use super::shell::Shell;
 use crate::render::{Report, human};
 use crate::syntax::load::{FileReader, MAX_FILE_BYTES};
-use crate::syntax::print::{Formatted, format};
+use crate::syntax::parse;
+use crate::syntax::print::format;
 use crate::text::{SourceFile, Sources};
 
 /// Lay policies out in the one canonical way.
@@ -50,22 +51,25 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let mut broken = Report::default();
     for name in names {
         let old = text(&name)?;
-        let formatted = format(&name, &old)
+        let formatted = format(&old)
             .map_err(|e| Failure::own(e.to_string()).help("the file was left as it is"))?;
-        match formatted {
-            Formatted::Text(new) => laid.push(Laid { name, old, new }),
-            Formatted::Broken(findings) => {
-                let mut sources = Sources::default();
-                sources.add(SourceFile::new(name, old));
-                broken.add(&findings, &sources);
-            }
+        if formatted.sound {
+            let new = formatted.text;
+            laid.push(Laid { name, old, new });
+        } else {
+            let mut sources = Sources::default();
+            let file = sources.add(SourceFile::new(name, old));
+            let (_, findings) = parse(&sources, file);
+            broken.add(&findings, &sources);
         }
     }
     if !broken.diagnostics.is_empty() {
         broken.sort();
         let text = human::check(&broken, shell.note_style, false);
         shell.warn(text.trim_end_matches('\n'));
-        return Err(Failure::input("broken text has no layout; nothing was changed"));
+        return Err(Failure::input(
+            "broken text has no layout; nothing was changed",
+        ));
     }
     show(args, &laid, shell)
 }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::shell::Shell;
 use super::disk;
 use super::failure::{Exit, Failure};
+use super::shell::Shell;
 
 /// Begin a policy: a small working one with sample data, ready for `syncline run`.
 ///

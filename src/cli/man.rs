@@ -1,8 +1,8 @@
 //! `syncline man`: the manual page.
 
 use super::args;
-use super::shell::Shell;
 use super::failure::{Exit, Failure};
+use super::shell::Shell;
 
 /// Print the manual page, in roff.
 #[derive(Debug, clap::Args)]

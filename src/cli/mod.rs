@@ -30,6 +30,7 @@ mod why;
 
 pub use args::command;
 pub use reference::markdown as reference;
+pub use run::Bar;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -37,9 +38,8 @@ use std::io::Write;
 use clap::{ColorChoice, FromArgMatches};
 
 use args::{Cli, Command};
-use shell::Shell;
-use store::{StoreArgs, store_path};
 use failure::{Exit, Failure};
+use shell::Shell;
 
 /// Runs the program on its arguments (the first is its own name) and gives its exit status.
 pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
@@ -74,7 +74,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
 fn said(error: &clap::Error) -> Exit {
     // Nobody may be left to read it.
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Clean }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Clean
+    }
 }
 
 fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::shell::Shell;
 use super::disk;
 use super::failure::{Exit, Failure};
 use super::policy::{self, Checked};
+use super::shell::Shell;
 use crate::finding::Severity;
 use crate::plan::{Plan, read_plan, to_json, to_yaml};
 use crate::render::{self, Report, Style, human};

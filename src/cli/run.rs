@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Exit, Shell};
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::store_path;
 use crate::engine::runner::{Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
 use crate::plan::Plan;
@@ -15,7 +17,7 @@ use crate::render::outcome;
 
 /// Runs a plan, or compiles a policy first
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A policy file, a directory with `policy.sync`, or a plan (`.json`, `.yaml`)
     #[arg(value_name = "PATH|PLAN", default_value = ".")]
     path: PathBuf,
@@ -34,12 +36,12 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, shell: &mut Shell) -> Exit {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     let (plan, base_dir) = match super::plan::plan_or_policy(&args.path, shell) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    let store = match super::store_path(args.store.as_deref(), &base_dir) {
+    let store = match store_path(args.store.as_deref(), &base_dir) {
         Ok(store) => store,
         Err(error) => return shell.failure(&error),
     };
@@ -61,7 +63,11 @@ pub fn run(args: &Args, shell: &mut Shell) -> Exit {
 }
 
 /// Runs a plan with a progress bar (on a terminal) until it is idle or told to stop.
-pub fn drive(plan: &Plan, settings: &Settings, shell: &mut Shell) -> Result<Outcome, HostError> {
+pub(super) fn drive(
+    plan: &Plan,
+    settings: &Settings,
+    shell: &mut Shell,
+) -> Result<Outcome, HostError> {
     let mut bar = Bar::new(shell.quiet());
     let mut ready = |address: Option<std::net::SocketAddr>, waker: host::Waker| {
         if let Some(address) = address {
@@ -76,7 +82,7 @@ pub fn drive(plan: &Plan, settings: &Settings, shell: &mut Shell) -> Result<Outc
 }
 
 /// 1: dead letters, or a checkpoint that stopped a run; 3: a system out of reach.
-pub fn exit_of(outcome: &Outcome) -> Exit {
+pub(super) fn exit_of(outcome: &Outcome) -> Exit {
     let unreachable = !outcome.troubles.is_empty() || outcome.waiting.iter().any(|(_, n)| *n > 0);
     if unreachable {
         Exit::Unreachable

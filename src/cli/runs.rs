@@ -1,13 +1,15 @@
 //! `syncline runs`: the record of each run.
 
-use super::{Exit, Shell, StoreArgs};
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::StoreArgs;
 use crate::engine::ports::{RunStatus, Store};
 use crate::host::HostError;
 use crate::render::outcome::{grouped, table};
 
 /// Lists runs, newest first
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     /// Only runs of this scenario
@@ -22,7 +24,7 @@ pub struct Args {
 }
 
 /// A status as a person reads it.
-pub fn status_word(status: RunStatus) -> &'static str {
+pub(super) fn status_word(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Reading => "reading",
         RunStatus::Writing => "writing",
@@ -34,11 +36,14 @@ pub fn status_word(status: RunStatus) -> &'static str {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, shell: &mut Shell) -> Exit {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     let runs = args.store.open().and_then(|mut store| {
         store
             .runs(args.only.as_deref(), args.limit)
-            .map_err(|e| HostError { message: e.message, remedy: e.remedy })
+            .map_err(|e| HostError {
+                message: e.message,
+                remedy: e.remedy,
+            })
     });
     let runs = match runs {
         Ok(runs) => runs,
@@ -49,13 +54,26 @@ pub fn run(args: &Args, shell: &mut Shell) -> Exit {
         return Exit::Clean;
     }
     let head = [
-        "run", "scenario", "why", "started", "status", "took", "read", "changed", "duplicates",
-        "quarantined", "written", "failed", "note",
+        "run",
+        "scenario",
+        "why",
+        "started",
+        "status",
+        "took",
+        "read",
+        "changed",
+        "duplicates",
+        "quarantined",
+        "written",
+        "failed",
+        "note",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
     for run in &runs {
         let c = &run.counts;
-        let took = run.ended.map_or("-".into(), |end| end.since(run.started).to_string());
+        let took = run
+            .ended
+            .map_or("-".into(), |end| end.since(run.started).to_string());
         let mut row = vec![
             run.id.to_string(),
             run.scenario.clone(),
@@ -65,7 +83,15 @@ pub fn run(args: &Args, shell: &mut Shell) -> Exit {
             took,
         ];
         row.extend(
-            [c.read, c.changed, c.deduplicated, c.quarantined, c.written, c.failed].map(grouped),
+            [
+                c.read,
+                c.changed,
+                c.deduplicated,
+                c.quarantined,
+                c.written,
+                c.failed,
+            ]
+            .map(grouped),
         );
         row.push(run.note.clone().unwrap_or_default());
         rows.push(row);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Exit, Shell, StoreArgs};
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::StoreArgs;
 use crate::engine::freshness::ages;
 use crate::engine::ports::Store;
 use crate::engine::program::Program;
@@ -11,13 +13,13 @@ use crate::render::outcome::{grouped, table};
 
 /// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
 }
 
 /// Runs the command.
-pub fn run(args: &Args, shell: &mut Shell) -> Exit {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     match text(args) {
         Ok((text, exit)) => {
             shell.print(&text);
@@ -30,16 +32,20 @@ pub fn run(args: &Args, shell: &mut Shell) -> Exit {
 fn text(args: &Args) -> Result<(String, Exit), HostError> {
     let mut store = args.store.open()?;
     let plan = remembered_plan(&mut store)?;
-    let program = Program::new(plan)
-        .map_err(|e| HostError { message: e.to_string(), remedy: None })?;
+    let program = Program::new(plan).map_err(|e| HostError {
+        message: e.to_string(),
+        remedy: None,
+    })?;
     let fail = |e: crate::engine::ports::StoreError| HostError {
         message: e.message,
         remedy: e.remedy,
     };
     let mut rows = vec![
-        ["scenario", "mode", "last run", "status", "read", "written", "note"]
-            .map(String::from)
-            .to_vec(),
+        [
+            "scenario", "mode", "last run", "status", "read", "written", "note",
+        ]
+        .map(String::from)
+        .to_vec(),
     ];
     for scenario in &program.plan.scenarios {
         let last = store.runs(Some(&scenario.name), 1).map_err(fail)?;
@@ -59,10 +65,17 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
         }
         rows.push(row);
     }
-    let mut out = format!("policy {} ({})\n\n", program.plan.policy, program.plan.digest);
+    let mut out = format!(
+        "policy {} ({})\n\n",
+        program.plan.policy, program.plan.digest
+    );
     out.push_str(&table(&rows, 99));
-    let waiting: BTreeMap<String, u64> =
-        store.waiting_counts().map_err(fail)?.into_iter().filter(|(_, n)| *n > 0).collect();
+    let waiting: BTreeMap<String, u64> = store
+        .waiting_counts()
+        .map_err(fail)?
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .collect();
     for (system, count) in &waiting {
         out.push_str(&format!("\n{} writes wait for `{system}`", grouped(*count)));
     }
@@ -75,19 +88,31 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
     ));
     let ages = ages(&program, &mut store, now(), false).map_err(fail)?;
     if !ages.is_empty() {
-        let mut rows = vec![["field", "in", "age", "bound", ""].map(String::from).to_vec()];
+        let mut rows = vec![
+            ["field", "in", "age", "bound", ""]
+                .map(String::from)
+                .to_vec(),
+        ];
         for age in &ages {
             rows.push(vec![
                 age.field.clone(),
                 age.system.clone(),
                 age.age.map_or("never arrived".into(), |a| a.to_string()),
                 age.within.to_string(),
-                if age.holds() { "ok".into() } else { "TOO OLD".into() },
+                if age.holds() {
+                    "ok".into()
+                } else {
+                    "TOO OLD".into()
+                },
             ]);
         }
         out.push('\n');
         out.push_str(&table(&rows, 99));
     }
-    let exit = if letters > 0 { Exit::Findings } else { Exit::Clean };
+    let exit = if letters > 0 {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    };
     Ok((out, exit))
 }

@@ -32,7 +32,10 @@ pub(super) fn store_path(given: Option<&str>, base: &Path) -> Result<PathBuf, Ho
     let Some(given) = given else {
         return Ok(base.join(FILE));
     };
-    match given.split_once("://").or_else(|| given.split_once("sqlite:").map(|(_, p)| ("sqlite", p))) {
+    match given
+        .split_once("://")
+        .or_else(|| given.split_once("sqlite:").map(|(_, p)| ("sqlite", p)))
+    {
         Some(("sqlite" | "file", path)) if !path.is_empty() => Ok(path.into()),
         None if !given.is_empty() => Ok(given.into()),
         _ => Err(HostError {
@@ -53,8 +56,14 @@ mod tests {
         let path = |given| store_path(given, base).ok();
         assert_eq!(path(None).as_deref(), Some(Path::new("p/.syncline.db")));
         assert_eq!(path(Some("a.db")).as_deref(), Some(Path::new("a.db")));
-        assert_eq!(path(Some("sqlite:a.db")).as_deref(), Some(Path::new("a.db")));
-        assert_eq!(path(Some("sqlite:///tmp/a.db")).as_deref(), Some(Path::new("/tmp/a.db")));
+        assert_eq!(
+            path(Some("sqlite:a.db")).as_deref(),
+            Some(Path::new("a.db"))
+        );
+        assert_eq!(
+            path(Some("sqlite:///tmp/a.db")).as_deref(),
+            Some(Path::new("/tmp/a.db"))
+        );
         assert_eq!(path(Some("postgres://host/db")), None);
         assert_eq!(path(Some("")), None);
     }

@@ -1,15 +1,17 @@
 //! `syncline why`: who won and why, from the store.
 
-use super::{Exit, Shell, StoreArgs};
+use super::failure::Exit;
+use super::shell::Shell;
+use super::store::StoreArgs;
 use crate::engine::ports::Store;
 use crate::engine::program::Program;
-use crate::engine::why::{RecordStory, tell};
 use crate::engine::register_json;
+use crate::engine::why::{RecordStory, tell};
 use crate::host::{HostError, remembered_plan};
 
 /// Tells who won a record's fields, why, what lost, and what each system holds
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The record by its key, and perhaps one field: `contact:ada@example.com.opted_out`
     #[arg(value_name = "ENTITY:KEY[.FIELD]")]
     record: String,
@@ -24,7 +26,7 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, shell: &mut Shell) -> Exit {
+pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     match story(args) {
         Ok(story) if args.format == "json" => {
             shell.print_json(&serde_json::json!({ "version": 1, "story": story }));
@@ -42,12 +44,17 @@ pub fn run(args: &Args, shell: &mut Shell) -> Exit {
 }
 
 fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
-    let usage = |message: String, remedy: Option<String>| {
-        (HostError { message, remedy }, Exit::Usage)
-    };
+    let usage =
+        |message: String, remedy: Option<String>| (HostError { message, remedy }, Exit::Usage);
     let fault = |e: HostError| (e, Exit::Unreachable);
     let stored = |e: crate::engine::ports::StoreError| {
-        (HostError { message: e.message, remedy: e.remedy }, Exit::Unreachable)
+        (
+            HostError {
+                message: e.message,
+                remedy: e.remedy,
+            },
+            Exit::Unreachable,
+        )
     };
     let (entity, rest) = args.record.split_once(':').ok_or_else(|| {
         usage(
@@ -68,7 +75,9 @@ fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
         .system
         .as_deref()
         .map(|name| {
-            program.system(name).ok_or_else(|| usage(format!("the plan has no system `{name}`"), None))
+            program
+                .system(name)
+                .ok_or_else(|| usage(format!("the plan has no system `{name}`"), None))
         })
         .transpose()?;
     // A key may hold dots itself: the whole text is a key first, a key and a field second.
@@ -89,19 +98,36 @@ fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
             Some("keys are told exactly as the policy's `key` reads them; list some with `sqlite3 STORE \"select key from records limit 10\"`".into()),
         )
     })?;
-    let register = register_json::parse(names, &doc)
-        .map_err(|e| (HostError { message: e.to_string(), remedy: None }, Exit::Unreachable))?;
+    let register = register_json::parse(names, &doc).map_err(|e| {
+        (
+            HostError {
+                message: e.to_string(),
+                remedy: None,
+            },
+            Exit::Unreachable,
+        )
+    })?;
     Ok(tell(&program, names, key, &register, field, system))
 }
 
 fn human(story: &RecordStory) -> String {
     let mut out = format!("{} (version {})\n", story.record, story.version);
     for field in &story.fields {
-        let value = field.value.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-        out.push_str(&format!("\n{} = {value}\n  {}\n", field.field, field.because));
+        let value = field
+            .value
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string);
+        out.push_str(&format!(
+            "\n{} = {value}\n  {}\n",
+            field.field, field.because
+        ));
         for said in &field.said {
             let mark = if said.won { "won " } else { "lost" };
-            let by = if said.by.is_empty() { String::new() } else { format!(", {}", said.by) };
+            let by = if said.by.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", said.by)
+            };
             out.push_str(&format!(
                 "  {mark} `{}` said {} at {}{by}\n",
                 said.system, said.value, said.at

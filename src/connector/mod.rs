@@ -14,12 +14,21 @@ mod cursor;
 pub mod event;
 mod failure;
 mod file;
-pub mod registry;
+mod follow;
 mod scan;
+mod upserts;
 
 pub mod csv;
 pub mod jsonl;
 pub mod sqlite;
+pub mod webhook;
+
+pub mod intake;
+pub mod registry;
+pub mod signature;
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod roundtrip_tests;

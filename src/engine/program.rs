@@ -25,6 +25,10 @@ pub struct Program {
     /// Scenarios, by position in the plan.
     pub scenarios: Vec<ScenarioProgram>,
     maps: BTreeMap<(EntityIx, SystemIx), MapIx>,
+    /// The entity and the system of each map, by position.
+    ends: Vec<(EntityIx, SystemIx)>,
+    /// By system: the scenarios that move each of its changes by itself.
+    hears: Vec<Vec<ScenarioIx>>,
 }
 
 /// An entity.
@@ -73,14 +77,26 @@ pub struct ScenarioProgram {
     pub reads: Vec<Source>,
     /// What a reconcile reads besides.
     pub reconcile_reads: Vec<Source>,
-    /// Conditions of its checkpoint with whether one failure aborts.
-    pub require: Vec<(RecordExpr, bool)>,
+    /// Conditions of its checkpoint.
+    pub require: Vec<RequireProgram>,
     /// Guarded fields with the share over which the run is stopped.
     pub guard: Vec<(FieldIx, f64)>,
     /// The fields by which records count as the same; empty: no dedupe.
     pub dedupe: Vec<FieldIx>,
+    /// The entity whose records the dedupe and the guards speak of.
+    pub checked: Option<EntityIx>,
     /// What counts as its first batch size: `batch`, else absent.
     pub batch: Option<usize>,
+}
+
+/// A condition that a checkpoint holds records to.
+pub struct RequireProgram {
+    /// The entity whose records it speaks of.
+    pub entity: EntityIx,
+    /// The condition.
+    pub holds: RecordExpr,
+    /// Whether one failure aborts the run.
+    pub abort: bool,
 }
 
 /// A set of records to read.
@@ -110,6 +126,8 @@ pub struct RouteProgram {
     pub absorbs: Vec<FieldIx>,
     /// The condition.
     pub filter: Option<RecordExpr>,
+    /// Whether there is any expression to evaluate: a condition or a derived field.
+    pub computes: bool,
 }
 
 impl Program {
@@ -127,10 +145,12 @@ impl Program {
             plan.entities.iter().map(|e| entity(e, &systems)).collect();
         let entities = entities?;
         let mut maps = BTreeMap::new();
+        let mut ends = Vec::with_capacity(plan.maps.len());
         for (i, map) in plan.maps.iter().enumerate() {
             let entity = position(&plan.entities, &map.entity, |e| &e.name, "entity")?;
             let system = system_ix(&systems, &map.system)?;
             maps.insert((entity, system), i as MapIx);
+            ends.push((entity, system));
         }
         let mut program = Program {
             plan,
@@ -138,6 +158,8 @@ impl Program {
             entities,
             scenarios: Vec::new(),
             maps,
+            ends,
+            hears: Vec::new(),
         };
         let scenarios: Result<Vec<_>, _> = program
             .plan
@@ -146,6 +168,8 @@ impl Program {
             .map(|s| program.scenario(s))
             .collect();
         program.scenarios = scenarios?;
+        let systems = 0..program.plan.systems.len() as SystemIx;
+        program.hears = systems.map(|s| program.hearing(s)).collect();
         Ok(program)
     }
 
@@ -190,23 +214,24 @@ impl Program {
 
     /// The entity and the system of a map.
     pub fn map_ends(&self, map: MapIx) -> (EntityIx, SystemIx) {
-        self.maps
-            .iter()
-            .find(|(_, m)| **m == map)
-            .map_or((0, 0), |(ends, _)| *ends)
+        self.ends.get(map as usize).copied().unwrap_or((0, 0))
     }
 
     /// Scenarios that move each change of a system by itself.
-    pub fn realtime_from(&self, system: SystemIx) -> impl Iterator<Item = ScenarioIx> {
-        self.plan
-            .scenarios
-            .iter()
-            .zip(&self.scenarios)
+    pub fn realtime_from(&self, system: SystemIx) -> impl Iterator<Item = ScenarioIx> + '_ {
+        self.hears
+            .get(system as usize)
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+
+    fn hearing(&self, system: SystemIx) -> Vec<ScenarioIx> {
+        let scenarios = self.plan.scenarios.iter().zip(&self.scenarios);
+        let hears = scenarios
             .enumerate()
-            .filter_map(move |(i, (s, p))| {
-                let hears = s.mode.realtime && p.routes.iter().any(|r| r.from == system);
-                hears.then_some(i as ScenarioIx)
-            })
+            .filter(|(_, (s, p))| s.mode.realtime && p.routes.iter().any(|r| r.from == system));
+        hears.map(|(i, _)| i as ScenarioIx).collect()
     }
 
     /// The wait before the next attempt of a scenario's write, without jitter.
@@ -230,7 +255,12 @@ impl Program {
         for route in &routes {
             for (system, list) in [(route.from, &mut reads), (route.to, &mut reconcile_reads)] {
                 let can_read = self.plan.systems[system as usize].capabilities.read;
-                if let (true, Some(map)) = (can_read, self.map_of(route.entity, system)) {
+                // What an event has to be like can only be asked of an event: a source that one
+                // starts is left to its events, also where its log could be read.
+                let by_event = s.when.is_some() && system == route.from;
+                if let (true, false, Some(map)) =
+                    (can_read, by_event, self.map_of(route.entity, system))
+                {
                     list.push(Source {
                         map,
                         system,
@@ -274,17 +304,19 @@ impl Program {
             require: Vec::new(),
             guard: Vec::new(),
             dedupe: Vec::new(),
+            checked: entity,
             batch: s.batch.map(|b| b as usize),
         };
         if let Some(filter) = s.when.as_ref().and_then(|w| w.filter.as_deref()) {
             out.when = Some(EventExpr::compile(filter).map_err(BadPlan)?);
         }
-        if let (Some(checkpoint), Some(entity)) = (&s.checkpoint, entity) {
-            let entity = &self.entities[entity as usize];
+        if let (Some(checkpoint), Some(ix)) = (&s.checkpoint, entity) {
+            let mut moved: Vec<EntityIx> = vec![ix];
+            moved.extend(out.routes.iter().map(|r| r.entity));
             for require in &checkpoint.require {
-                let expr = RecordExpr::compile(entity, &require.expression.cel).map_err(BadPlan)?;
-                out.require.push((expr, require.abort));
+                out.require.push(self.require(&moved, require)?);
             }
+            let entity = &self.entities[ix as usize];
             for guard in &checkpoint.guard {
                 out.guard
                     .push((field_ix(entity, &guard.field)?, guard.over));
@@ -294,6 +326,28 @@ impl Program {
             }
         }
         Ok(out)
+    }
+
+    /// A condition names its entity: it is held over the records of the one over which it compiles.
+    fn require(
+        &self,
+        moved: &[EntityIx],
+        require: &plan::Require,
+    ) -> Result<RequireProgram, BadPlan> {
+        let mut fault = None;
+        for entity in moved {
+            match RecordExpr::compile(&self.entities[*entity as usize], &require.expression.cel) {
+                Ok(holds) => {
+                    return Ok(RequireProgram {
+                        entity: *entity,
+                        holds,
+                        abort: require.abort,
+                    });
+                }
+                Err(why) => fault = fault.or(Some(why)),
+            }
+        }
+        Err(BadPlan(fault.unwrap_or_default()))
     }
 
     fn route(&self, r: &plan::Route) -> Result<RouteProgram, BadPlan> {
@@ -324,6 +378,10 @@ impl Program {
         absorbs.extend(&program.keys);
         absorbs.sort_unstable();
         absorbs.dedup();
+        let computes = filter.is_some()
+            || fields
+                .iter()
+                .any(|f| program.fields[*f as usize].derived.is_some());
         Ok(RouteProgram {
             entity,
             from,
@@ -332,6 +390,7 @@ impl Program {
             fields,
             absorbs,
             filter,
+            computes,
         })
     }
 }

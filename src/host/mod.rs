@@ -3,14 +3,16 @@
 //! Rank 10. May use everything below; must not know source text, findings or commands.
 
 mod decode;
-// mod server;
+mod server;
+mod signals;
 mod world;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-// pub use server::IntakeServer;
+pub use server::IntakeServer;
+pub use signals::stop_on_signal;
 pub use world::{Env, LiveWorld, Waker, now};
 
 use crate::engine::freshness::{Age, ages};
@@ -110,9 +112,17 @@ pub fn run(
         settings.base_dir.clone(),
         Arc::clone(&settings.env),
     );
-    let server: Option<()> = None;
-    let _ = shared;
-    ready(None, world.waker());
+    let server = match &settings.listen {
+        Some(address) => Some(server::start(
+            shared,
+            &settings.env,
+            address,
+            settings.store.clone(),
+            world.waker(),
+        )?),
+        None => None,
+    };
+    ready(server.as_ref().map(|s| s.address), world.waker());
     let decoder = decode::Events::new(plan).map_err(HostError::from_failure)?;
     let options = Options {
         until_idle: settings.until_idle,

@@ -88,11 +88,16 @@ pub fn start(
             .route("/healthz", get(|| async { "ok\n" }))
             .fallback(receive)
             .with_state(shared);
-        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+            return;
+        };
         // It serves until the runtime is shut down.
         let _ = axum::serve(listener, app).await;
     });
-    Ok(IntakeServer { address, runtime: Some(runtime) })
+    Ok(IntakeServer {
+        address,
+        runtime: Some(runtime),
+    })
 }
 
 async fn receive(
@@ -109,7 +114,11 @@ async fn receive(
         Err((status, reason)) => refuse(status, &reason),
         Ok((system, event)) => {
             let (done, durable) = oneshot::channel();
-            let delivery = Delivery { system, event, done };
+            let delivery = Delivery {
+                system,
+                event,
+                done,
+            };
             if shared.writer.send(delivery).is_err() {
                 return refuse(503, "the store is closed");
             }
@@ -133,9 +142,16 @@ fn accept(
         .iter()
         .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
         .collect();
-    let request =
-        IntakeRequest { method: method.as_str(), path: uri.path(), headers: &headers, body };
-    shared.intake.accept(&request, now()).map_err(|r| (r.status, r.reason))
+    let request = IntakeRequest {
+        method: method.as_str(),
+        path: uri.path(),
+        headers: &headers,
+        body,
+    };
+    shared
+        .intake
+        .accept(&request, now())
+        .map_err(|r| (r.status, r.reason))
 }
 
 fn refuse(status: u16, reason: &str) -> Response {
@@ -165,7 +181,10 @@ fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<()
     let now = now();
     let appended = store.begin().and_then(|()| {
         for delivery in group {
-            let name = plan.systems.get(delivery.system as usize).map_or("", |s| &s.name);
+            let name = plan
+                .systems
+                .get(delivery.system as usize)
+                .map_or("", |s| &s.name);
             store.append_events(name, std::slice::from_ref(&delivery.event), now)?;
             store.set_meta(&format!("heard:{name}"), &now.0.to_string())?;
         }

@@ -75,7 +75,10 @@ fn relative(folder: &Path, path: &Path) -> PathBuf {
         .zip(path.components())
         .take_while(|(a, b)| a == b)
         .count();
-    let up = folder.components().skip(shared).map(|_| Component::ParentDir);
+    let up = folder
+        .components()
+        .skip(shared)
+        .map(|_| Component::ParentDir);
     up.chain(path.components().skip(shared)).collect()
 }
 
@@ -135,7 +138,7 @@ impl Compiler<'_> {
             model::SettingValue::Text(t) => Setting::Value(Json::from(&**t)),
             model::SettingValue::Int(i) => Setting::Value(Json::from(*i)),
             model::SettingValue::Bool(b) => Setting::Value(Json::from(*b)),
-            model::SettingValue::Duration(d) => Setting::Value(Json::from((*d).0)),
+            model::SettingValue::Duration(d) => Setting::Value(Json::from(d.0)),
             model::SettingValue::Env(e) => Setting::Env(env_ref(e)),
         };
         let mut options: IndexMap<String, Setting> = s

@@ -26,20 +26,38 @@ fn line(out: &mut String, text: impl std::fmt::Display) {
 fn scenarios(out: &mut String, plan: &Plan, outcome: &Outcome) {
     let mut rows = vec![
         [
-            "scenario", "mode", "read", "changed", "duplicates", "quarantined", "written",
-            "failed", "conflicts", "drift",
+            "scenario",
+            "mode",
+            "read",
+            "changed",
+            "duplicates",
+            "quarantined",
+            "written",
+            "failed",
+            "conflicts",
+            "drift",
         ]
         .map(String::from)
         .to_vec(),
     ];
     for (name, tally) in &outcome.scenarios {
-        let mode = plan.scenarios.iter().find(|s| s.name == *name).map_or("", |s| &s.mode.text);
+        let mode = plan
+            .scenarios
+            .iter()
+            .find(|s| s.name == *name)
+            .map_or("", |s| &s.mode.text);
         let c = &tally.counts;
         let mut row = vec![name.clone(), mode.to_owned()];
         row.extend(
             [
-                c.read, c.changed, c.deduplicated, c.quarantined, c.written, c.failed,
-                c.conflicts, c.drift,
+                c.read,
+                c.changed,
+                c.deduplicated,
+                c.quarantined,
+                c.written,
+                c.failed,
+                c.conflicts,
+                c.drift,
             ]
             .map(grouped),
         );
@@ -49,7 +67,11 @@ fn scenarios(out: &mut String, plan: &Plan, outcome: &Outcome) {
 }
 
 fn conflicts(out: &mut String, outcome: &Outcome) {
-    let mut rows = vec![["scenario", "field", "winner", "times"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["scenario", "field", "winner", "times"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for (name, tally) in &outcome.scenarios {
         for ((field, winner), times) in &tally.winners {
             let winner = winner.clone().unwrap_or_else(|| "held for a person".into());
@@ -67,7 +89,11 @@ fn calls(out: &mut String, plan: &Plan, outcome: &Outcome) {
     for system in &plan.systems {
         let of = |t: &crate::engine::runner::Tally| t.calls.get(&system.name).copied();
         let total: u64 = outcome.scenarios.iter().filter_map(|(_, t)| of(t)).sum();
-        rows.push(vec![system.name.clone(), system.connector.clone(), grouped(total)]);
+        rows.push(vec![
+            system.name.clone(),
+            system.connector.clone(),
+            grouped(total),
+        ]);
     }
     line(out, "\nCalls by system");
     out.push_str(&table(&rows, 2));
@@ -77,7 +103,11 @@ fn freshness(out: &mut String, outcome: &Outcome) {
     if outcome.ages.is_empty() {
         return;
     }
-    let mut rows = vec![["field", "in", "age", "bound", ""].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["field", "in", "age", "bound", ""]
+            .map(String::from)
+            .to_vec(),
+    ];
     for age in &outcome.ages {
         let (shown, verdict) = match age.age {
             Some(_) if age.holds() => (age_text(age.age), "ok"),
@@ -99,7 +129,11 @@ fn freshness(out: &mut String, outcome: &Outcome) {
 /// Ages are shown in whole seconds: the bound's unit is never finer.
 fn age_text(age: Option<crate::time::Millis>) -> String {
     let age = age.unwrap_or_default();
-    if age.0 < 1_000 { "under 1s".into() } else { crate::time::Millis(age.0 / 1_000 * 1_000).to_string() }
+    if age.0 < 1_000 {
+        "under 1s".into()
+    } else {
+        crate::time::Millis(age.0 / 1_000 * 1_000).to_string()
+    }
 }
 
 fn troubles(out: &mut String, outcome: &Outcome) {
@@ -109,16 +143,34 @@ fn troubles(out: &mut String, outcome: &Outcome) {
         }
     }
     for (system, error) in &outcome.troubles {
-        line(out, format_args!("\n`{system}` could not be reached: {error}"));
+        line(
+            out,
+            format_args!("\n`{system}` could not be reached: {error}"),
+        );
     }
     for (system, waiting) in outcome.waiting.iter().filter(|(_, n)| *n > 0) {
-        line(out, format_args!("{} writes wait for `{system}`", grouped(*waiting)));
+        line(
+            out,
+            format_args!("{} writes wait for `{system}`", grouped(*waiting)),
+        );
     }
     if !outcome.dead_letters.is_empty() {
-        line(out, format_args!("\n{} dead letters", grouped(outcome.dead_letters.len() as u64)));
+        line(
+            out,
+            format_args!(
+                "\n{} dead letters",
+                grouped(outcome.dead_letters.len() as u64)
+            ),
+        );
         for letter in outcome.dead_letters.iter().take(5) {
             let (entity, key) = (&letter.entity, &letter.key);
-            line(out, format_args!("  {entity}:{key} into `{}`: {}", letter.system, letter.error));
+            line(
+                out,
+                format_args!(
+                    "  {entity}:{key} into `{}`: {}",
+                    letter.system, letter.error
+                ),
+            );
         }
     }
 }
@@ -128,10 +180,16 @@ fn next(out: &mut String, plan: &Plan, outcome: &Outcome, store: &Path) {
     line(out, "\nWhere to look next");
     line(out, format_args!("  syncline runs --store {store}"));
     if let Some(entity) = plan.entities.first() {
-        line(out, format_args!("  syncline why {}:KEY --store {store}", entity.name));
+        line(
+            out,
+            format_args!("  syncline why {}:KEY --store {store}", entity.name),
+        );
     }
     let kept_back = outcome.kept_back > 0
-        || outcome.scenarios.iter().any(|(_, t)| t.counts.quarantined > 0);
+        || outcome
+            .scenarios
+            .iter()
+            .any(|(_, t)| t.counts.quarantined > 0);
     if kept_back {
         line(
             out,
@@ -141,7 +199,10 @@ fn next(out: &mut String, plan: &Plan, outcome: &Outcome, store: &Path) {
         );
     }
     if !outcome.dead_letters.is_empty() {
-        line(out, format_args!("  syncline dead-letters list --store {store}"));
+        line(
+            out,
+            format_args!("  syncline dead-letters list --store {store}"),
+        );
     }
 }
 
@@ -150,7 +211,7 @@ pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -162,7 +223,11 @@ pub fn grouped(n: u64) -> String {
 pub fn table(rows: &[Vec<String>], numbers: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|r| r.get(column))
+            .map(|c| c.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();

@@ -180,7 +180,11 @@ impl<'a> Scan<'a> {
     /// Whether the word at `start..end` is an item keyword followed by a name or a string.
     fn begins_item(&self, start: usize, end: usize) -> bool {
         let word = self.text.get(start..end).unwrap_or_default();
+        let before = self.text.get(..start).unwrap_or_default().trim_end();
+        // `extend` may stand on the line before its `entity`.
+        let extended = word == "entity" && before.ends_with("extend");
         ITEM_WORDS.contains(&word)
+            && !extended
             && self
                 .token(end)
                 .is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Str))

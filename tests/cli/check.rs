@@ -25,7 +25,10 @@ fn a_sound_policy_is_clean_and_the_count_goes_to_standard_error() {
 
 #[test]
 fn the_example_has_no_error() {
-    let dir = Dir::with(&[("policy.sync", include_str!("../../examples/acme/policy.sync"))]);
+    let dir = Dir::with(&[(
+        "policy.sync",
+        include_str!("../../examples/acme/policy.sync"),
+    )]);
     let ran = dir.run(&["check", "--format", "json"]);
     assert_eq!(ran.json()["summary"]["errors"], 0, "{}", ran.stdout);
     assert_eq!(ran.status, 0);
@@ -58,8 +61,10 @@ fn every_answer_fits_the_published_schema() {
     for text in [CLEAN, &with_error(), broken, ""] {
         let dir = Dir::with(&[("policy.sync", text)]);
         let json = dir.run(&["check", "--format", "json"]).json();
-        let errors: Vec<String> =
-            validator.iter_errors(&json).map(|e| e.to_string()).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&json)
+            .map(|e| e.to_string())
+            .collect();
         assert!(errors.is_empty(), "{errors:?} in {json:#}");
     }
     let odd = serde_json::json!({"version": 1, "summary": {"errors": 0, "warnings": 0, "allowed": 0},
@@ -73,7 +78,12 @@ fn what_cannot_be_read_is_status_2_with_nothing_on_standard_output() {
     for path in ["missing.sync", "empty", ".", "plain.md"] {
         for format in ["human", "json"] {
             let ran = dir.run(&["check", path, "--format", format]);
-            assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{path}: {}", ran.stderr);
+            assert_eq!(
+                (ran.status, ran.stdout.as_str()),
+                (2, ""),
+                "{path}: {}",
+                ran.stderr
+            );
             assert!(ran.stderr.starts_with("error: `"), "{}", ran.stderr);
         }
     }
@@ -102,18 +112,31 @@ fn a_file_that_may_not_be_read_is_a_finding() {
         return; // The superuser reads everything.
     }
     let ran = dir.run(&["check", "--format", "json"]);
-    assert_eq!((ran.status, ran.found()), (1, vec!["SL0004 policy.sync:1:1".to_owned()]));
+    assert_eq!(
+        (ran.status, ran.found()),
+        (1, vec!["SL0004 policy.sync:1:1".to_owned()])
+    );
 }
 
 #[test]
 fn a_file_without_a_policy_item_is_a_finding() {
-    let dir = Dir::with(&[("alone.sync", "system crm { connector csv  option path = \"x\" }\n")]);
+    let dir = Dir::with(&[(
+        "alone.sync",
+        "system crm { connector csv  option path = \"x\" }\n",
+    )]);
     let ran = dir.run(&["check", "alone.sync", "--format", "json"]);
     assert_eq!(ran.status, 1);
-    assert!(ran.found().contains(&"SL0008 alone.sync:1:1".to_owned()), "{:?}", ran.found());
+    assert!(
+        ran.found().contains(&"SL0008 alone.sync:1:1".to_owned()),
+        "{:?}",
+        ran.found()
+    );
     let dir = Dir::with(&[("policy.sync", "")]);
     let ran = dir.run(&["check", "--format", "json"]);
-    assert_eq!((ran.status, ran.found()), (1, vec!["SL0008 policy.sync:1:1".to_owned()]));
+    assert_eq!(
+        (ran.status, ran.found()),
+        (1, vec!["SL0008 policy.sync:1:1".to_owned()])
+    );
     let place = &only(&ran)["range"];
     assert_eq!(place["start"], place["end"]);
 }
@@ -124,7 +147,14 @@ fn standard_input_is_a_policy_too() {
     let ran = dir.run_with(&["check", "-", "--format", "json"], &with_error());
     assert_eq!(ran.status, 1);
     assert_eq!(only(&ran)["file"], "-");
-    let name = ["check", "-", "--stdin-filename", "p/policy.sync", "--format", "json"];
+    let name = [
+        "check",
+        "-",
+        "--stdin-filename",
+        "p/policy.sync",
+        "--format",
+        "json",
+    ];
     let ran = dir.run_with(&name, &with_error());
     assert_eq!(only(&ran)["file"], "p/policy.sync");
     // What it uses is found beside that name.
@@ -140,8 +170,14 @@ fn standard_input_is_a_policy_too() {
 fn files_are_named_from_the_current_directory_wherever_they_lie() {
     let dir = Dir::with(&[
         ("repo/.git/HEAD", ""),
-        ("repo/policies/policy.sync", &format!("use \"../shared/systems.sync\"\n{CLEAN}")),
-        ("repo/shared/systems.sync", "system spare { connector nope }\n"),
+        (
+            "repo/policies/policy.sync",
+            &format!("use \"../shared/systems.sync\"\n{CLEAN}"),
+        ),
+        (
+            "repo/shared/systems.sync",
+            "system spare { connector nope }\n",
+        ),
     ]);
     let json = ["--format", "json"];
     let at = |below: &str, path: &str| {
@@ -162,22 +198,41 @@ fn a_part_of_a_policy_is_checked_with_the_whole_and_only_its_findings_show() {
     let root = format!("use \"teams/mail.sync\"\n{}", with_error());
     let dir = Dir::with(&[("policy.sync", &root), ("teams/mail.sync", part)]);
     let ran = dir.run(&["check", "--format", "json"]);
-    assert_eq!(ran.found(), ["SL0101 policy.sync:12:9", "SL0003 teams/mail.sync:1:16"]);
+    assert_eq!(
+        ran.found(),
+        ["SL0101 policy.sync:12:9", "SL0003 teams/mail.sync:1:16"]
+    );
     for below in [".", "teams"] {
-        let path = if below == "." { "teams/mail.sync" } else { "mail.sync" };
+        let path = if below == "." {
+            "teams/mail.sync"
+        } else {
+            "mail.sync"
+        };
         let args = ["check", path, "--format", "json"];
         let ran = dir.run_in(below, &args, b"", &[]);
         assert_eq!(ran.status, 1);
         assert_eq!(ran.found(), [format!("SL0003 {path}:1:16")], "in {below}");
     }
     // As an editor holds it, mended and not yet saved.
-    let args = ["check", "-", "--stdin-filename", "teams/mail.sync", "--format", "json"];
+    let args = [
+        "check",
+        "-",
+        "--stdin-filename",
+        "teams/mail.sync",
+        "--format",
+        "json",
+    ];
     let ran = dir.run_with(&args, "// nothing\n");
     assert_eq!((ran.status, ran.found()), (0, vec![]));
     // A `policy.sync` above that does not reach the file is not its policy.
     dir.write("policy.sync", with_error());
     let ran = dir.run(&["check", "teams/mail.sync", "--format", "json"]);
-    assert!(ran.found().contains(&"SL0008 teams/mail.sync:1:1".to_owned()), "{:?}", ran.found());
+    assert!(
+        ran.found()
+            .contains(&"SL0008 teams/mail.sync:1:1".to_owned()),
+        "{:?}",
+        ran.found()
+    );
 }
 
 #[test]
@@ -205,7 +260,10 @@ fn positions_count_characters_in_lines_of_every_ending() {
     let found = only(&ran);
     let range = &found["range"];
     assert_eq!(range["start"]["line"], lines + 2);
-    assert_eq!(range["start"]["column"], 2 + "system spare { connector ".len());
+    assert_eq!(
+        range["start"]["column"],
+        2 + "system spare { connector ".len()
+    );
     let offset = range["start"]["offset"].as_u64().unwrap() as usize;
     let end = range["end"]["offset"].as_u64().unwrap() as usize;
     assert_eq!(&text[offset..end], "nope");
@@ -216,7 +274,10 @@ fn positions_count_characters_in_lines_of_every_ending() {
     assert_eq!(ran.json()["diagnostics"][0]["range"]["start"]["offset"], 3);
     // Characters, not bytes.
     let dir = Dir::with(&[("policy.sync", "policy p { } /* */\n")]);
-    dir.write("policy.sync", format!("{CLEAN}scenario x \"ñandú 🦜\" {{ mde every 1h }}\n"));
+    dir.write(
+        "policy.sync",
+        format!("{CLEAN}scenario x \"ñandú 🦜\" {{ mde every 1h }}\n"),
+    );
     let ran = dir.run(&["check", "--format", "json", "--only", "SL0001"]);
     let column = "scenario x \"ñandú 🦜\" { ".chars().count() + 1;
     assert_eq!(only(&ran)["range"]["start"]["column"], column);
@@ -225,8 +286,14 @@ fn positions_count_characters_in_lines_of_every_ending() {
 #[test]
 fn three_broken_clauses_are_three_findings_and_hide_nothing_else() {
     let text = with_error()
-        .replace("connector csv  option path = \"crm\"", "connector csv  option path = \"crm\"\n  budgt 40%\n")
-        .replace("map contact in mailer { same_names", "map contact in mailer { same_names\n  fild x = \"y\"\n")
+        .replace(
+            "connector csv  option path = \"crm\"",
+            "connector csv  option path = \"crm\"\n  budgt 40%\n",
+        )
+        .replace(
+            "map contact in mailer { same_names",
+            "map contact in mailer { same_names\n  fild x = \"y\"\n",
+        )
         .replace("  stale reporting", "  stale reporting\n  bacth 5");
     let dir = Dir::with(&[("policy.sync", &text)]);
     let ran = dir.run(&["check", "--format", "json"]);
@@ -243,14 +310,20 @@ fn one_check_can_be_asked_for_alone() {
     let dir = Dir::with(&[("policy.sync", &text)]);
     let ran = dir.run(&["check", "--format", "json", "--only", "SL0101"]);
     assert_eq!((ran.status, ran.found().len()), (1, 1));
-    let ran = dir.run(&["check", "--format", "json", "--only", "no-owner", "--only", "SL0003"]);
+    let ran = dir.run(&[
+        "check", "--format", "json", "--only", "no-owner", "--only", "SL0003",
+    ]);
     assert_eq!((ran.status, ran.found().len()), (1, 2));
     // What is not asked for decides nothing.
     let ran = dir.run(&["check", "--format", "json", "--only", "two-owners"]);
     assert_eq!((ran.status, ran.found().len()), (0, 0));
     let ran = dir.run(&["check", "--only", "no-ownr"]);
     assert_eq!(ran.status, 2);
-    assert!(ran.stderr.contains("did you mean no-owner?"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("did you mean no-owner?"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// A policy with one warning (SL0110, a source that is accepted and never used).
@@ -262,7 +335,7 @@ fn with_warning() -> String {
 fn warnings_fail_only_where_they_are_denied() {
     let dir = Dir::with(&[("policy.sync", &with_warning())]);
     let ran = dir.run(&["check", "--format", "json"]);
-    assert_eq!(ran.found(), ["SL0110 policy.sync:12:23"]);
+    assert_eq!(ran.found(), ["SL0110 policy.sync:12:22"]);
     assert_eq!(ran.status, 0);
     assert_eq!(ran.json()["summary"]["warnings"], 1);
     for (deny, status) in [
@@ -305,7 +378,10 @@ fn an_allowed_finding_is_listed_and_counts_apart() {
 fn a_baseline_accepts_what_was_there_wherever_it_moved() {
     let dir = Dir::with(&[("policy.sync", &with_error())]);
     let ran = dir.run(&["check", "--write-baseline", "base.json"]);
-    assert_eq!((ran.status, ran.stdout.as_str()), (0, "no errors, no warnings, 1 allowed\n"));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (0, "no errors, no warnings, 1 allowed\n")
+    );
     dir.write("policy.sync", format!("// moved\n\n{}", with_error()));
     let ran = dir.run(&["check", "--baseline", "base.json", "--format", "json"]);
     assert_eq!(ran.status, 0);
@@ -315,7 +391,10 @@ fn a_baseline_accepts_what_was_there_wherever_it_moved() {
     dir.write("policy.sync", more);
     let ran = dir.run(&["check", "--baseline", "base.json", "--format", "json"]);
     assert_eq!(ran.status, 1);
-    assert_eq!(ran.json()["summary"], serde_json::json!({"errors": 1, "warnings": 0, "allowed": 1}));
+    assert_eq!(
+        ran.json()["summary"],
+        serde_json::json!({"errors": 1, "warnings": 0, "allowed": 1})
+    );
     // The output of an earlier check does as well.
     let earlier = dir.run(&["check", "--format", "json"]).stdout;
     dir.write("earlier.json", earlier);
@@ -336,10 +415,18 @@ fn fixes_are_applied_and_checked_again() {
     assert_eq!(fix["file"], "policy.sync");
     assert_eq!(fix["text"], "stale");
     let ran = dir.run(&["check", "--fix", "--diff"]);
-    assert!(ran.stdout.contains("\n-  stael reporting\n+  stale reporting\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("\n-  stael reporting\n+  stale reporting\n"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(dir.read("policy.sync"), text, "a diff changes nothing");
     let ran = dir.run(&["check", "--fix"]);
-    assert_eq!((ran.status, ran.stdout.as_str()), (0, "no errors, no warnings\n"));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (0, "no errors, no warnings\n")
+    );
     assert!(ran.stderr.contains("fixed policy.sync\n"), "{}", ran.stderr);
     assert_eq!(dir.read("policy.sync"), CLEAN);
     assert_eq!(dir.run_with(&["check", "-", "--fix"], &text).status, 2);
@@ -372,7 +459,13 @@ fn markdown_blocks_are_policies_with_lines_of_their_own() {
 #[test]
 fn further_formats_go_to_files_in_the_same_run() {
     let dir = Dir::with(&[("policy.sync", &with_error())]);
-    let ran = dir.run(&["check", "--output", "json=a.json", "--output", "human=a.txt"]);
+    let ran = dir.run(&[
+        "check",
+        "--output",
+        "json=a.json",
+        "--output",
+        "human=a.txt",
+    ]);
     assert_eq!(ran.status, 1);
     let json: serde_json::Value = serde_json::from_str(&dir.read("a.json")).unwrap();
     assert_eq!(json["summary"]["errors"], 1);

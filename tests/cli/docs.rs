@@ -3,13 +3,18 @@
 use std::path::Path;
 
 fn in_step(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "docs/{name} is behind; run the tests with UPDATE_DOCS=1");
+    assert!(
+        kept == text,
+        "docs/{name} is behind; run the tests with UPDATE_DOCS=1"
+    );
 }
 
 #[test]

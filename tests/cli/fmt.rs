@@ -2,7 +2,8 @@
 
 use crate::support::{CLEAN, Dir};
 
-const UGLY: &str = "policy   tiny {\n}\n\n\n\n// kept\nsystem crm{connector csv option path=\"x\"}\n";
+const UGLY: &str =
+    "policy   tiny {\n}\n\n\n\n// kept\nsystem crm{connector csv option path=\"x\"}\n";
 
 /// The one layout of a text.
 fn laid(text: &str) -> String {
@@ -39,7 +40,10 @@ fn a_directory_stands_for_every_file_of_its_policy() {
         ("other.sync", "system   b { connector csv }\n"),
     ]);
     let ran = dir.run(&["fmt"]);
-    assert_eq!((ran.status, ran.stdout.as_str()), (0, "policy.sync\nteams/a.sync\n"));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (0, "policy.sync\nteams/a.sync\n")
+    );
     assert!(dir.read("other.sync").contains("system   b"));
     let ran = dir.run_in("teams", &["fmt", ".."], b"", &[]);
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""));
@@ -54,8 +58,16 @@ fn check_and_diff_change_nothing() {
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""));
     let ran = dir.run(&["fmt", "--diff", "good.sync", "ugly.sync"]);
     assert_eq!(ran.status, 0);
-    assert!(ran.stdout.starts_with("--- ugly.sync\n+++ ugly.sync\n@@ "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("\n-policy   tiny {\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("--- ugly.sync\n+++ ugly.sync\n@@ "),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("\n-policy   tiny {\n"),
+        "{}",
+        ran.stdout
+    );
     let ran = dir.run(&["fmt", "--diff", "--check", "ugly.sync"]);
     assert_eq!(ran.status, 1);
     let ran = dir.run_with(&["fmt", "--check", "-"], UGLY);
@@ -83,7 +95,10 @@ fn broken_text_changes_nothing_anywhere() {
 fn line_ends_and_the_byte_order_mark_become_plain() {
     let good = laid(CLEAN);
     let dir = Dir::new();
-    dir.write("policy.sync", format!("\u{feff}{}", good.replace('\n', "\r\n")));
+    dir.write(
+        "policy.sync",
+        format!("\u{feff}{}", good.replace('\n', "\r\n")),
+    );
     let ran = dir.run(&["fmt"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (0, "policy.sync\n"));
     assert_eq!(dir.read("policy.sync"), good);
@@ -101,6 +116,9 @@ fn a_link_is_followed_and_rights_are_kept() {
     let link = std::fs::symlink_metadata(dir.file("link.sync")).unwrap();
     assert!(link.file_type().is_symlink());
     assert_eq!(dir.read("real/a.sync"), laid(UGLY));
-    let mode = std::fs::metadata(dir.file("real/a.sync")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(dir.file("real/a.sync"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o640);
 }

@@ -7,12 +7,23 @@ use crate::support::{CLEAN, Dir};
 #[test]
 fn wrong_usage_is_status_2_and_help_is_0() {
     let dir = Dir::new();
-    for args in [&["nonsense"][..], &["check", "--nonsense"], &["-q", "-v", "check"], &[], &["plan", "a", "b"]] {
+    for args in [
+        &["nonsense"][..],
+        &["check", "--nonsense"],
+        &["-q", "-v", "check"],
+        &[],
+        &["plan", "a", "b"],
+    ] {
         let ran = dir.run(args);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{args:?}");
         assert!(!ran.stderr.is_empty());
     }
-    for args in [&["--help"][..], &["check", "--help"], &["help", "plan"], &["--version"]] {
+    for args in [
+        &["--help"][..],
+        &["check", "--help"],
+        &["help", "plan"],
+        &["--version"],
+    ] {
         let ran = dir.run(args);
         assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{args:?}");
         assert!(!ran.stdout.is_empty());
@@ -44,11 +55,17 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn output_that_cannot_be_written_is_told() {
     let dir = Dir::with(&[("policy.sync", CLEAN)]);
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
     let output = dir.command(&["plan"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.starts_with("error: standard output cannot be written"), "{said}");
+    assert!(
+        said.starts_with("error: standard output cannot be written"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -61,7 +78,10 @@ fn a_new_policy_is_sound_and_laid_out_and_overwrites_nothing() {
         "new/place/policy.sync\nnew/place/data/crm/contacts.csv\nnew/place/data/mailer/contacts.csv\n"
     );
     let ran = dir.run(&["check", "new/place", "--deny", "warnings"]);
-    assert_eq!((ran.status, ran.stdout.as_str()), (0, "no errors, no warnings\n"));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (0, "no errors, no warnings\n")
+    );
     assert_eq!(dir.run(&["plan", "new/place"]).status, 0);
     dir.write("new/place/policy.sync", "mine");
     let ran = dir.run(&["init", "new/place"]);
@@ -86,7 +106,11 @@ fn checks_are_explained_by_code_and_by_name() {
     let dir = Dir::new();
     let by_code = dir.run(&["explain", "SL0103"]);
     assert_eq!(by_code.status, 0);
-    assert!(by_code.stdout.starts_with("SL0103 write-to-owner (error)\n\n"));
+    assert!(
+        by_code
+            .stdout
+            .starts_with("SL0103 write-to-owner (error)\n\n")
+    );
     for other in ["write-to-owner", "sl0103"] {
         assert_eq!(dir.run(&["explain", other]).stdout, by_code.stdout);
     }
@@ -109,13 +133,20 @@ fn the_catalog_is_listed_shown_and_checked() {
     assert_eq!(dir.run(&["catalog", "check", "none.yaml"]).status, 2);
     let ran = dir.run(&["catalog", "show", "hubsot"]);
     assert_eq!(ran.status, 2);
-    assert!(ran.stderr.contains("did you mean `hubspot`?"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("did you mean `hubspot`?"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn an_entry_of_ones_own_is_read_beside_its_policy() {
     let dir = Dir::new();
-    let entry = dir.run(&["catalog", "show", "csv"]).stdout.replace("name: csv", "name: mine");
+    let entry = dir
+        .run(&["catalog", "show", "csv"])
+        .stdout
+        .replace("name: csv", "name: mine");
     dir.write("p/connectors/mine.yaml", entry);
     let with = |path: &str| CLEAN.replacen("connector csv", &format!("connector \"{path}\""), 1);
     dir.write("p/policy.sync", with("connectors/mine.yaml"));
@@ -126,7 +157,10 @@ fn an_entry_of_ones_own_is_read_beside_its_policy() {
         let ran = dir.run(&["check", "p", "--format", "json"]);
         assert_eq!(ran.status, 1, "{bad}");
         let found = ran.found();
-        assert!(found.iter().any(|f| f.contains(" p/policy.sync:3:24")), "{bad}: {found:?}");
+        assert!(
+            found.iter().any(|f| f.contains(" p/policy.sync:3:24")),
+            "{bad}: {found:?}"
+        );
     }
 }
 
@@ -141,6 +175,10 @@ fn completions_and_manual_pages_are_printed() {
     let ran = dir.run(&["man"]);
     assert_eq!(ran.status, 0);
     assert!(ran.stdout.contains(".TH syncline 1"), "{}", ran.stdout);
-    assert!(dir.run(&["man", "check"]).stdout.contains(".TH syncline-check 1"));
+    assert!(
+        dir.run(&["man", "check"])
+            .stdout
+            .contains(".TH syncline-check 1")
+    );
     assert_eq!(dir.run(&["man", "nonsense"]).status, 2);
 }

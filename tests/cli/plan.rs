@@ -13,7 +13,9 @@ fn items(text: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
     for line in text.lines() {
         let starts = line.starts_with(|c: char| c.is_ascii_lowercase() || c == '/');
-        let doc = items.last().is_some_and(|i| i.lines().all(|l| l.starts_with("///")));
+        let doc = items
+            .last()
+            .is_some_and(|i| i.lines().all(|l| l.starts_with("///")));
         if items.is_empty() || starts && !doc {
             items.push(String::new());
         }
@@ -42,7 +44,10 @@ fn the_plan_fits_the_published_schema_and_holds_no_secret() {
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../../docs/plan.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&plan).map(|e| e.to_string()).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(&plan)
+        .map(|e| e.to_string())
+        .collect();
     assert!(errors.is_empty(), "{errors:?}");
     assert!(!validator.is_valid(&serde_json::json!({"syncline_plan": 1})));
 }
@@ -52,7 +57,10 @@ fn the_same_policy_gives_the_same_bytes_from_everywhere() {
     let dir = Dir::with(&[
         ("a/policy.sync", ACME),
         ("b/.git/HEAD", ""),
-        ("b/p/policy.sync", &format!("use \"../shared/rest.sync\"\n{}", items(ACME)[..4].concat())),
+        (
+            "b/p/policy.sync",
+            &format!("use \"../shared/rest.sync\"\n{}", items(ACME)[..4].concat()),
+        ),
         ("b/shared/rest.sync", &items(ACME)[4..].concat()),
     ]);
     let first = dir.run(&["plan", "a"]).stdout;
@@ -60,16 +68,27 @@ fn the_same_policy_gives_the_same_bytes_from_everywhere() {
     assert_eq!(dir.run(&["plan", "a"]).stdout, first);
     assert_eq!(dir.run_in("a", &["plan"], b"", &[]).stdout, first);
     let absolute = dir.file("a/policy.sync");
-    assert_eq!(dir.run_in("b", &["plan", absolute.to_str().unwrap()], b"", &[]).stdout, first);
+    assert_eq!(
+        dir.run_in("b", &["plan", absolute.to_str().unwrap()], b"", &[])
+            .stdout,
+        first
+    );
     let split = dir.run(&["plan", "b/p"]).stdout;
-    assert!(split.contains("\"../shared/rest.sync\""), "files are named from the root file's");
+    assert!(
+        split.contains("\"../shared/rest.sync\""),
+        "files are named from the root file's"
+    );
     for below in ["b", "b/p", "b/shared"] {
         let path = match below {
             "b" => "p",
             "b/p" => ".",
             _ => "../p",
         };
-        assert_eq!(dir.run_in(below, &["plan", path], b"", &[]).stdout, split, "from {below}");
+        assert_eq!(
+            dir.run_in(below, &["plan", path], b"", &[]).stdout,
+            split,
+            "from {below}"
+        );
     }
 }
 
@@ -90,7 +109,10 @@ fn layout_order_and_split_do_not_change_the_digest() {
     let spaced = dir.run(&["plan", "spaced.sync"]).json();
     assert_eq!(digest(&spaced), digest(&whole));
     let (left, right) = parts.split_at(parts.len() / 2);
-    dir.write("left.sync", format!("use \"right.sync\"\n{}", left.concat()));
+    dir.write(
+        "left.sync",
+        format!("use \"right.sync\"\n{}", left.concat()),
+    );
     dir.write("right.sync", right.concat());
     let split = dir.run(&["plan", "left.sync"]).json();
     assert_eq!(digest(&split), digest(&whole));
@@ -123,7 +145,12 @@ fn a_file_takes_the_plan_in_the_form_its_name_asks_for() {
     let dir = Dir::with(&[("policy.sync", CLEAN)]);
     let json = dir.run(&["plan"]).stdout;
     let yaml = dir.run(&["plan", "--format", "yaml"]).stdout;
-    for (name, expected) in [("p.json", &json), ("p.yaml", &yaml), ("p.yml", &yaml), ("p", &json)] {
+    for (name, expected) in [
+        ("p.json", &json),
+        ("p.yaml", &yaml),
+        ("p.yml", &yaml),
+        ("p", &json),
+    ] {
         let ran = dir.run(&["plan", "-o", name]);
         assert_eq!((ran.status, ran.stdout.as_str()), (0, ""));
         assert!(ran.stderr.contains(name), "{}", ran.stderr);

@@ -1,1 +1,437 @@
-//! To come.
+//! What only a file has: who may open it, what it may be, and what is said where it cannot be
+//! used.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use syncline::engine::ports::{RunStatus, Store, StoreError};
+use syncline::store::{APPLICATION_ID, FORMAT, OpenMode, SqliteStore};
+use syncline::time::Instant;
+
+use super::contract::{event, letter, row, run};
+
+fn refused(path: &Path, mode: OpenMode) -> StoreError {
+    let error = SqliteStore::open(path, mode).expect_err("has to be refused");
+    assert!(error.remedy.is_some(), "{error} says no remedy");
+    error
+}
+
+/// Refused with these words, and with the file's name.
+fn refused_with(path: &Path, mode: OpenMode, words: &str) {
+    let error = refused(path, mode);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    assert!(error.message.contains(words), "{error}");
+    assert!(error.message.contains(name), "{error}");
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", path.display()))
+}
+
+/// A closed store with something in it.
+fn filled(path: &Path) {
+    let mut store = SqliteStore::open(path, OpenMode::Run).unwrap();
+    store.begin().unwrap();
+    for n in 0..2_000 {
+        let doc = format!("{n:>100}");
+        store
+            .put_record("contact", &format!("k{n:05}"), &doc)
+            .unwrap();
+    }
+    store
+        .append_events("crm", &[event("1", "body")], Instant(1))
+        .unwrap();
+    store.put_dead_letter(&letter("crm", "a", "x")).unwrap();
+    store.open_run(&run("nightly", None)).unwrap();
+    store.commit().unwrap();
+}
+
+/// Reads everything; what it says does not matter.
+fn read_all(store: &mut SqliteStore) {
+    let _ = store.meta_with_prefix("");
+    let _ = store.pending_events(usize::MAX);
+    let _ = store.records_after("contact", None, usize::MAX);
+    let _ = store.record("contact", "k01234");
+    let _ = store.dead_letters();
+    let _ = store.runs(None, usize::MAX);
+    let _ = store.put_record("contact", "k00500", "{}");
+    let _ = store.append_events("crm", &[event("2", "b")], Instant(2));
+}
+
+#[test]
+fn what_was_committed_is_there_the_next_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    assert_eq!(
+        store.records_after("contact", None, 9_999).unwrap().len(),
+        2_000
+    );
+    assert_eq!(store.pending_events(9).unwrap().len(), 1);
+    let again = store.append_events("crm", &[event("1", "body")], Instant(2));
+    assert_eq!(again.unwrap(), [false]);
+    store.begin().unwrap();
+    store.put_record("contact", "lost", "{}").unwrap();
+    drop(store);
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    assert_eq!(store.record("contact", "lost").unwrap(), None);
+}
+
+#[test]
+fn a_second_runner_is_refused_and_told_who_holds_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let first = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let error = refused(&path, OpenMode::Run);
+    let holder = format!("process {}", std::process::id());
+    assert!(error.message.contains(&holder), "{error}");
+    assert!(error.message.contains("s.db"), "{error}");
+    assert!(error.remedy.unwrap().contains(&holder));
+    #[cfg(unix)]
+    {
+        let link = dir.path().join("link.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let error = refused(&link, OpenMode::Run);
+        assert!(error.message.contains(&holder), "{error}");
+    }
+    drop(first);
+    SqliteStore::open(&path, OpenMode::Run).unwrap();
+}
+
+#[test]
+fn a_store_that_is_just_being_made_is_in_use_and_not_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let first = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    fs::write(&path, "SQLite format 3\0").unwrap();
+    refused_with(&path, OpenMode::Run, "is in use");
+    drop(first);
+}
+
+#[test]
+fn a_store_can_be_inspected_beside_its_runner() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let mut runner = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let mut reader = SqliteStore::open(&path, OpenMode::Inspect).unwrap();
+    runner.begin().unwrap();
+    runner.put_record("contact", "new", "{}").unwrap();
+    assert_eq!(reader.record("contact", "new").unwrap(), None);
+    assert_eq!(reader.runs(None, 9).unwrap().len(), 1);
+    assert_eq!(reader.dead_letters().unwrap().len(), 1);
+    runner.commit().unwrap();
+    assert!(reader.record("contact", "new").unwrap().is_some());
+    let error = reader.put_record("contact", "x", "{}").unwrap_err();
+    assert!(error.message.contains("for reading only"), "{error}");
+    assert!(reader.begin().is_err());
+    assert!(reader.stage_open(1).is_err());
+    drop(runner);
+    drop(reader);
+    let mut reader = SqliteStore::open(&path, OpenMode::Inspect).unwrap();
+    assert!(reader.record("contact", "new").unwrap().is_some());
+}
+
+#[test]
+fn single_things_can_be_changed_beside_a_runner() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let mut runner = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let mut operator = SqliteStore::open(&path, OpenMode::Operate).unwrap();
+    operator.clear_dead_letter("crm", "contact", "a").unwrap();
+    operator.set_meta("pause/nightly", "1").unwrap();
+    assert_eq!(runner.dead_letters().unwrap(), []);
+    assert!(runner.meta("pause/nightly").unwrap().is_some());
+    assert!(operator.stage_put(1, vec![]).is_err());
+}
+
+#[test]
+fn nothing_is_made_where_a_store_is_only_looked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    fs::write(dir.path().join("empty.db"), "").unwrap();
+    for mode in [OpenMode::Inspect, OpenMode::Operate] {
+        refused_with(&path, mode, "there is no store");
+        refused_with(&dir.path().join("empty.db"), mode, "there is no store");
+    }
+    assert!(!path.exists());
+    assert!(!beside(&path, ".lock").exists());
+    SqliteStore::open(&dir.path().join("empty.db"), OpenMode::Run).unwrap();
+}
+
+#[test]
+fn places_where_no_store_can_be_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = dir.path().join("none").join("s.db");
+    let error = refused(&nowhere, OpenMode::Run);
+    assert!(error.message.contains("none"), "{error}");
+    assert!(error.remedy.unwrap().contains("directory"));
+    refused_with(dir.path(), OpenMode::Run, "is a directory");
+    // Nobody, whatever rights the test has, creates files there.
+    if cfg!(target_os = "linux") {
+        let error = refused(Path::new("/sys/syncline.db"), OpenMode::Run);
+        assert!(error.message.contains("/sys/syncline.db"), "{error}");
+        refused_with(Path::new("/dev/zero"), OpenMode::Run, "no store");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_without_rights_is_refused_and_still_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    fs::remove_file(beside(&path, ".lock")).unwrap();
+    let set = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+    set(0o555);
+    let enforced = fs::write(dir.path().join("probe"), "").is_err();
+    let run = SqliteStore::open(&path, OpenMode::Run).map(drop);
+    let new = SqliteStore::open(&dir.path().join("new.db"), OpenMode::Run).map(drop);
+    let mut reader = SqliteStore::open(&path, OpenMode::Inspect).unwrap();
+    assert_eq!(reader.dead_letters().unwrap().len(), 1);
+    set(0o755);
+    // The superuser may write there all the same.
+    if enforced {
+        for refused in [run, new] {
+            let error = refused.unwrap_err();
+            assert!(error.message.contains(".lock"), "{error}");
+            assert!(error.remedy.unwrap().contains("right"));
+        }
+    }
+}
+
+#[test]
+fn other_files_are_told_apart_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("text.db");
+    fs::write(&text, "email,name\n".repeat(50)).unwrap();
+    refused_with(&text, OpenMode::Run, "not an SQLite database");
+    fs::write(&text, "short").unwrap();
+    refused_with(&text, OpenMode::Inspect, "not an SQLite database");
+
+    let other = dir.path().join("other.db");
+    let conn = Connection::open(&other).unwrap();
+    conn.execute_batch("CREATE TABLE meta (key TEXT, value TEXT)")
+        .unwrap();
+    drop(conn);
+    let before = fs::read(&other).unwrap();
+    for mode in [OpenMode::Run, OpenMode::Inspect, OpenMode::Operate] {
+        refused_with(&other, mode, "not a store of Syncline");
+    }
+    assert_eq!(fs::read(&other).unwrap(), before);
+}
+
+#[test]
+fn a_newer_format_is_refused_with_both_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let set = |sql: &str| {
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch(sql).unwrap();
+    };
+    set("UPDATE meta SET value = '99' WHERE key = 'format'");
+    for mode in [OpenMode::Run, OpenMode::Inspect, OpenMode::Operate] {
+        refused_with(&path, mode, "format 99");
+        refused_with(&path, mode, &format!("up to {FORMAT}"));
+    }
+    set("UPDATE meta SET value = 'x' WHERE key = 'format'");
+    refused_with(&path, OpenMode::Run, "which format");
+    set("DELETE FROM meta");
+    refused_with(&path, OpenMode::Run, "which format");
+    set("DROP TABLE meta");
+    refused(&path, OpenMode::Run);
+}
+
+#[test]
+fn a_store_without_all_its_tables_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let conn = Connection::open(&path).unwrap();
+    let id: u32 = conn
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .unwrap();
+    assert_eq!(id, APPLICATION_ID);
+    conn.execute_batch("DROP TABLE outbox").unwrap();
+    drop(conn);
+    refused_with(&path, OpenMode::Run, "`outbox` is missing");
+}
+
+#[test]
+fn a_store_that_is_cut_short_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let whole = fs::read(&path).unwrap();
+    for keep in [
+        1,
+        17,
+        99,
+        100,
+        4_095,
+        4_096,
+        whole.len() / 2,
+        whole.len() - 1,
+    ] {
+        fs::write(&path, &whole[..keep]).unwrap();
+        let error = refused(&path, OpenMode::Run);
+        assert!(error.message.contains("s.db"), "{keep}: {error}");
+    }
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    refused_with(&path, OpenMode::Inspect, "cut short");
+    fs::write(&path, &whole).unwrap();
+    SqliteStore::open(&path, OpenMode::Run).unwrap();
+}
+
+#[test]
+fn a_store_with_strange_bytes_ends_in_errors_at_worst() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let whole = fs::read(&path).unwrap();
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut told = 0;
+    for round in 0..60 {
+        let mut bytes = whole.clone();
+        // Half of the rounds in the first pages, where the schema is.
+        let reach = if round % 2 == 0 { 8_192 } else { bytes.len() };
+        for _ in 0..40 {
+            bytes[random.usize(..reach)] = random.u8(..);
+        }
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(beside(&path, suffix));
+        }
+        fs::write(&path, &bytes).unwrap();
+        match SqliteStore::open(&path, OpenMode::Run) {
+            Ok(mut store) => read_all(&mut store),
+            Err(error) => {
+                told += 1;
+                assert!(error.message.contains("s.db"), "{error}");
+            }
+        }
+    }
+    assert!(told > 0, "no damage was ever seen at opening");
+}
+
+#[test]
+fn a_file_that_another_program_holds_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
+    refused_with(&path, OpenMode::Run, "locked by another program");
+}
+
+#[test]
+fn a_stage_outlives_its_process_as_long_as_its_run_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let one = store.open_run(&run("nightly", None)).unwrap();
+    let two = store.open_run(&run("hourly", None)).unwrap();
+    for run in [one, two] {
+        store.stage_open(run).unwrap();
+        let rows = (0..9_000).map(|n| row(&format!("k{}", n % 7_000), n, 0, "", 0));
+        store.stage_put(run, rows.collect()).unwrap();
+        store.stage_put(run, vec![row("a", -1, 0, "", 0)]).unwrap();
+    }
+    let mut ended = run("hourly", Some(5));
+    (ended.id, ended.status) = (two, RunStatus::Done);
+    store.put_run(&ended).unwrap();
+    drop(store);
+
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    assert_eq!(store.stage_len(one).unwrap(), 9_001);
+    assert_eq!(store.stage_after(one, None, 1).unwrap()[0].key, "a");
+    assert_eq!(store.stage_len(two).unwrap(), 0);
+    let stage = |run| beside(&path, &format!("-stage-{run}.db"));
+    assert!(stage(one).exists() && !stage(two).exists());
+    store.stage_drop(one).unwrap();
+    assert!(!stage(one).exists());
+}
+
+/// Something that is done to a file.
+type Spoil = Box<dyn Fn(&Path)>;
+
+/// Makes a stage of an open run, spoils its file and opens the store again.
+fn spoiled(spoil: impl Fn(&Path)) -> (tempfile::TempDir, SqliteStore, i64) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let id = store.open_run(&run("nightly", None)).unwrap();
+    store.stage_open(id).unwrap();
+    let rows = (0..20_000).map(|n| row(&format!("k{n}"), n, 0, "", 0));
+    store.stage_put(id, rows.collect()).unwrap();
+    drop(store);
+    spoil(&beside(&path, &format!("-stage-{id}.db")));
+    let store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    (dir, store, id)
+}
+
+#[test]
+fn a_stage_that_cannot_be_trusted_is_empty() {
+    let sql = |sql: &'static str| {
+        move |path: &Path| Connection::open(path).unwrap().execute_batch(sql).unwrap()
+    };
+    let spoils: [Spoil; 6] = [
+        Box::new(|path| fs::write(path, "no database").unwrap()),
+        Box::new(|path| {
+            let half = fs::metadata(path).unwrap().len() / 2;
+            let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(half).unwrap();
+        }),
+        Box::new(|path| fs::write(path, "").unwrap()),
+        Box::new(sql("UPDATE stage SET boot = 'another'")),
+        Box::new(sql("UPDATE stage SET run = 99")),
+        Box::new(sql("PRAGMA user_version = 99")),
+    ];
+    for (n, spoil) in spoils.iter().enumerate() {
+        let (_dir, mut store, id) = spoiled(spoil);
+        assert_eq!(store.stage_len(id).unwrap(), 0, "way {n}");
+        assert_eq!(store.stage_after(id, None, 5).unwrap(), []);
+        store.stage_put(id, vec![row("a", 0, 0, "", 0)]).unwrap();
+        assert_eq!(store.stage_len(id).unwrap(), 1);
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_read_fail_the_run_and_are_never_passed_over() {
+    let (_dir, mut store, id) = spoiled(|path| {
+        let mut bytes = fs::read(path).unwrap();
+        let from = bytes.len() / 2;
+        for byte in &mut bytes[from..] {
+            *byte = 0xa5;
+        }
+        fs::write(path, bytes).unwrap();
+    });
+    if store.stage_len(id).unwrap() > 0 {
+        let (mut after, mut rows) = (None, 0);
+        let error = loop {
+            match store.stage_after(id, after.as_deref(), 500) {
+                Ok(chunk) => {
+                    rows += chunk.len();
+                    let last = chunk.last().expect("the end is not reached");
+                    after = Some(last.key.clone());
+                }
+                Err(error) => break error,
+            }
+        };
+        assert!(rows < 20_000);
+        assert!(error.message.contains("the stage"), "{error}");
+        assert!(error.message.contains("damaged"), "{error}");
+        assert!(error.remedy.unwrap().contains("start again"));
+    }
+    assert_eq!(
+        store.stage_len(id).unwrap(),
+        0,
+        "the next start begins anew"
+    );
+}

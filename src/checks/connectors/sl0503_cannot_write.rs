@@ -45,7 +45,8 @@ fn uses(ctx: &Context, scenario: &Scenario) -> Vec<Use> {
         }
     }
     // A reconcile leaves a source that cannot be read to its events, and `auto` is not chosen yet.
-    let by_clock = matches!(scenario.mode.kind, ModeKind::Scheduled(_));
+    let by_clock =
+        matches!(scenario.mode.kind, ModeKind::Scheduled(_)) && words::mode_is_known(scenario);
     for hop in &scenario.hops {
         let Some(sync) = scenario.syncs.get(hop.sync as usize) else {
             continue;
@@ -98,7 +99,7 @@ fn finding(ctx: &Context, scenario: &Scenario, used: &Use) -> Option<Finding> {
                 scenario.name
             ),
             format!("`{kind}` only sends events"),
-            "write `mode realtime`".to_owned(),
+            by_event(ctx, scenario),
         )
     } else {
         return None;
@@ -112,4 +113,17 @@ fn finding(ctx: &Context, scenario: &Scenario, used: &Use) -> Option<Finding> {
         .mark(mark)
         .label(used.clause, format!("uses `{name}` here"));
     Some(words::label(found, connector.clause, label).help(help))
+}
+
+/// What to write where a system only sends events.
+fn by_event(ctx: &Context, scenario: &Scenario) -> String {
+    if scenario.clean.is_some() {
+        return "clean a system that can be read".to_owned();
+    }
+    match scenario.hops.iter().all(|h| lacks_read(ctx, h.from.value)) {
+        true => "write `mode realtime`".to_owned(),
+        false => "write `mode realtime`, or `mode realtime with reconcile …` to read the other \
+                  sources by schedule too"
+            .to_owned(),
+    }
 }

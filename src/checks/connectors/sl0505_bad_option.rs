@@ -215,12 +215,12 @@ fn mistyped(
     if is == known.kind || word == Word::Secret || is_secret(system, setting) {
         return None;
     }
-    let wanted = known.kind.word();
+    let wanted = article(known.kind);
     let name = &setting.name;
     let message = format!(
-        "option `{name}` of `{}` is a {}, but `{}` wants a {wanted}",
+        "option `{name}` of `{}` is {}, but `{}` wants {wanted}",
         system.name,
-        is.word(),
+        article(is),
         connector.written
     );
     let example = match known.kind {
@@ -231,12 +231,12 @@ fn mistyped(
     };
     Some(
         Finding::new(CODE, setting.span, message)
-            .mark(format!("not a {wanted}"))
+            .mark(format!("is not {wanted}"))
             .label(
                 connector.clause,
                 format!("the connector of `{}`", system.name),
             )
-            .help(format!("write a {wanted}, as `option {name} = {example}`")),
+            .help(format!("write {wanted}, as `option {name} = {example}`")),
     )
 }
 
@@ -267,5 +267,13 @@ fn missing(
     match fix::add_line(system.span, ctx.sources, &env) {
         Some(edit) => found.fix(format!("add `{env}`"), Grade::Review, vec![edit]),
         None => found,
+    }
+}
+
+fn article(kind: SettingType) -> String {
+    match kind {
+        SettingType::Int => format!("an {}", kind.word()),
+        SettingType::Bool => kind.word().to_owned(),
+        SettingType::String | SettingType::Duration => format!("a {}", kind.word()),
     }
 }

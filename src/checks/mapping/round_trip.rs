@@ -93,7 +93,7 @@ fn read_back(ty: &Type, mapped: &MappedField, raw: &Json) -> Result<Value, Strin
         (_, other) => other,
     };
     ty.read_json(&cut)
-        .map_err(|m| format!("{}, which is no `{}`", m.raw, m.wanted))
+        .map_err(|m| format!("{}, which is no `{}`", shown(&cut), m.wanted))
 }
 
 fn shown(json: &Json) -> String {

@@ -243,13 +243,13 @@ fn finding(ctx: &Context, lack: &Lack) -> Finding {
         // Never: a lack is made with its first place.
         None => return Finding::new(CODE, entity.name.span, lacks),
     };
-    let message = format!("{}, but {lacks}", needs(ctx, first, &what));
+    let message = format!("{}, but {lacks}", needs(ctx, first, &what, name));
     let mut found = Finding::new(CODE, first.span, message).mark(format!("not mapped in `{name}`"));
     for place in rest {
         found = words::label(
             found,
             place.span,
-            format!("{} too", needs(ctx, place, &what)),
+            format!("{} too", needs(ctx, place, &what, name)),
         );
     }
     match field {
@@ -263,7 +263,7 @@ fn finding(ctx: &Context, lack: &Lack) -> Finding {
     }
 }
 
-fn needs(ctx: &Context, place: &Place, what: &str) -> String {
+fn needs(ctx: &Context, place: &Place, what: &str, system: &str) -> String {
     match place.why {
         Why::Travels(from, to) => {
             format!(
@@ -272,9 +272,9 @@ fn needs(ctx: &Context, place: &Place, what: &str) -> String {
                 ctx.system(to)
             )
         }
-        Why::Reads(by) => format!("{} reads {what}", words::reader(ctx, by)),
+        Why::Reads(by) => format!("{} reads {what} in `{system}`", words::reader(ctx, by)),
         Why::Cleans => format!("this scenario cleans {what}"),
-        Why::Fresh => format!("{what} is to be fresh there"),
+        Why::Fresh => format!("{what} is to be fresh in `{system}`"),
     }
 }
 

@@ -116,18 +116,22 @@ fn finding(ctx: &Context, fault: &Fault) -> Finding {
     }
     if let Some([a, b]) = fault.doubled.first() {
         faults.push(format!(
-            "gives `{}` and `{}` the one value \"{}\", which cannot be read back",
-            a.0, b.0, a.1
+            "gives `{}` and `{}` the one value {}, which cannot be read back",
+            a.0,
+            b.0,
+            serde_json::Value::from(&*a.1.text)
         ));
     }
     let message = format!(
         "`values` of `{path}` in `{system}` {}",
         faults.join(" and ")
     );
-    let mut found = Finding::new(CODE, fault.mapped.span, message).label(
-        fault.field.type_span,
-        format!("the values of `{}`", fault.field.name),
-    );
+    let mut found = Finding::new(CODE, fault.mapped.span, message)
+        .mark("not one raw value for each value")
+        .label(
+            fault.field.type_span,
+            format!("the values of `{}`", fault.field.name),
+        );
     for name in &fault.unknown {
         found = words::label(found, name.span, "no value of the enum");
     }

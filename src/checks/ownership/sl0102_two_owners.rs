@@ -38,15 +38,11 @@ fn finding(
         .label(first.name, format!("here it belongs to `{a}`"));
     for (declaration, system) in [(first, a), (later, b)] {
         if let Some(owner) = &declaration.owner {
-            found = words::label(
-                found,
-                owner.clause,
-                format!("`owner {system}` is said here"),
-            );
+            found = words::label(found, owner.clause, format!("owned by `{system}` here"));
         }
     }
     found.help(format!(
-        "keep one declaration of `{path}` and one owner; the other system may still write it if \
-         the owner's declaration says `accepts {b}` or `accepts {a}`"
+        "keep one declaration of `{path}` with one `owner`; where both write it, name the other \
+         one in its `accepts`, as `owner {a} accepts {b}`"
     ))
 }

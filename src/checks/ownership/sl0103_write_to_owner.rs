@@ -22,7 +22,7 @@ pub(super) fn faults(ctx: &Context, field: &Field) -> Vec<Edge> {
     let Some(owner) = field.owner() else {
         return Vec::new();
     };
-    if !origins_known(field) {
+    if !origins_known(ctx, field) {
         return Vec::new();
     }
     let Some(flow) = ctx.graph.flows.of(field.id) else {
@@ -39,11 +39,14 @@ fn finding(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
     let sources: Vec<&str> = words::sources(edges).map(|s| ctx.system(s)).collect();
     let owner = field.owner().map_or("", |o| ctx.system(o));
     let names = words::names(&sources);
-    let (verb, be) = match sources.len() {
-        1 => ("writes", "is no origin"),
-        _ => ("write", "are no origins"),
+    let verb = if sources.len() == 1 {
+        "writes"
+    } else {
+        "write"
     };
-    let message = format!("{names} {verb} `{path}` into its owner `{owner}` but {be} of it");
+    let message = format!(
+        "{names} {verb} `{path}` into its owner `{owner}`, which does not accept it from there"
+    );
     let clause = edges
         .first()
         .map_or(field.name.span, |e| ctx.sync(*e).clause);

@@ -41,7 +41,10 @@ impl Faults {
 /// SL0103 left out.
 pub(super) fn faults(ctx: &Context, field: &Field) -> Faults {
     // A field without an owner is SL0101; and a flow that could not be read may bring the field.
-    if !field.is_data() || field.owner().is_none() || !origins_known(field) || ctx.flows_incomplete
+    if !field.is_data()
+        || field.owner().is_none()
+        || !origins_known(ctx, field)
+        || ctx.flows_incomplete
     {
         return Faults::default();
     }
@@ -85,12 +88,14 @@ fn carries(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
     let sources: Vec<&str> = words::sources(edges).map(|s| ctx.system(s)).collect();
     let targets = words::systems(ctx, words::targets(edges));
     let names = words::names(&sources);
-    let (verb, be, gets) = match sources.len() {
-        1 => ("sends", "is no origin", "gets"),
-        _ => ("send", "are no origins", "get"),
+    let (verb, gets) = match sources.len() {
+        1 => ("sends", "gets"),
+        _ => ("send", "get"),
     };
-    let message =
-        format!("{names} {verb} `{path}` to {targets} but {be} of it and never {gets} it from one");
+    let message = format!(
+        "{names} {verb} `{path}` to {targets} but neither may write it nor {gets} it from a system \
+         that may"
+    );
     let clause = edges
         .first()
         .map_or(field.name.span, |e| ctx.sync(*e).clause);
@@ -108,7 +113,8 @@ fn reads(ctx: &Context, field: &Field, edge: Edge, read: Read) -> Finding {
     let source = ctx.system(edge.from);
     let reader = words::reader(ctx, read.by);
     let message = format!(
-        "{reader} reads `{path}` in `{source}`, which is no origin of it and never gets it from one"
+        "{reader} reads `{path}` in `{source}`, which neither may write it nor gets it from a system \
+         that may"
     );
     let found = Finding::new(CODE, ctx.sync(edge).clause, message)
         .mark(format!("reads the records of `{source}`"))

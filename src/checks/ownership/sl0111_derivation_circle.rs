@@ -40,7 +40,9 @@ fn finding(ctx: &Context, circle: &[FieldId]) -> Option<Finding> {
             found = words::label(found, read.span, text);
         }
     }
-    Some(found.help(
-        "derive one of them from fields that are not derived, or make it a field with an `owner`",
-    ))
+    let help = match circle {
+        [_] => "derive it from other fields, or remove `derived` and give it an `owner`",
+        _ => "derive one of them from fields that are not derived, or give it an `owner` instead",
+    };
+    Some(found.help(help))
 }

@@ -28,9 +28,12 @@ fn finding(ctx: &Context, circle: &[ScenarioId]) -> Option<Finding> {
         let text = format!("{} waits for {} here", name(id), name(next));
         found = words::label(found, clause, text);
     }
-    let last = circle.last().map(name).unwrap_or_default();
+    let last = circle
+        .last()
+        .map(|id| ctx.policy.scenario(*id).name.text.clone());
+    let last = last.unwrap_or_else(|| first.name.text.clone());
     Some(found.help(format!(
-        "take one scenario out of an `after`, as {} out of that of {last}",
-        name(&first.id)
+        "take `{}` out of the `after` of `{last}`",
+        first.name
     )))
 }

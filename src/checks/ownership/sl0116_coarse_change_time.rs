@@ -3,7 +3,7 @@
 
 use super::super::{Context, words};
 use super::sl0108_no_change_time::{by_time, only_by_event};
-use crate::catalog::ChangeTime;
+use crate::catalog::{ChangeTime, Entry, Transport};
 use crate::finding::{Code, Finding};
 use crate::graph::Flow;
 use crate::model::{Entity, Field, FieldId, Map, Scenario, SystemId, Volume};
@@ -113,8 +113,8 @@ fn of_field<'a>(
     }
 }
 
-/// What the catalog knows of a coarse clock. A column of a system whose events bear no time may be
-/// as fine as it likes; a missing one that SL0108 asks for is not said twice.
+/// What is known of a coarse clock. A missing column that SL0108 asks for is not said twice; a
+/// column of a system whose events bear no time may be as fine as it likes.
 fn clock(ctx: &Context, map: &Map, flow: &Flow, origin: SystemId) -> Option<Clock> {
     let entry = ctx
         .policy
@@ -123,14 +123,26 @@ fn clock(ctx: &Context, map: &Map, flow: &Flow, origin: SystemId) -> Option<Cloc
         .as_ref()?
         .entry
         .as_ref()?;
-    if map.changed_at.is_none() && (map.broken || !only_by_event(ctx, flow, origin)) {
+    let has_column = map.changed_at.is_some();
+    if !has_column && (map.broken || !only_by_event(ctx, flow, origin)) {
         return None;
     }
     match entry.change_time {
-        ChangeTime::Milliseconds => None,
+        _ if !has_column && !tells_time_itself(entry) => {
+            Some(Clock::Arrival(entry.event_latency().as_secs_f64()))
+        }
         ChangeTime::Seconds => Some(Clock::Seconds),
-        ChangeTime::Arrival if map.changed_at.is_some() => None,
-        ChangeTime::Arrival => Some(Clock::Arrival(entry.event_latency().as_secs_f64())),
+        ChangeTime::Milliseconds | ChangeTime::Arrival => None,
+    }
+}
+
+/// Whether events bear the time of the change beside the record: a vendor's and a database's do,
+/// a line, a message and a post hold what their sender put there.
+fn tells_time_itself(entry: &Entry) -> bool {
+    match entry.transport {
+        Transport::Http => entry.change_time != ChangeTime::Arrival,
+        Transport::Postgres | Transport::Sqlite => true,
+        Transport::Csv | Transport::Jsonl | Transport::Webhook | Transport::Nats => false,
     }
 }
 

@@ -3,8 +3,8 @@
 mod meanings;
 
 use super::check::check_code;
-use super::shell::Shell;
 use super::failure::{Exit, Failure};
+use super::shell::Shell;
 use crate::finding::{Code, Level};
 use crate::render::fill;
 

@@ -1,6 +1,6 @@
 //! Upserts and deletions by rewriting the file.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
@@ -8,9 +8,10 @@ use std::path::Path;
 use csv::{ByteRecord, Reader};
 
 use super::layout::{CsvRow, Layout, failure, reader};
-use crate::connector::codec::Binding;
+use crate::connector::codec::{Binding, Raw};
 use crate::connector::failure::{file as file_failure, setup};
 use crate::connector::file::{Rewrite, stamp, unchanged};
+use crate::connector::upserts::{Change, Upserts, locator};
 use crate::engine::ports::{Failure, Write, WriteReport};
 
 /// Applies the writes to the file; when it returns, they are durable there.
@@ -19,17 +20,7 @@ pub(super) fn upsert(
     path: &Path,
     writes: &[Write],
 ) -> Result<WriteReport, Failure> {
-    let mut batch = Batch {
-        binding,
-        writes,
-        by_key: writes
-            .iter()
-            .enumerate()
-            .map(|(at, w)| (w.key.as_str(), at))
-            .collect(),
-        seen: vec![false; writes.len()],
-        rejected: Vec::new(),
-    };
+    let mut upserts = Upserts::new(binding, writes);
     let existing = match File::open(path) {
         Ok(file) if file.metadata().is_ok_and(|m| m.len() > 0) => Some(file),
         Ok(_) => None,
@@ -37,23 +28,10 @@ pub(super) fn upsert(
         Err(e) => return Err(file_failure("read", path, &e)),
     };
     match existing {
-        Some(file) => batch.into_existing(file, path)?,
-        None => batch.into_new(path)?,
+        Some(file) => change(&mut upserts, file, path)?,
+        None => create(&mut upserts, path)?,
     }
-    batch.rejected.sort();
-    Ok(WriteReport {
-        rejected: batch.rejected,
-        calls: 1,
-    })
-}
-
-/// The writes of a call and what became of them.
-struct Batch<'a> {
-    binding: &'a Binding,
-    writes: &'a [Write],
-    by_key: HashMap<&'a str, usize>,
-    seen: Vec<bool>,
-    rejected: Vec<(usize, String)>,
+    Ok(upserts.report())
 }
 
 /// A file on its way to its successor.
@@ -71,178 +49,136 @@ struct Copying<'a> {
     changed: bool,
 }
 
-impl<'a> Batch<'a> {
-    fn into_new(&mut self, path: &Path) -> Result<(), Failure> {
-        let mut rewrite = Rewrite::start(path)?;
-        let mut header = ByteRecord::new();
-        for name in self.binding.wanted() {
-            header.push_field(name.as_bytes());
+/// Writes a file where there was none.
+fn create(upserts: &mut Upserts<'_>, path: &Path) -> Result<(), Failure> {
+    let mut rewrite = Rewrite::start(path)?;
+    let mut header = ByteRecord::new();
+    for name in upserts.binding().wanted() {
+        header.push_field(name.as_bytes());
+    }
+    let layout = Layout::find(upserts.binding(), &header, path)?;
+    let mut line = Vec::new();
+    push_row(&mut line, header.iter(), b"\n");
+    rewrite.write_all(&line).map_err(|e| rewrite.failure(&e))?;
+    append(upserts, &mut rewrite, &layout, &[], b"\n")?;
+    rewrite.commit()
+}
+
+/// Writes the successor of a file.
+fn change(upserts: &mut Upserts<'_>, file: File, path: &Path) -> Result<(), Failure> {
+    let binding = upserts.binding();
+    let before = stamp(path)?;
+    let source = File::open(path).map_err(|e| file_failure("read", path, &e))?;
+    let mut reader = reader(file);
+    let mut header = ByteRecord::new();
+    reader
+        .read_byte_record(&mut header)
+        .map_err(|e| failure(&e, path))?;
+    let layout = Layout::find(binding, &header, path)?;
+    if binding.key_columns().any(|k| layout.position(k).is_none()) {
+        layout.complete(binding, path)?;
+    }
+    let wanted = 0..binding.wanted().len();
+    let mut copying = Copying {
+        path,
+        rewrite: Rewrite::start(path)?,
+        added: wanted.filter(|w| layout.position(*w).is_none()).collect(),
+        layout,
+        source: BufReader::with_capacity(256 * 1024, source),
+        copied: 0,
+        line_end: b"\n",
+        changed: false,
+    };
+    copying.header(binding, &header, reader.position().byte())?;
+    copying.rows(&mut reader, upserts)?;
+    copying.rest()?;
+    let Copying {
+        mut rewrite,
+        layout,
+        added,
+        line_end,
+        changed,
+        ..
+    } = copying;
+    let appended = append(upserts, &mut rewrite, &layout, &added, line_end)?;
+    if !changed && !appended {
+        return Ok(());
+    }
+    unchanged(path, &before)?;
+    rewrite.commit()
+}
+
+/// Writes the records that the file did not have; whether there were any.
+fn append(
+    upserts: &mut Upserts<'_>,
+    rewrite: &mut Rewrite,
+    layout: &Layout,
+    added: &[usize],
+    line_end: &[u8],
+) -> Result<bool, Failure> {
+    let mut row: Vec<Cow<'_, str>> = vec![Cow::Borrowed(""); layout.header.len() + added.len()];
+    let mut line = Vec::new();
+    let mut from = 0;
+    while let Some((cells, next)) = upserts.next_new(from) {
+        row.fill(Cow::Borrowed(""));
+        for (wanted, raw) in &cells {
+            if let Some(cell) = place_of(layout, added, *wanted).and_then(|p| row.get_mut(p)) {
+                *cell = Cow::Owned(raw.text().into_owned());
+            }
         }
-        let layout = Layout::find(self.binding, &header, path)?;
-        let mut line = Vec::new();
-        push_row(&mut line, header.iter(), b"\n");
+        line.clear();
+        push_row(&mut line, row.iter().map(|c| c.as_bytes()), line_end);
         rewrite.write_all(&line).map_err(|e| rewrite.failure(&e))?;
-        self.append(&mut rewrite, &layout, &[], b"\n")?;
-        rewrite.commit()
+        from = next;
     }
+    Ok(from > 0)
+}
 
-    fn into_existing(&mut self, file: File, path: &'a Path) -> Result<(), Failure> {
-        let io = |e| file_failure("read", path, &e);
-        let before = stamp(path)?;
-        let source = BufReader::with_capacity(256 * 1024, File::open(path).map_err(io)?);
-        let mut reader = reader(file);
-        let mut header = ByteRecord::new();
-        reader
-            .read_byte_record(&mut header)
-            .map_err(|e| failure(&e, path))?;
-        let layout = Layout::find(self.binding, &header, path)?;
-        if self
-            .binding
-            .key_columns()
-            .any(|k| layout.position(k).is_none())
-        {
-            layout.complete(self.binding, path)?;
-        }
-        let missing = 0..self.binding.wanted().len();
-        let mut copying = Copying {
-            path,
-            rewrite: Rewrite::start(path)?,
-            added: missing.filter(|w| layout.position(*w).is_none()).collect(),
-            layout,
-            source,
-            copied: 0,
-            line_end: b"\n",
-            changed: false,
-        };
-        copying.header(self.binding, &header, reader.position().byte())?;
-        self.rows(&mut reader, &mut copying)?;
-        copying.rest()?;
-        let Copying {
-            mut rewrite,
-            layout,
-            added,
-            line_end,
-            changed,
-            ..
-        } = copying;
-        let appended = self.append(&mut rewrite, &layout, &added, line_end)?;
-        if !changed && !appended {
-            return Ok(());
-        }
-        unchanged(path, &before)?;
-        rewrite.commit()
-    }
-
-    /// Walks the file's rows and changes those that the batch names.
+impl Copying<'_> {
+    /// Walks the file's rows and changes those that somebody writes.
     fn rows(
         &mut self,
         reader: &mut Reader<File>,
-        copying: &mut Copying<'_>,
+        upserts: &mut Upserts<'_>,
     ) -> Result<(), Failure> {
         let mut cells = ByteRecord::new();
         let (mut start, mut line) = (0, 1);
         let mut end = reader.position().byte();
         loop {
             let more = reader.read_byte_record(&mut cells);
-            if !more.map_err(|e| failure(&e, copying.path))? {
-                return copying.closed(start..end, line);
+            if !more.map_err(|e| failure(&e, self.path))? {
+                return self.closed(start..end, line);
             }
             (start, line) = (end, cells.position().map_or(1, csv::Position::line));
             end = reader.position().byte();
-            let whole = cells.len() == copying.layout.header.len();
-            let named = if whole {
-                let record = CsvRow {
-                    cells: &cells,
-                    layout: &copying.layout,
-                    path: copying.path,
-                    file: reader.get_ref(),
-                };
-                let key = self.binding.decode_key_only(&record).ok();
-                key.and_then(|k| self.by_key.get(k.as_str()).copied())
-            } else {
-                None
-            };
-            match named.and_then(|at| self.writes.get(at).map(|w| (at, w))) {
-                Some((at, write)) => {
-                    if let Some(seen) = self.seen.get_mut(at) {
-                        *seen = true;
-                    }
-                    self.row(at, write, &cells, start..end, copying)?;
-                }
-                None if whole && !copying.added.is_empty() => {
-                    copying.replace(start..end, Some(&cells_of(&cells)))?;
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn row(
-        &mut self,
-        at: usize,
-        write: &Write,
-        cells: &ByteRecord,
-        range: std::ops::Range<u64>,
-        copying: &mut Copying<'_>,
-    ) -> Result<(), Failure> {
-        if write.delete {
-            return copying.replace(range, None);
-        }
-        let mut row = cells_of(cells);
-        match self.binding.encode(write) {
-            Ok(new) => copying.set(&mut row, &new),
-            Err(why) => self.rejected.push((at, why)),
-        }
-        let same = copying.added.is_empty() && row.iter().map(Vec::as_slice).eq(cells.iter());
-        if same {
-            return Ok(());
-        }
-        copying.replace(range, Some(&row))
-    }
-
-    /// Writes the records that the file did not have; whether there were any.
-    fn append(
-        &mut self,
-        rewrite: &mut Rewrite,
-        layout: &Layout,
-        added: &[usize],
-        line_end: &[u8],
-    ) -> Result<bool, Failure> {
-        let columns = layout.header.len() + added.len();
-        let mut line = Vec::new();
-        let mut any = false;
-        for (at, write) in self.writes.iter().enumerate() {
-            if write.delete || self.seen.get(at).is_some_and(|s| *s) {
+            if cells.len() != self.layout.header.len() {
                 continue;
             }
-            let encoded = self
-                .binding
-                .encode_key(write)
-                .and_then(|key| Ok((key, self.binding.encode(write)?)));
-            let (key, cells) = match encoded {
-                Ok(encoded) => encoded,
-                Err(why) => {
-                    self.rejected.push((at, why));
-                    continue;
-                }
+            let record = CsvRow {
+                cells: &cells,
+                layout: &self.layout,
+                path: self.path,
+                file: reader.get_ref(),
             };
-            let mut row = vec![Vec::new(); columns];
-            let keys = self.binding.key_columns().zip(key.iter());
-            for (wanted, raw) in keys.chain(cells.iter().map(|(w, r)| (*w, r))) {
-                if let Some(cell) = place_of(layout, added, wanted).and_then(|p| row.get_mut(p)) {
-                    *cell = raw.text().as_bytes().to_vec();
+            let key = upserts.binding().decode_key_only(&record).ok();
+            match key.and_then(|k| upserts.meet(&k, || locator(&cells))) {
+                Some(Change::Delete) => self.replace(start..end, None)?,
+                Some(Change::Set(new)) => {
+                    let row = self.set(&cells, &new);
+                    let same = row.iter().map(|c| c.as_ref()).eq(cells.iter());
+                    if !same {
+                        self.replace(start..end, Some(&row))?;
+                    }
                 }
+                Some(Change::Keep) | None if !self.added.is_empty() => {
+                    let row = self.set(&cells, &[]);
+                    self.replace(start..end, Some(&row))?;
+                }
+                Some(Change::Keep) | None => {}
             }
-            line.clear();
-            push_row(&mut line, row.iter().map(Vec::as_slice), line_end);
-            rewrite.write_all(&line).map_err(|e| rewrite.failure(&e))?;
-            any = true;
         }
-        Ok(any)
     }
-}
 
-impl Copying<'_> {
     /// Copies the header line, or writes it with the columns that are new.
     fn header(&mut self, binding: &Binding, header: &ByteRecord, end: u64) -> Result<(), Failure> {
         let raw = self.peek(0..end)?;
@@ -265,22 +201,27 @@ impl Copying<'_> {
         Ok(())
     }
 
-    /// Sets the cells of a write in a row of the file.
-    fn set(&self, row: &mut Vec<Vec<u8>>, cells: &[(usize, crate::connector::codec::Raw<'_>)]) {
-        row.resize(self.layout.header.len() + self.added.len(), Vec::new());
-        for (wanted, raw) in cells {
+    /// A row of the file with the cells of a write, as wide as the new header.
+    fn set<'r>(&self, cells: &'r ByteRecord, new: &[(usize, Raw<'_>)]) -> Vec<Cow<'r, [u8]>> {
+        let mut row: Vec<Cow<'r, [u8]>> = cells.iter().map(Cow::Borrowed).collect();
+        row.resize(
+            self.layout.header.len() + self.added.len(),
+            Cow::Borrowed(b""),
+        );
+        for (wanted, raw) in new {
             let place = place_of(&self.layout, &self.added, *wanted);
             if let Some(cell) = place.and_then(|p| row.get_mut(p)) {
-                *cell = raw.text().as_bytes().to_vec();
+                *cell = Cow::Owned(raw.text().as_bytes().to_vec());
             }
         }
+        row
     }
 
     /// Puts a row, or nothing, in the place of a range of the file.
     fn replace(
         &mut self,
         range: std::ops::Range<u64>,
-        row: Option<&Vec<Vec<u8>>>,
+        row: Option<&[Cow<'_, [u8]>]>,
     ) -> Result<(), Failure> {
         self.copy_to(range.start)?;
         let raw = self.peek(range.clone())?;
@@ -295,10 +236,7 @@ impl Copying<'_> {
         match row {
             Some(row) => {
                 line.extend_from_slice(lead);
-                let missing =
-                    (self.layout.header.len() + self.added.len()).saturating_sub(row.len());
-                let blank = std::iter::repeat_n(&b""[..], missing);
-                push_row(&mut line, row.iter().map(Vec::as_slice).chain(blank), tail);
+                push_row(&mut line, row.iter().map(Cow::as_ref), tail);
             }
             None if tail.is_empty() => line.extend_from_slice(lead),
             None => {}
@@ -312,7 +250,7 @@ impl Copying<'_> {
     fn rest(&mut self) -> Result<(), Failure> {
         io::copy(&mut self.source, &mut self.rewrite)
             .map_err(|e| file_failure("write", self.path, &e))?;
-        if self.rewrite.ends_line() {
+        if self.rewrite.ends_with(b"\r\n") {
             return Ok(());
         }
         self.put(self.line_end)
@@ -397,10 +335,6 @@ fn place_of(layout: &Layout, added: &[usize], wanted: usize) -> Option<usize> {
         let at = added.iter().position(|a| *a == wanted)?;
         Some(layout.header.len() + at)
     })
-}
-
-fn cells_of(cells: &ByteRecord) -> Vec<Vec<u8>> {
-    cells.iter().map(<[u8]>::to_vec).collect()
 }
 
 /// Appends a row, quoting only cells that need it.

@@ -1,6 +1,5 @@
 //! Upserts and deletions by rewriting the file line by line.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -11,6 +10,7 @@ use super::read::{Line, Lines, content};
 use crate::connector::codec::Binding;
 use crate::connector::failure::file as file_failure;
 use crate::connector::file::{Rewrite, stamp, unchanged};
+use crate::connector::upserts::{Change, Upserts, locator};
 use crate::engine::ports::{Failure, Write, WriteReport};
 
 /// Applies the writes to the file; when it returns, they are durable there.
@@ -19,17 +19,7 @@ pub(super) fn upsert(
     path: &Path,
     writes: &[Write],
 ) -> Result<WriteReport, Failure> {
-    let mut batch = Batch {
-        binding,
-        writes,
-        by_key: writes
-            .iter()
-            .enumerate()
-            .map(|(at, w)| (w.key.as_str(), at))
-            .collect(),
-        seen: vec![false; writes.len()],
-        rejected: Vec::new(),
-    };
+    let mut upserts = Upserts::new(binding, writes);
     let existing = match File::open(path) {
         Ok(file) => Some((file, stamp(path)?)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
@@ -39,125 +29,90 @@ pub(super) fn upsert(
     let mut changed = existing.is_none();
     let mut before = None;
     if let Some((file, stamp)) = existing {
-        changed |= batch.lines(file, path, &mut rewrite)?;
+        changed |= lines(&mut upserts, file, path, &mut rewrite)?;
         before = Some(stamp);
     }
-    changed |= batch.append(&mut rewrite)?;
+    changed |= append(&mut upserts, &mut rewrite)?;
     if changed {
         if let Some(before) = &before {
             unchanged(path, before)?;
         }
         rewrite.commit()?;
     }
-    batch.rejected.sort();
-    Ok(WriteReport {
-        rejected: batch.rejected,
-        calls: 1,
-    })
+    Ok(upserts.report())
 }
 
-/// The writes of a call and what became of them.
-struct Batch<'a> {
-    binding: &'a Binding,
-    writes: &'a [Write],
-    by_key: HashMap<&'a str, usize>,
-    seen: Vec<bool>,
-    rejected: Vec<(usize, String)>,
+/// Copies the file's lines, changing those that somebody writes; whether any changed.
+fn lines(
+    upserts: &mut Upserts<'_>,
+    file: File,
+    path: &Path,
+    out: &mut Rewrite,
+) -> Result<bool, Failure> {
+    let io = |e| file_failure("read", path, &e);
+    let mut lines = Lines::from(file, 0, 1).map_err(io)?;
+    let mut line = Vec::new();
+    let mut changed = false;
+    loop {
+        let number = lines.line;
+        if !lines.next(&mut line).map_err(io)? {
+            break;
+        }
+        let new = successor(upserts, &line, path, number);
+        changed |= new.is_some();
+        let bytes = new.as_deref().unwrap_or(&line);
+        out.write_all(bytes).map_err(|e| out.failure(&e))?;
+    }
+    if !out.ends_with(b"\n") {
+        out.write_all(b"\n").map_err(|e| out.failure(&e))?;
+    }
+    Ok(changed)
 }
 
-impl Batch<'_> {
-    /// Copies the file's lines, changing those that the batch names; whether any changed.
-    fn lines(&mut self, file: File, path: &Path, out: &mut Rewrite) -> Result<bool, Failure> {
-        let io = |e| file_failure("read", path, &e);
-        let mut lines = Lines::from(file, 0, 1).map_err(io)?;
-        let mut line = Vec::new();
-        let mut changed = false;
-        loop {
-            let number = lines.line;
-            if !lines.next(&mut line).map_err(io)? {
-                break;
-            }
-            let new = self.line(&line, path, number);
-            changed |= new.is_some();
-            let bytes = new.as_deref().unwrap_or(&line);
-            out.write_all(bytes).map_err(|e| out.failure(&e))?;
+/// What takes the place of a line; none: it stays as it is.
+fn successor(upserts: &mut Upserts<'_>, line: &[u8], path: &Path, number: u64) -> Option<Vec<u8>> {
+    let text = content(line);
+    let mut json: Json = serde_json::from_slice(text).ok()?;
+    let record = Line {
+        binding: upserts.binding(),
+        json: Some(&json),
+        text,
+        path,
+        line: number,
+    };
+    let key = upserts.binding().decode_key_only(&record).ok()?;
+    let cells = match upserts.meet(&key, || locator([text]))? {
+        Change::Keep => return None,
+        Change::Delete => return Some(Vec::new()),
+        Change::Set(cells) => cells,
+    };
+    let members = json.as_object_mut()?;
+    let mut changed = false;
+    for (wanted, raw) in &cells {
+        let name = upserts.binding().name_of(*wanted);
+        let new = raw.json();
+        if members.get(name) != Some(&new) {
+            members.insert(name.to_owned(), new);
+            changed = true;
         }
-        if !out.ends_line() {
-            out.write_all(b"\n").map_err(|e| out.failure(&e))?;
-        }
-        Ok(changed)
     }
+    let end = match line.strip_suffix(b"\r\n") {
+        Some(_) => "\r\n",
+        None => "\n",
+    };
+    changed.then(|| format!("{json}{end}").into_bytes())
+}
 
-    /// What takes the place of a line; none: it stays as it is.
-    fn line(&mut self, line: &[u8], path: &Path, number: u64) -> Option<Vec<u8>> {
-        let text = content(line);
-        let mut json: Json = serde_json::from_slice(text).ok()?;
-        let record = Line {
-            binding: self.binding,
-            json: Some(&json),
-            text,
-            path,
-            line: number,
-        };
-        let key = self.binding.decode_key_only(&record).ok()?;
-        let at = *self.by_key.get(key.as_str())?;
-        let write = self.writes.get(at)?;
-        if let Some(seen) = self.seen.get_mut(at) {
-            *seen = true;
-        }
-        if write.delete {
-            return Some(Vec::new());
-        }
-        let cells = match self.binding.encode(write) {
-            Ok(cells) => cells,
-            Err(why) => {
-                self.rejected.push((at, why));
-                return None;
-            }
-        };
-        let members = json.as_object_mut()?;
-        let mut changed = false;
-        for (wanted, raw) in &cells {
-            let name = self.binding.name_of(*wanted);
-            let new = raw.json();
-            if members.get(name) != Some(&new) {
-                members.insert(name.to_owned(), new);
-                changed = true;
-            }
-        }
-        let end = match line.strip_suffix(b"\r\n") {
-            Some(_) => "\r\n",
-            None => "\n",
-        };
-        changed.then(|| format!("{json}{end}").into_bytes())
+/// Writes the records that the file did not have; whether there were any.
+fn append(upserts: &mut Upserts<'_>, out: &mut Rewrite) -> Result<bool, Failure> {
+    let mut from = 0;
+    while let Some((cells, next)) = upserts.next_new(from) {
+        let object: Object<String, Json> = cells
+            .iter()
+            .map(|(wanted, raw)| (upserts.binding().name_of(*wanted).to_owned(), raw.json()))
+            .collect();
+        writeln!(out, "{}", Json::Object(object)).map_err(|e| out.failure(&e))?;
+        from = next;
     }
-
-    /// Writes the records that the file did not have; whether there were any.
-    fn append(&mut self, out: &mut Rewrite) -> Result<bool, Failure> {
-        let mut any = false;
-        for (at, write) in self.writes.iter().enumerate() {
-            if write.delete || self.seen.get(at).is_some_and(|s| *s) {
-                continue;
-            }
-            let encoded = self
-                .binding
-                .encode_key(write)
-                .and_then(|key| Ok((key, self.binding.encode(write)?)));
-            let (key, cells) = match encoded {
-                Ok(encoded) => encoded,
-                Err(why) => {
-                    self.rejected.push((at, why));
-                    continue;
-                }
-            };
-            let keys = self.binding.key_columns().zip(&key);
-            let object: Object<String, Json> = keys
-                .chain(cells.iter().map(|(wanted, raw)| (*wanted, raw)))
-                .map(|(wanted, raw)| (self.binding.name_of(wanted).to_owned(), raw.json()))
-                .collect();
-            writeln!(out, "{}", Json::Object(object)).map_err(|e| out.failure(&e))?;
-            any = true;
-        }
-        Ok(any)
-    }
+    Ok(from > 0)
 }

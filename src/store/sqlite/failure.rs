@@ -12,7 +12,18 @@ use crate::engine::ports::StoreError;
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     path: PathBuf,
-    reading_only: bool,
+    role: Role,
+}
+
+/// What a file is to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The store itself, or what lies beside it.
+    Store,
+    /// The store, opened to be read.
+    ReadOnly,
+    /// The stage of a run, which can be made again.
+    Stage,
 }
 
 impl fmt::Display for Place {
@@ -22,10 +33,10 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    pub(super) fn new(path: &Path, reading_only: bool) -> Self {
+    pub(super) fn new(path: &Path, role: Role) -> Self {
         Place {
             path: path.to_owned(),
-            reading_only,
+            role,
         }
     }
 
@@ -42,7 +53,7 @@ impl Place {
                 "close what has it open (for example a `sqlite3` shell inside a transaction), \
                  then try again",
             ),
-            Some(ErrorCode::ReadOnly) if self.reading_only => (
+            Some(ErrorCode::ReadOnly) if self.role == Role::ReadOnly => (
                 format!("`{self}` is open for reading only"),
                 "open it in a mode that may write",
             ),
@@ -59,8 +70,10 @@ impl Place {
                 format!("`{self}` cannot be opened"),
                 "see that its directory exists and that this user may read and write there",
             ),
-            Some(ErrorCode::NotADatabase) => return self.no_database(),
-            Some(ErrorCode::DatabaseCorrupt) => return self.damaged(&error.to_string()),
+            Some(ErrorCode::NotADatabase) if self.role != Role::Stage => return self.no_database(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                return self.damaged(&error.to_string());
+            }
             Some(ErrorCode::SystemIoFailure) => (
                 format!("`{self}` cannot be read or written: {error}"),
                 "see to the disk; what was committed is safe if the disk is",
@@ -119,6 +132,12 @@ impl Place {
 
     /// The file was a store and is broken.
     pub(super) fn damaged(&self, how: &str) -> StoreError {
+        if self.role == Role::Stage {
+            return StoreError {
+                message: format!("the stage `{self}` is damaged: {how}"),
+                remedy: Some("start again: the run then reads its sources anew".to_owned()),
+            };
+        }
         StoreError {
             message: format!("the store `{self}` is damaged: {how}"),
             remedy: Some(

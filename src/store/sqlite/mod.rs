@@ -300,7 +300,7 @@ impl Store for SqliteStore {
     }
 
     fn put_dead_letter(&mut self, letter: &DeadLetter) -> Stored<i64> {
-        outbox::put_dead_letter(&self.db, letter)
+        self.db.together(|db| outbox::put_dead_letter(db, letter))
     }
 
     fn dead_letters(&mut self) -> Stored<Vec<DeadLetter>> {
@@ -387,5 +387,52 @@ impl Store for SqliteStore {
 
     fn clear_owed(&mut self, scenario: &str) -> Stored<()> {
         decisions::clear_owed(&self.db, scenario)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_fails_the_transaction_and_keeps_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        store.put_record("e", "before", "{}").unwrap();
+        let pages: i64 = (store.db.conn)
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        store
+            .db
+            .conn
+            .pragma_update(None, "max_page_count", pages + 8)
+            .unwrap();
+        store.begin().unwrap();
+        let doc = "x".repeat(3_000);
+        let error = (0..1_000)
+            .find_map(|n| store.put_record("e", &format!("{n}"), &doc).err())
+            .unwrap();
+        assert!(error.message.contains("no space is left"), "{error}");
+        assert!(error.message.contains("s.db"), "{error}");
+        // Whether SQLite gave the transaction up or not, nothing of it is kept.
+        store.rollback().unwrap();
+        assert_eq!(store.records_after("e", None, 9).unwrap().len(), 1);
+        store.put_record("e", "after", "{}").unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_after_a_transaction_was_lost() {
+        let mut store = SqliteStore::open(Path::new(""), OpenMode::Memory).unwrap();
+        store.begin().unwrap();
+        store.put_record("e", "a", "{}").unwrap();
+        store.db.conn.execute_batch("ROLLBACK").unwrap();
+        let error = store.put_record("e", "b", "{}").unwrap_err();
+        assert!(error.message.contains("was lost"), "{error}");
+        assert!(store.commit().is_err());
+        store.rollback().unwrap();
+        assert_eq!(store.records_after("e", None, 9).unwrap(), []);
+        store.begin().unwrap();
+        store.commit().unwrap();
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::ports::{StoreError, Stored};
 
-use super::failure::Place;
+use super::failure::{Place, Role};
 use super::migrate::{Kind, check_format, check_tables, kind, migrate};
 
 /// What a store is opened for.
@@ -46,7 +46,7 @@ pub(super) struct Opened {
 /// Opens, locks, sets up and migrates.
 pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
     if mode == OpenMode::Memory {
-        let place = Place::new(Path::new(":memory:"), false);
+        let place = Place::new(Path::new(":memory:"), Role::Store);
         let conn = Connection::open_in_memory().map_err(|e| place.failed(e))?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
         migrate(&conn, &place, Kind::Empty)?;
@@ -56,14 +56,21 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             lock: None,
         });
     }
-    // One file, one lock, whichever way its path is written.
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let place = Place::new(&real, mode == OpenMode::Inspect);
-    let there = check_file(&place, mode)?;
-    let lock = match mode {
-        OpenMode::Run => Some(lock(&place)?),
-        _ => None,
+    let role = match mode {
+        OpenMode::Inspect => Role::ReadOnly,
+        _ => Role::Store,
     };
+    let place = Place::new(&real_path(path), role);
+    // Where there is a lock already, it comes first: a store that its runner is just making must
+    // not be taken for a damaged one. Else it comes second, to leave nothing beside strange files.
+    let mut guard = None;
+    if mode == OpenMode::Run && beside(place.path(), ".lock").exists() {
+        guard = Some(lock(&place)?);
+    }
+    let there = check_file(&place, mode)?;
+    if mode == OpenMode::Run && guard.is_none() {
+        guard = Some(lock(&place)?);
+    }
     let conn = connect(&place, mode)?;
     let kind = kind(&conn, &place)?;
     match (mode, kind) {
@@ -83,7 +90,24 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             }
         }
     }
-    Ok(Opened { conn, place, lock })
+    Ok(Opened {
+        conn,
+        place,
+        lock: guard,
+    })
+}
+
+/// One file, one lock, whichever way its path is written and whether or not it is there yet.
+fn real_path(path: &Path) -> PathBuf {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    fs::canonicalize(path)
+        .or_else(|error| {
+            let parent = fs::canonicalize(parent.unwrap_or(Path::new(".")))?;
+            path.file_name().map(|name| parent.join(name)).ok_or(error)
+        })
+        .unwrap_or_else(|_| path.to_owned())
 }
 
 /// A file beside the store: its name with something after it.
@@ -124,6 +148,10 @@ fn check_file(place: &Place, mode: OpenMode) -> Stored<bool> {
             )),
         });
     }
+    if !meta.is_file() {
+        // Reading from a pipe or a device might never end.
+        return Err(place.no_database());
+    }
     let mut header = Vec::with_capacity(100);
     File::open(place.path())
         .and_then(|file| file.take(100).read_to_end(&mut header))
@@ -141,7 +169,9 @@ fn check_file(place: &Place, mode: OpenMode) -> Stored<bool> {
     if !header.starts_with(MAGIC) {
         return Err(place.no_database());
     }
-    check_length(place, header, meta.len())?;
+    // Taken after the header: a runner may write meanwhile, and the file only grows.
+    let length = fs::metadata(place.path()).map_err(|e| place.io("read", &e))?;
+    check_length(place, header, length.len())?;
     Ok(true)
 }
 
@@ -171,7 +201,7 @@ fn check_length(place: &Place, header: &[u8; 100], length: u64) -> Stored<()> {
 /// Takes the runner's lock and writes this process's number into it.
 fn lock(place: &Place) -> Stored<File> {
     let path = beside(place.path(), ".lock");
-    let there = Place::new(&path, false);
+    let there = Place::new(&path, Role::Store);
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)

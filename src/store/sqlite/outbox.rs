@@ -90,15 +90,17 @@ pub(super) fn counts(db: &Db) -> Stored<Vec<(String, u64)>> {
 }
 
 /// A letter that takes another's place takes its number too: a number names one record's trouble
-/// in one system.
+/// in one system. Needs an open transaction.
 pub(super) fn put_dead_letter(db: &Db, letter: &DeadLetter) -> Stored<i64> {
-    let id = db.one(
-        "INSERT INTO dead_letters (system, entity, key, scenario, payload, error, attempts, \
-         first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
-         ON CONFLICT (system, entity, key) DO UPDATE SET scenario = excluded.scenario, \
-         payload = excluded.payload, error = excluded.error, attempts = excluded.attempts, \
-         first_at = excluded.first_at, last_at = excluded.last_at RETURNING id",
-        params![
+    let update = "UPDATE dead_letters SET scenario = ?4, payload = ?5, error = ?6, attempts = ?7, \
+                  first_at = ?8, last_at = ?9 WHERE system = ?1 AND entity = ?2 AND key = ?3 \
+                  RETURNING id";
+    // Not one upsert: that uses up a number where it only replaces.
+    let insert = "INSERT INTO dead_letters (system, entity, key, scenario, payload, error, \
+                  attempts, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                  RETURNING id";
+    let write = |sql| {
+        let params = params![
             letter.system,
             letter.entity,
             letter.key,
@@ -108,9 +110,13 @@ pub(super) fn put_dead_letter(db: &Db, letter: &DeadLetter) -> Stored<i64> {
             letter.attempts,
             letter.first_at.0,
             letter.last_at.0,
-        ],
-        |row| row.get(0),
-    )?;
+        ];
+        db.one(sql, params, |row| row.get(0))
+    };
+    let id = match write(update)? {
+        None => write(insert)?,
+        there => there,
+    };
     id.ok_or_else(|| super::misuse("the store gave a dead letter no number"))
 }
 

@@ -27,6 +27,9 @@ pub const MAX_FINDINGS: usize = 1_000;
 /// Files larger than this are read by several threads; below, starting them costs more.
 const PARALLEL_BYTES: usize = 128 * 1024;
 
+/// How much text pest is given at first, in bytes.
+const WINDOW: usize = 2 * 1024;
+
 /// Items read in one go.
 const BATCH: usize = 4_096;
 
@@ -255,14 +258,17 @@ impl<'a> Reader<'a> {
         self.scan.token(at).filter(|t| t.start < self.end)
     }
 
-    /// Whether `bytes` may be read once more.
+    /// Whether `bytes` may be read once more; never for a finding that there is no room for.
     fn spend(&mut self, bytes: usize) -> bool {
-        let enough = self.again >= bytes;
+        let enough = self.again >= bytes && self.findings.len() < self.room;
         self.again = self.again.saturating_sub(bytes);
         enough
     }
 
     /// Reads `rule` at `start`, looking at nothing from `end` on; gives what was read and its end.
+    ///
+    /// To make an error, pest walks the whole text it was given. It is therefore given a window
+    /// first, and more only where the window's end may have had a part in the answer.
     fn pest(
         &self,
         rule: Rule,
@@ -271,30 +277,69 @@ impl<'a> Reader<'a> {
     ) -> Result<(build::Part<'a>, usize), Failure> {
         let stop = self.scan.next_stop(start).filter(|stop| stop.start < end);
         let end = stop.map_or(end, |stop| stop.end.min(end));
+        let mut answer = Err(Failure {
+            at: start,
+            expected: Vec::new(),
+        });
+        let mut size = WINDOW;
+        loop {
+            let mut window = end.min(start.saturating_add(size));
+            while !self.scan.text.is_char_boundary(window) {
+                window -= 1;
+            }
+            let last = window >= end;
+            if last || answer.is_err() {
+                answer = self.pest_window(rule, start, window);
+            }
+            match &answer {
+                _ if last => break,
+                Ok((_, at)) if self.settled(rule, *at, window) => break,
+                // Only a longer reading is possible, and that costs no error.
+                Ok(_) => size = usize::MAX,
+                Err(failure) if self.token(failure.at).is_some_and(|t| t.end < window) => break,
+                Err(_) => size = size.saturating_mul(8),
+            }
+        }
+        // What lies behind brackets nested too deep was not looked at.
+        let nested = stop.filter(|stop| stop.why == Obstacle::Nesting);
+        answer.map_err(|failure| Failure {
+            at: nested.map_or(failure.at, |stop| failure.at.min(stop.start)),
+            ..failure
+        })
+    }
+
+    fn pest_window(
+        &self,
+        rule: Rule,
+        start: usize,
+        end: usize,
+    ) -> Result<(build::Part<'a>, usize), Failure> {
         let text = self.scan.text.get(start..end).unwrap_or_default();
-        match <Grammar as pest::Parser<Rule>>::parse(rule, text) {
-            Ok(pairs) => {
-                let part = build::Parts::new(pairs, start, self.scan.file).any();
-                part.map(|part| {
-                    let end = part.span().end as usize;
-                    (part, end)
-                })
-                .ok_or(Failure {
-                    at: start,
-                    expected: Vec::new(),
-                })
-            }
-            Err(error) => {
-                let (at, expected) = error_parts(error);
-                // What lies behind brackets nested too deep was not looked at.
-                let deepest = stop
-                    .filter(|stop| stop.why == Obstacle::Nesting)
-                    .map_or(usize::MAX, |stop| stop.start);
-                Err(Failure {
-                    at: (start + at).min(deepest),
-                    expected,
-                })
-            }
+        let failed = |(at, expected): (usize, Vec<Rule>)| Failure {
+            at: start + at,
+            expected,
+        };
+        let pairs = <Grammar as pest::Parser<Rule>>::parse(rule, text)
+            .map_err(|error| failed(error_parts(error)))?;
+        let part = build::Parts::new(pairs, start, self.scan.file).any();
+        part.map(|part| {
+            let end = part.span().end as usize;
+            (part, end)
+        })
+        .ok_or_else(|| failed((0, Vec::new())))
+    }
+
+    /// Whether what was read up to `end` cannot be the beginning of something longer: after it,
+    /// well inside the window, the block is closed or something else begins.
+    fn settled(&self, rule: Rule, end: usize, window: usize) -> bool {
+        let Some(next) = self.token(end).filter(|t| t.end < window) else {
+            return false;
+        };
+        let word = self.scan.str(next);
+        match rule {
+            Rule::entity_field | Rule::field_head => word == "}" || word == "field",
+            // The one clause keyword that also goes on a clause, of another block.
+            _ => word == "}" || (word != "at" && is_keyword(word)),
         }
     }
 }

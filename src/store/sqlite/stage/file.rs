@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use crate::engine::ports::{StoreError, Stored};
 
-use super::super::failure::Place;
+use super::super::failure::{Place, Role};
 use super::super::open::{OpenMode, beside};
 use super::super::{APPLICATION_ID, Db};
 
@@ -120,7 +120,10 @@ impl Files {
 
     fn connect(&self, run: i64) -> Stored<Db> {
         let path = self.path(run);
-        let place = Place::new(path.as_deref().unwrap_or(Path::new(":memory:")), false);
+        let place = Place::new(
+            path.as_deref().unwrap_or(Path::new(":memory:")),
+            Role::Stage,
+        );
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -144,7 +147,7 @@ fn remove(path: &Path) -> Stored<()> {
         let path = beside(path, suffix);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Place::new(&path, false).io("remove", &error));
+                return Err(Place::new(&path, Role::Stage).io("remove", &error));
             }
             _ => {}
         }
