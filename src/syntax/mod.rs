@@ -6,6 +6,7 @@ pub mod literal;
 pub mod load;
 pub mod markdown;
 mod parse;
+pub mod print;
 mod scan;
 pub mod tree;
 
