@@ -516,7 +516,6 @@ impl Runner<'_> {
                 .set_meta(&key, &run.record.started.0.to_string())?;
         }
         self.store.put_run(&run.record)?;
-        self.store.clear_owed(&plan.name)?;
         self.store.commit()?;
         run.phase = Phase::Over;
         self.store.stage_drop(run.record.id)

@@ -276,6 +276,8 @@ impl Runner<'_> {
             }
         }
         self.store_workset(work)?;
+        // Durable in the outbox from here on; what is owed later is for the next run.
+        self.store.clear_owed(name)?;
         self.store.commit()
     }
 
