@@ -250,7 +250,7 @@ impl Copying<'_> {
     fn rest(&mut self) -> Result<(), Failure> {
         io::copy(&mut self.source, &mut self.rewrite)
             .map_err(|e| file_failure("write", self.path, &e))?;
-        if self.rewrite.ends_line() {
+        if self.rewrite.ends_with(b"\r\n") {
             return Ok(());
         }
         self.put(self.line_end)

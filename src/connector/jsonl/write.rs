@@ -63,7 +63,7 @@ fn lines(
         let bytes = new.as_deref().unwrap_or(&line);
         out.write_all(bytes).map_err(|e| out.failure(&e))?;
     }
-    if !out.ends_line() {
+    if !out.ends_with(b"\n") {
         out.write_all(b"\n").map_err(|e| out.failure(&e))?;
     }
     Ok(changed)
