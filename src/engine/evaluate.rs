@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ports::{FieldIx, SystemIx};
 use super::program::{EntityProgram, RouteProgram};
 use super::register::{Known, Register, Stamp};
-use super::resolve::{Shown, disagree, shown};
+use super::resolve::{Shown, disagree, leaves_out, shown};
 use crate::value::Value;
 
 /// How far a change time may lie in the future before it is taken for arrival: 5 minutes, in
@@ -143,7 +143,9 @@ fn absorb_field(
         Shown::Value { from, .. } => *from,
         _ => None,
     };
-    out.conflicts.push((ix, winner));
+    if leaves_out(field.rule, slot, after.value()) {
+        out.conflicts.push((ix, winner));
+    }
     if after.value() != Some(value) && !matches!(after, Shown::Held { .. }) {
         out.lost.push(ix);
     }
