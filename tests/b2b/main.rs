@@ -287,6 +287,140 @@ fn the_example_ends_as_its_policy_says() {
     holds(24_000, 7);
 }
 
+/// A row by one of its columns.
+fn row_where<'r>(rows: &'r [Row], column: &str, value: &str) -> Option<&'r Row> {
+    rows.iter().find(|row| {
+        row.get(column)
+            .is_some_and(|cell| inputs::key(cell) == value)
+    })
+}
+
+#[test]
+fn the_next_day_moves_what_has_changed_and_nothing_else() {
+    let example = Example::new(1_500, 5);
+    let data = example.data();
+    let crm = Connection::open(data.join("crm.db")).expect("the CRM");
+    let product = Connection::open(data.join("product.db")).expect("the product");
+    example.run();
+    let before = table(&data.join("crm.db"), "contacts");
+    let address = |n: usize, out: &str| {
+        let fits = |row: &&Row| {
+            let key = inputs::key(row.get("email").map_or("", String::as_str));
+            inputs::is_address(&key) && row["has_opted_out"] == out && row["status"] == "Working"
+        };
+        let row = before.iter().filter(fits).nth(n).expect("somebody");
+        (row["id"].clone(), inputs::key(&row["email"]))
+    };
+    let ((_, stops), (moved_id, moved), (_, scored)) =
+        (address(0, "0"), address(1, "0"), address(2, "0"));
+    let (stale_id, stale) = address(0, "1");
+    let update = |sql: &str, id: &str| {
+        let changed = crm.execute(sql, [id]).expect("an edit");
+        assert_eq!(changed, 1);
+    };
+    let day = "edited_at = '2026-11-02 09:00:00' WHERE id = ?1";
+    update(
+        &format!("UPDATE contacts SET status = 'Qualified', {day}"),
+        &moved_id,
+    );
+    // Somebody in sales clears an opt-out, which is not for sales to do.
+    update(
+        &format!("UPDATE contacts SET has_opted_out = 0, {day}"),
+        &stale_id,
+    );
+    let gone: String = product
+        .query_row(
+            "SELECT id FROM workspaces WHERE deleted_at IS NULL LIMIT 1",
+            [],
+            |r| r.get(0),
+        )
+        .expect("a workspace");
+    let sql = "UPDATE workspaces SET deleted_at = ?1, updated_at = ?1 WHERE id = ?2";
+    product
+        .execute(sql, ["2026-11-02T08:00:00Z", &gone])
+        .expect("a deletion");
+    let append = |file: &str, line: String| {
+        let path = data.join(file);
+        let old = fs::read_to_string(&path).expect("a file");
+        fs::write(&path, old + &line + "\n").expect("a file");
+    };
+    append(
+        "feeds/mail_events.jsonl",
+        format!(
+            r#"{{"id":"evt_late_1","type":"mail_events.unsubscribed","data":{{"recipient":"{stops}","unsubscribed":true,"at":"2026-11-02T10:00:00Z"}}}}"#
+        ),
+    );
+    append(
+        "feeds/forms.jsonl",
+        r#"{"id":"evt_late_2","type":"forms.submitted","data":{"form":"demo","email":" New.Lead@newcomer.example","first_name":"Nora","last_name":"Ní Bhriain","at":"2026-11-02T10:00:00Z"}}"#.to_owned(),
+    );
+    append(
+        "warehouse/lead_scores.csv",
+        format!("{scored},99,m8,2026-11-02T10:00:00Z"),
+    );
+
+    example.run();
+    let after = table(&data.join("crm.db"), "contacts");
+    let mailer = table(&data.join("mailer.db"), "subscribers");
+    let reports = csv(&data.join("warehouse/contacts.csv"));
+    let people = |key: &str| {
+        let found = |rows: &[Row], column| row_where(rows, column, key).expect("a row").clone();
+        (
+            found(&after, "email"),
+            found(&mailer, "address"),
+            found(&reports, "email"),
+        )
+    };
+    for out in [&stops, &stale] {
+        let (crm, mailer, report) = people(out);
+        assert_eq!(crm["has_opted_out"], "1", "{out} in the CRM");
+        assert_eq!(mailer["unsubscribed"], "1", "{out} in the mail platform");
+        assert_eq!(report["opted_out"], "true", "{out} in the reports");
+    }
+    let (_, subscriber, report) = people(&moved);
+    assert_eq!(
+        (&*subscriber["stage"], &*report["lead_status"]),
+        ("sales_ready", "qualified")
+    );
+    let (crm_row, subscriber, report) = people(&scored);
+    for score in [
+        &crm_row["lead_score"],
+        &subscriber["score"],
+        &report["score"],
+    ] {
+        assert_eq!(score, "99");
+    }
+    let (crm_row, subscriber, report) = people("new.lead@newcomer.example");
+    assert_eq!(
+        (&*crm_row["first_name"], &*crm_row["status"]),
+        ("Nora", "Open")
+    );
+    assert_eq!(subscriber["full_name"], "Nora Ní Bhriain");
+    assert_eq!(report["last_name"], "Ní Bhriain");
+    let reported = csv(&data.join("warehouse/subscriptions.csv"));
+    assert!(
+        row_where(&reported, "workspace", &gone).is_none(),
+        "`{gone}` is still reported"
+    );
+    let known = table(&data.join("crm.db"), "subscriptions");
+    assert!(
+        row_where(&known, "workspace_id", &gone).is_some(),
+        "the CRM forgot `{gone}`"
+    );
+
+    // Whoever has nothing to do with any of this is as before.
+    let touched = [&stops, &moved, &scored, &stale, "new.lead@newcomer.example"];
+    let others = |rows: &[Row]| {
+        let other = |row: &&Row| {
+            let key = inputs::key(row.get("email").map_or("", String::as_str));
+            !touched.contains(&key.as_str())
+        };
+        rows.iter().filter(other).cloned().collect::<Vec<_>>()
+    };
+    same("crm contacts of others", others(&after), others(&before));
+    example.assert_nothing_left();
+}
+
 #[test]
 fn the_data_is_the_same_for_the_same_seed_only() {
     let [one, same, other] = [(400, 1), (400, 1), (400, 2)].map(|(n, seed)| {
