@@ -167,7 +167,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         let changes = fix::plan(&report);
         if args.diff {
             shell.print(&fix::diff(&report, &changes, shell.style));
-            return Ok(Exit::Clean);
+            return Ok(verdict(&report, &args.deny));
         }
         if !changes.is_empty() {
             fix::apply(&changes, shell)?;
