@@ -189,6 +189,8 @@ fn contact(
     };
     let status = match person.flaw {
         Some(Flaw::Status) => "Recycled??",
+        // Systems agree on most people, not on all.
+        _ if random.permille(930) => CRM_STATUS[person.status],
         _ => random.pick(CRM_STATUS),
     };
     let edited_at = match person.flaw {
@@ -284,6 +286,10 @@ pub fn mailer(path: &Path, world: &mut World, random: &mut Random) -> Result<()>
     )?;
     for person in world.people.iter_mut().filter(|p| p.in_mailer) {
         let at = person.moment(random);
+        let stage = match random.permille(900) {
+            true => MAILER_STAGE[person.status],
+            false => random.pick(MAILER_STAGE),
+        };
         // Some have married, some never liked how the CRM spells them.
         let last = match random.permille(30) {
             true => format!("{}-{}", person.last, person.last),
@@ -296,7 +302,7 @@ pub fn mailer(path: &Path, world: &mut World, random: &mut Random) -> Result<()>
             person.typed(random),
             person.first,
             last,
-            random.pick(MAILER_STAGE),
+            stage,
             random.permille(90),
             opened,
             if person.in_crm { "crm" } else { "newsletter" },

@@ -51,6 +51,8 @@ pub struct Person {
     pub company: usize,
     /// Country code.
     pub country: &'static str,
+    /// How far they are as a lead, from 0 (new) to 4 (lost).
+    pub status: usize,
     /// Whether the CRM has them.
     pub in_crm: bool,
     /// Whether the mail platform has them.
@@ -188,6 +190,7 @@ fn person(
         last,
         company,
         country: random.pick(region.countries),
+        status: random.below(5),
         in_crm,
         in_mailer: sound && random.permille(if in_crm { 800 } else { 450 }),
         in_product: sound && companies[company].workspace.is_some() && random.permille(600),
