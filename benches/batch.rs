@@ -93,7 +93,7 @@ fn generate(path: &Path, rows: usize) {
             id % 7_919,
             id % 499,
             id % 101,
-            id % 13 == 0,
+            id.is_multiple_of(13),
             id % 28 + 1
         )
         .expect("written");

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
-    catalog, check, completions, dead_letters, explain, init, man, plan, run, runs, status, why,
+    catalog, check, completions, dead_letters, explain, fmt, init, man, plan, run, runs, status,
+    why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -72,6 +73,7 @@ pub(super) enum When {
 pub(super) enum Command {
     Init(init::Args),
     Check(check::Args),
+    Fmt(fmt::Args),
     Plan(plan::Args),
     /// Runs a plan, or compiles a policy first
     Run(run::Args),

@@ -64,6 +64,11 @@ pub(super) fn today() -> Date {
     chrono::Utc::now().date_naive()
 }
 
+/// The files of the policy at a PATH, read and not yet checked.
+pub(super) fn load_path(path: &Path) -> Result<Loaded, Failure> {
+    load(Root::Path(path), &Disk::default(), &disk::current()?).map_err(no_policy)
+}
+
 /// The one policy at a PATH, standard input or the current directory.
 pub(super) fn check_one(path: Option<&Path>) -> Result<Checked, Failure> {
     let question = Question {

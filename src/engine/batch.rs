@@ -7,22 +7,20 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::intake::key_values;
+use super::books::Books;
 use super::ports::{
-    Answer, Call, EntityIx, FailureClass, FieldIx, Page, Quarantined, ReadRequest, Row, RunCounts,
-    RunRecord, RunStatus, ScenarioIx, Staged, Stored, SystemIx, key_text,
+    Answer, Call, FailureClass, Page, ReadRequest, RunCounts, RunRecord, RunStatus, ScenarioIx,
+    Stored, SystemIx,
 };
-use super::program::{RequireProgram, Source};
+use super::program::Source;
 use super::runner::{Errand, Runner};
-use crate::plan::Keep;
+use super::stage::percent;
+use crate::plan;
 use crate::time::Instant;
-use crate::value::Value;
 
 /// Records in one page of a read where the connector has no wish of its own.
 const PAGE: usize = 10_000;
-/// Times a read is tried again within a run.
+/// Times a page is asked for again before the run is given up.
 const READ_ATTEMPTS: u32 = 3;
 
 /// A run under way.
@@ -37,6 +35,8 @@ pub(crate) struct ActiveRun {
     pub phase: Phase,
     /// Sources still to be read; the first is being read.
     pub reads: VecDeque<Source>,
+    /// Records shown by each source.
+    pub rows: BTreeMap<Source, u64>,
     /// Rows staged so far (their order of reading).
     pub staged: i64,
     /// The id that stamps of this run carry.
@@ -45,9 +45,12 @@ pub(crate) struct ActiveRun {
     pub cursors: BTreeMap<String, String>,
     /// Chunks handed out and not wholly confirmed: number, last key, batches outstanding.
     pub chunks: VecDeque<(u64, String, u32)>,
+    /// Up to this key writes were committed by a runner that was killed before it could say that
+    /// they arrived: they are written once more.
+    pub redo: Option<String>,
     /// Writes that had to be left to the outbox.
     pub postponed: u64,
-    /// Times the present read was tried.
+    /// Times the present page was asked for in vain.
     pub attempts: u32,
     /// Not to be tried again before.
     pub retry_at: Option<Instant>,
@@ -58,12 +61,14 @@ pub(crate) struct ActiveRun {
 pub(crate) enum Phase {
     /// To ask for a page (`None`: the first).
     Ask(Option<String>),
-    /// A page is under way.
-    Reading,
+    /// That page is under way.
+    Reading(Option<String>),
     /// All is read; the checkpoint speaks next.
     Check,
     /// Chunks go out, from after this key.
     Write(Option<String>),
+    /// Records that a full read no longer showed: the how-manieth entity, and from after which key.
+    Absent(usize, Option<String>),
     /// Nothing more to hand out; confirmations are awaited.
     Drain,
     /// Over.
@@ -74,26 +79,49 @@ impl ActiveRun {
     /// What it does, in a word.
     pub fn doing(&self) -> &'static str {
         match self.phase {
-            Phase::Ask(_) | Phase::Reading => "reading",
+            Phase::Ask(_) | Phase::Reading(_) => "reading",
             Phase::Check => "checking",
-            Phase::Write(_) | Phase::Drain | Phase::Over => "writing",
+            Phase::Write(_) | Phase::Absent(..) | Phase::Drain | Phase::Over => "writing",
+        }
+    }
+
+    /// Whether the run reads everything there is, so that what it is not shown is not there.
+    pub fn reads_all(&self, plan: &plan::Scenario) -> bool {
+        self.reconcile || plan.scan_full
+    }
+
+    /// Whether it matters to the run which records are no longer there.
+    pub fn tracks_presence(&self, plan: &plan::Scenario) -> bool {
+        self.reconcile || (plan.scan_full && plan.propagate_deletes)
+    }
+
+    /// What a hybrid reads before the first event is taken.
+    pub fn is_opening(&self) -> bool {
+        self.record.why == OPENING
+    }
+
+    fn over(record: RunRecord, scenario: ScenarioIx, reconcile: bool) -> Self {
+        ActiveRun {
+            scenario,
+            reconcile,
+            phase: Phase::Over,
+            reads: VecDeque::new(),
+            rows: BTreeMap::new(),
+            staged: 0,
+            stamp: Arc::from(format!("run {}", record.id)),
+            cursors: BTreeMap::new(),
+            chunks: VecDeque::new(),
+            redo: None,
+            postponed: 0,
+            attempts: 0,
+            retry_at: None,
+            record,
         }
     }
 }
 
-/// A staged record beside its place in the order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Payload {
-    /// What it is a record of: rows of several entities may share a key.
-    pub entity: EntityIx,
-    /// The record's own key (in a clean run rows are staged by what they are deduplicated by).
-    pub key: String,
-    pub native_key: Option<String>,
-    pub locator: Option<String>,
-    pub changed_at: Option<i64>,
-    pub deleted: bool,
-    pub fields: Vec<(FieldIx, Value)>,
-}
+/// Why a run started: see [`ActiveRun::is_opening`].
+pub(super) const OPENING: &str = "opening";
 
 impl Runner<'_> {
     /// Starts a run of a scenario.
@@ -106,14 +134,14 @@ impl Runner<'_> {
             reads.extend(program.reconcile_reads.iter().copied());
         }
         let now = self.world.now();
+        let why = match reconcile && why != OPENING {
+            true => "reconcile",
+            false => why,
+        };
         let mut record = RunRecord {
             id: 0,
             scenario: plan.name.clone(),
-            why: if reconcile {
-                "reconcile".into()
-            } else {
-                why.to_owned()
-            },
+            why: why.to_owned(),
             started: now,
             ended: None,
             status: RunStatus::Reading,
@@ -133,23 +161,17 @@ impl Runner<'_> {
         }
         self.store.begin()?;
         record.id = self.store.open_run(&record)?;
+        let digest = &self.program.plan.digest;
+        self.store.set_meta(&digest_key(&plan.name), digest)?;
         self.store
             .set_meta(&format!("started:{}", plan.name), &now.0.to_string())?;
         self.store.commit()?;
         self.store.stage_open(record.id)?;
+        self.clock.forget(scenario);
         self.runs.push(ActiveRun {
-            scenario,
-            reconcile,
             phase: Phase::Ask(None),
             reads,
-            staged: 0,
-            stamp: Arc::from(format!("run {}", record.id)),
-            cursors: BTreeMap::new(),
-            chunks: VecDeque::new(),
-            postponed: 0,
-            attempts: 0,
-            retry_at: None,
-            record,
+            ..ActiveRun::over(record, scenario, reconcile)
         });
         Ok(())
     }
@@ -178,76 +200,106 @@ impl Runner<'_> {
 
     /// Whether a run could move on without an answer.
     pub(super) fn runs_can_move(&self) -> bool {
-        let now = self.world.now();
         self.runs.iter().any(|run| match &run.phase {
-            Phase::Ask(_) => run.retry_at.is_none_or(|at| at <= now),
-            Phase::Check => true,
+            Phase::Ask(_) => self.may_ask(run),
             Phase::Write(_) => run.chunks.len() < super::chunk::CHUNKS_AHEAD && self.in_window(run),
+            Phase::Check | Phase::Absent(..) => self.in_window(run),
             Phase::Drain => run.chunks.is_empty(),
-            Phase::Reading | Phase::Over => false,
+            Phase::Reading(_) | Phase::Over => false,
         })
     }
 
-    /// A window pauses and resumes a run; an until-idle round is asked for by a person, whom no
-    /// window keeps waiting.
+    /// When a run that waits for its next attempt at a page may have it.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        let waits = self
+            .runs
+            .iter()
+            .filter(|r| matches!(r.phase, Phase::Ask(_)));
+        let times = waits.filter_map(|run| {
+            let system = run.reads.front().map(|s| s.system);
+            let open = system.and_then(|s| self.systems[s as usize].resting_until());
+            run.retry_at.max(open)
+        });
+        times.min()
+    }
+
+    /// A window pauses and resumes a run; neither an until-idle round, which a person asked for,
+    /// nor what events wait for is kept waiting, and what a killed runner left open is closed.
     pub(super) fn in_window(&self, run: &ActiveRun) -> bool {
         let window = &self.program.plan.scenarios[run.scenario as usize].window;
         self.options.until_idle
+            || run.is_opening()
+            || run.redo.is_some()
             || window
                 .as_ref()
                 .is_none_or(|w| w.contains(self.world.now(), self.program.zone))
     }
 
+    fn may_ask(&self, run: &ActiveRun) -> bool {
+        let now = self.world.now();
+        let system = run.reads.front().map(|s| s.system);
+        run.retry_at.is_none_or(|at| at <= now)
+            && system.is_none_or(|s| self.systems[s as usize].can_be_called(now))
+            && self.in_window(run)
+    }
+
     fn advance(&mut self, run: &mut ActiveRun) -> Stored<()> {
-        if self.world.stopping() && !matches!(run.phase, Phase::Drain | Phase::Reading) {
+        if self.world.stopping() && run.phase != Phase::Drain {
             return Ok(());
         }
         match run.phase.clone() {
-            Phase::Ask(page) => self.ask(run, page),
-            Phase::Check => self.check(run),
+            Phase::Ask(page) => {
+                self.ask(run, page);
+                Ok(())
+            }
+            Phase::Check if self.in_window(run) => self.check(run),
             Phase::Write(after) => {
                 if run.chunks.len() < super::chunk::CHUNKS_AHEAD && self.in_window(run) {
                     self.write_chunk(run, after.as_deref())?;
                 }
                 Ok(())
             }
+            Phase::Absent(entity, after) if self.in_window(run) => {
+                self.mark_absent(run, entity, after)
+            }
             Phase::Drain if run.chunks.is_empty() => self.end(run),
-            Phase::Drain | Phase::Reading | Phase::Over => Ok(()),
+            _ => Ok(()),
         }
     }
 
-    fn ask(&mut self, run: &mut ActiveRun, page: Option<String>) -> Stored<()> {
-        if run.retry_at.is_some_and(|at| at > self.world.now()) {
-            return Ok(());
-        }
+    fn ask(&mut self, run: &mut ActiveRun, page: Option<String>) {
+        run.phase = Phase::Ask(page.clone());
         let Some(source) = run.reads.front().copied() else {
             run.phase = Phase::Check;
-            return Ok(());
+            return;
         };
+        if self.world.stopping() || !self.may_ask(run) {
+            return;
+        }
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let name = self.source_name(source);
-        let full = run.reconcile || plan.scan_full || plan.clean.is_some();
+        let full = run.reads_all(plan) || plan.clean.is_some();
         let has_cursor = self.program.plan.maps[source.map as usize].cursor.is_some();
         let since = run.record.cursor_before.get(&name).cloned();
         let limit = self.program.plan.systems[source.system as usize].read_page;
         let request = ReadRequest {
             map: source.map,
             since: since.filter(|_| !full && has_cursor),
-            page,
+            page: page.clone(),
             limit: limit.map_or(PAGE, |l| l as usize).clamp(1, PAGE),
             locate: plan.clean.is_some(),
         };
-        run.phase = Phase::Reading;
+        run.phase = Phase::Reading(page);
         self.call(
             source.system,
             Errand::RunRead(run.record.id),
             Call::Read(request),
         );
-        Ok(())
     }
 
     /// A page of a run has come, or has failed to.
     pub(super) fn run_read(&mut self, id: i64, system: SystemIx, answer: Answer) -> Stored<()> {
+        self.count_answer(system, &answer);
         let Some(i) = self.runs.iter().position(|r| r.record.id == id) else {
             return Ok(());
         };
@@ -259,7 +311,6 @@ impl Runner<'_> {
             Answer::Page(page) => {
                 run.attempts = 0;
                 run.retry_at = None;
-                self.systems[system as usize].failures = 0;
                 self.stage_page(&mut run, page)
             }
             Answer::Failed(_, failure) => {
@@ -268,8 +319,10 @@ impl Runner<'_> {
                 self.failed(system, &failure, Some(run.scenario));
                 if again && run.attempts <= READ_ATTEMPTS {
                     run.retry_at = Some(self.next_attempt(run.scenario, run.attempts, &failure));
-                    // Pages before this one are staged already: only a whole read is one picture.
-                    self.restart_read(&mut run)
+                    if let Phase::Reading(page) = &run.phase {
+                        run.phase = Phase::Ask(page.clone());
+                    }
+                    Ok(())
                 } else {
                     let remedy = failure.remedy.map(|r| format!("; {r}")).unwrap_or_default();
                     let note = format!("`{name}` could not be read: {}{remedy}", failure.message);
@@ -284,21 +337,6 @@ impl Runner<'_> {
         taken
     }
 
-    fn restart_read(&mut self, run: &mut ActiveRun) -> Stored<()> {
-        let plan = &self.program.plan.scenarios[run.scenario as usize];
-        let program = &self.program.scenarios[run.scenario as usize];
-        run.reads = program.reads.iter().copied().collect();
-        if plan.mode.realtime {
-            run.reads.extend(program.reconcile_reads.iter().copied());
-        }
-        self.tally(run.scenario).counts.read -= run.record.counts.read;
-        self.tally(run.scenario).counts.quarantined -= run.record.counts.quarantined;
-        run.record.counts = RunCounts::default();
-        run.staged = 0;
-        run.phase = Phase::Ask(None);
-        self.store.stage_open(run.record.id)
-    }
-
     fn stage_page(&mut self, run: &mut ActiveRun, page: Page) -> Stored<()> {
         let Some(source) = run.reads.front().copied() else {
             return Ok(());
@@ -307,124 +345,25 @@ impl Runner<'_> {
         if let Some(cursor) = page.cursor {
             run.cursors.insert(name, cursor);
         }
-        match page.next {
-            // The next page is asked for before this one is worked on, so that both go on at once.
-            Some(next) => self.ask(run, Some(next))?,
-            None => {
-                run.reads.pop_front();
-                run.phase = Phase::Ask(None);
-                if !run.reads.is_empty() {
-                    self.ask(run, None)?;
-                }
-            }
+        *run.rows.entry(source).or_default() += page.rows.len() as u64;
+        // The next page is asked for before this one is worked on, so that both go on at once.
+        if page.next.is_none() {
+            run.reads.pop_front();
         }
+        self.ask(run, page.next);
         let before = run.record.counts;
-        let (staged, kept_back, abort) = self.sift(run, source, page.rows);
-        self.store.stage_put(run.record.id, staged)?;
-        self.store.put_quarantined(&kept_back)?;
+        let sifted = self.sift(run, source, page.rows);
+        self.store.stage_put(run.record.id, sifted.staged)?;
+        self.store.put_quarantined(&sifted.kept_back)?;
         let counts = run.record.counts;
-        let tally = &mut self.tally(run.scenario).counts;
-        tally.read += counts.read - before.read;
-        tally.quarantined += counts.quarantined - before.quarantined;
-        match abort {
+        let tally = self.tally(run.scenario);
+        tally.counts.read += counts.read - before.read;
+        tally.counts.quarantined += counts.quarantined - before.quarantined;
+        tally.clamped += sifted.clamped;
+        match sifted.abort {
             Some(note) => self.stop_run(run, RunStatus::Aborted, note),
             None => Ok(()),
         }
-    }
-
-    /// Holds each record of a page to the checkpoint's conditions.
-    fn sift(
-        &mut self,
-        run: &mut ActiveRun,
-        source: Source,
-        rows: Vec<Row>,
-    ) -> (Vec<Staged>, Vec<Quarantined>, Option<String>) {
-        let program = self.program;
-        let scenario = &program.scenarios[run.scenario as usize];
-        let plan = &program.plan.scenarios[run.scenario as usize];
-        let entity = &program.entities[source.entity as usize];
-        let absorbed = self.absorbed_fields(run, source);
-        let mut staged = Vec::with_capacity(rows.len());
-        let mut kept_back = Vec::new();
-        let mut abort = None;
-        for row in rows {
-            run.record.counts.read += 1;
-            let failed = match (&row.problem, row.deleted) {
-                (Some(problem), _) => Some((problem.clone(), false)),
-                (None, true) => None,
-                (None, false) => unmet(&scenario.require, source.entity, entity, &row),
-            };
-            if let Some((reason, fatal)) = failed {
-                run.record.counts.quarantined += 1;
-                if fatal && abort.is_none() {
-                    abort = Some(format!("record `{}`: {reason}", row.key));
-                }
-                kept_back.push(Quarantined {
-                    run: run.record.id,
-                    scenario: plan.name.clone(),
-                    system: program.system_name(source.system).to_owned(),
-                    entity: entity.name.clone(),
-                    record: row.raw.clone().unwrap_or_else(|| shown_row(entity, &row)),
-                    key: row.key,
-                    reason,
-                });
-                continue;
-            }
-            let group = self.group_of(run, source.entity, &row);
-            run.staged += 1;
-            staged.push(stage(
-                run,
-                source,
-                row,
-                group,
-                &absorbed,
-                plan.clean.is_some(),
-            ));
-        }
-        (staged, kept_back, abort)
-    }
-
-    /// The fields of a source that the run's routes take over; all for a clean.
-    fn absorbed_fields(&self, run: &ActiveRun, source: Source) -> Vec<FieldIx> {
-        let scenario = &self.program.scenarios[run.scenario as usize];
-        let mut fields: Vec<FieldIx> = Vec::new();
-        for route in scenario.routes.iter().filter(|r| r.entity == source.entity) {
-            if route.from == source.system {
-                fields.extend(&route.absorbs);
-            }
-            if route.to == source.system && run.reconcile {
-                fields.extend(&route.fields);
-            }
-        }
-        fields.extend(&scenario.dedupe);
-        fields.sort_unstable();
-        fields.dedup();
-        fields
-    }
-
-    /// What a record is deduplicated by; empty: it is like no other.
-    fn group_of(&self, run: &ActiveRun, entity: EntityIx, row: &Row) -> String {
-        let scenario = &self.program.scenarios[run.scenario as usize];
-        let by = &scenario.dedupe;
-        if by.is_empty() || scenario.checked != Some(entity) {
-            return String::new();
-        }
-        let keys = &self.program.entities[entity as usize].keys;
-        if by == keys {
-            return row.key.clone();
-        }
-        let key = key_values(&self.program.entities[entity as usize], &row.key);
-        let values: Vec<&Value> = by
-            .iter()
-            .filter_map(|f| {
-                let held = row.fields.iter().chain(&key).find(|(ix, _)| ix == f);
-                held.map(|(_, v)| v)
-            })
-            .collect();
-        if values.len() < by.len() || values.iter().any(|v| v.is_null()) {
-            return String::new();
-        }
-        key_text(values)
     }
 
     /// All is read: deduplicate, count, and let the checkpoint speak.
@@ -432,17 +371,22 @@ impl Runner<'_> {
         let scenario = &self.program.scenarios[run.scenario as usize];
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let checkpoint = plan.checkpoint.as_ref();
-        let counts = run.record.counts;
+        let kept_back = run.record.counts.quarantined;
+        let read: u64 = scenario.reads.iter().filter_map(|s| run.rows.get(s)).sum();
         if let Some(over) = checkpoint.and_then(|c| c.abort_over)
-            && counts.quarantined as f64 > over * counts.read as f64
+            && kept_back as f64 > over * read as f64
         {
             let note = format!(
-                "{} of {} records were quarantined, over the {} that `abort` allows",
-                counts.quarantined,
-                counts.read,
+                "{kept_back} of {read} records were quarantined, over the {} that `abort` allows",
                 percent(over)
             );
             return self.stop_run(run, RunStatus::Aborted, note);
+        }
+        if let Some(note) = self.silent_source(run)? {
+            if run.tracks_presence(plan) && plan.propagate_deletes {
+                return self.stop_run(run, RunStatus::Aborted, note);
+            }
+            run.record.note = Some(note);
         }
         if let Some(dedupe) = checkpoint.and_then(|c| c.dedupe.as_ref())
             && plan.clean.is_none()
@@ -460,11 +404,53 @@ impl Runner<'_> {
         {
             return self.stop_run(run, RunStatus::Aborted, note);
         }
+        // Before the run counts as writing: one that is cut off here reads anew.
+        self.enter_owed(run.scenario)?;
         run.record.status = RunStatus::Writing;
         run.record.cursor_after = run.cursors.clone();
         self.store.put_run(&run.record)?;
         run.phase = Phase::Write(None);
-        self.write_owed(run)
+        Ok(())
+    }
+
+    /// A source that was read whole and showed nothing, where it had records before.
+    fn silent_source(&mut self, run: &ActiveRun) -> Stored<Option<String>> {
+        let program = self.program;
+        let plan = &program.plan.scenarios[run.scenario as usize];
+        if !run.reads_all(plan) {
+            return Ok(None);
+        }
+        for source in &program.scenarios[run.scenario as usize].reads {
+            let shown = run.rows.get(source).copied().unwrap_or_default();
+            if shown == 0 && self.had_records(*source)? {
+                return Ok(Some(format!(
+                    "`{}` shows no `{}` at all, where it had some before",
+                    program.system_name(source.system),
+                    program.entities[source.entity as usize].name
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Records that other flows left to this scenario to put right go to the outbox.
+    fn enter_owed(&mut self, scenario: ScenarioIx) -> Stored<()> {
+        let name = &self.program.plan.scenarios[scenario as usize].name;
+        let owed = self.store.owed(name)?;
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let mut books = Books::default();
+        self.store.begin()?;
+        let mut office = self.office();
+        for (entity, key) in &owed {
+            if let Some(entity) = office.program.entity(entity) {
+                books.owe(&mut office, scenario, (entity, key), None, false)?;
+            }
+        }
+        books.close(&mut office)?;
+        self.store.clear_owed(name)?;
+        self.store.commit()
     }
 
     /// The system of record of the scenario's first entity, for `keep owner`.
@@ -475,12 +461,7 @@ impl Runner<'_> {
     }
 
     /// Ends a run before its first write (or a read that failed): nothing is committed.
-    pub(super) fn stop_run(
-        &mut self,
-        run: &mut ActiveRun,
-        status: RunStatus,
-        note: String,
-    ) -> Stored<()> {
+    fn stop_run(&mut self, run: &mut ActiveRun, status: RunStatus, note: String) -> Stored<()> {
         run.record.status = status;
         run.record.ended = Some(self.world.now());
         self.tally(run.scenario).notes.push(note.clone());
@@ -494,12 +475,9 @@ impl Runner<'_> {
     fn end(&mut self, run: &mut ActiveRun) -> Stored<()> {
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let now = self.world.now();
-        run.record.status = if run.postponed > 0 {
-            RunStatus::Partial
-        } else {
-            RunStatus::Done
-        };
+        run.record.status = RunStatus::Done;
         if run.postponed > 0 {
+            run.record.status = RunStatus::Partial;
             run.record.note = Some(format!("{} writes wait in the outbox", run.postponed));
         }
         run.record.ended = Some(now);
@@ -526,130 +504,62 @@ impl Runner<'_> {
     pub(super) fn resume_runs(&mut self) -> Stored<()> {
         for record in self.store.open_runs()? {
             let scenario = self.program.scenario_ix(&record.scenario);
-            let staged = self.store.stage_len(record.id)? > 0;
+            if scenario.is_some_and(|s| !self.wanted(s)) {
+                continue;
+            }
+            let digest = self.store.meta(&digest_key(&record.scenario))?;
+            // A stage made by another plan names its fields and systems by that plan's positions.
+            let readable = digest.as_ref() == Some(&self.program.plan.digest)
+                && self.store.stage_len(record.id)? > 0;
             match scenario {
-                Some(scenario) if record.status == RunStatus::Writing && staged => {
-                    let after = record.confirmed.clone();
+                Some(scenario) if record.status == RunStatus::Writing && readable => {
                     self.runs.push(ActiveRun {
-                        scenario,
-                        reconcile: record.why == "reconcile",
-                        phase: Phase::Write(after),
-                        reads: VecDeque::new(),
-                        staged: 0,
-                        stamp: Arc::from(format!("run {}", record.id)),
+                        phase: Phase::Write(record.confirmed.clone()),
                         cursors: record.cursor_after.clone(),
-                        chunks: VecDeque::new(),
-                        postponed: 0,
-                        attempts: 0,
-                        retry_at: None,
-                        record,
+                        redo: record.committed.clone(),
+                        ..ActiveRun::over(
+                            record,
+                            scenario,
+                            self.program.plan.scenarios[scenario as usize].mode.realtime,
+                        )
                     });
                 }
-                _ => {
-                    let mut record = record;
-                    record.status = RunStatus::Failed;
-                    record.ended = Some(self.world.now());
-                    record.note = Some("cut off before its first write; started anew".into());
-                    self.store.put_run(&record)?;
-                    self.store.stage_drop(record.id)?;
-                    if let Some(scenario) = scenario.filter(|s| self.wanted(*s)) {
-                        self.start_run(scenario, "resumed")?;
-                    }
-                }
+                _ => self.start_over(scenario, record)?,
             }
         }
         Ok(())
     }
+
+    /// Ends a run whose stage is of no use, and starts it anew.
+    fn start_over(&mut self, scenario: Option<ScenarioIx>, record: RunRecord) -> Stored<()> {
+        if let Some(scenario) = scenario.filter(|_| record.status == RunStatus::Writing) {
+            self.recover_unconfirmed(scenario, &record)?;
+        }
+        let opening = record.why == OPENING;
+        let cut_off = match record.status {
+            RunStatus::Writing => "cut off while it wrote, its stage lost; started anew",
+            _ => "cut off before its first write; started anew",
+        };
+        let record = RunRecord {
+            status: RunStatus::Failed,
+            ended: Some(self.world.now()),
+            note: Some(cut_off.into()),
+            ..record
+        };
+        self.store.put_run(&record)?;
+        self.store.stage_drop(record.id)?;
+        match scenario {
+            Some(scenario) => self.start_run(scenario, if opening { OPENING } else { "resumed" }),
+            None => Ok(()),
+        }
+    }
 }
 
-pub(super) fn cursor_key(scenario: &str, source: &str) -> String {
+fn cursor_key(scenario: &str, source: &str) -> String {
     format!("cursor:{scenario}/{source}")
 }
 
-pub(super) fn percent(share: f64) -> String {
-    let text = format!("{:.3}", share * 100.0);
-    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
-}
-
-/// The first condition that a record does not meet: why, and whether that aborts the run.
-pub(super) fn unmet(
-    require: &[RequireProgram],
-    ix: EntityIx,
-    entity: &super::program::EntityProgram,
-    row: &Row,
-) -> Option<(String, bool)> {
-    let mut require = require.iter().filter(|r| r.entity == ix).peekable();
-    require.peek()?;
-    let key = key_values(entity, &row.key);
-    let lookup = |field: FieldIx| {
-        let held = row.fields.iter().chain(&key).find(|(ix, _)| *ix == field);
-        held.map(|(_, v)| v.clone())
-    };
-    require.find_map(|r| match r.holds.truth(&lookup) {
-        Ok(true) => None,
-        Ok(false) => Some((format!("does not hold: {}", r.holds.text()), r.abort)),
-        Err(error) => Some((
-            format!("{} cannot be told: {error}", r.holds.text()),
-            r.abort,
-        )),
-    })
-}
-
-fn stage(
-    run: &ActiveRun,
-    source: Source,
-    row: Row,
-    group: String,
-    absorbed: &[FieldIx],
-    clean: bool,
-) -> Staged {
-    let changed_at = row.changed_at;
-    let mut fields = row.fields;
-    fields.retain(|(f, _)| absorbed.binary_search(f).is_ok());
-    let payload = Payload {
-        entity: source.entity,
-        key: row.key,
-        native_key: row.native_key,
-        locator: row.locator,
-        changed_at,
-        deleted: row.deleted,
-        fields,
-    };
-    // A record that cannot be encoded cannot be made: every part has a fixed encoding.
-    let encoded = postcard::to_stdvec(&payload).unwrap_or_default();
-    let key = if clean && !group.is_empty() {
-        group.clone()
-    } else {
-        payload.key
-    };
-    Staged {
-        key,
-        seq: run.staged,
-        system: source.system,
-        group,
-        changed_at: changed_at.unwrap_or(i64::MIN),
-        payload: encoded,
-    }
-}
-
-fn shown_row(entity: &super::program::EntityProgram, row: &Row) -> String {
-    let mut record = serde_json::Map::new();
-    for (field, value) in &row.fields {
-        if let Some(program) = entity.fields.get(*field as usize) {
-            record.insert(program.name.clone(), value.to_json());
-        }
-    }
-    serde_json::Value::Object(record).to_string()
-}
-
-/// Which of several staged records of one group stays: index into `rows`.
-pub(super) fn kept(rows: &[Staged], keep: Keep, owner: Option<SystemIx>) -> usize {
-    let newest = |i: &usize| (rows[*i].changed_at, rows[*i].seq);
-    let indexes = 0..rows.len();
-    let best = match keep {
-        Keep::Newest => indexes.max_by_key(newest),
-        Keep::Oldest => indexes.min_by_key(newest),
-        Keep::Owner => indexes.max_by_key(|i| (Some(rows[*i].system) == owner, newest(i))),
-    };
-    best.unwrap_or(0)
+/// Where the digest of the plan is kept with which a scenario's last run was started.
+fn digest_key(scenario: &str) -> String {
+    format!("planned:{scenario}")
 }

@@ -1,8 +1,20 @@
 //! What is due: schedules against the clock, `after` against what runs, missed starts made up once.
 
+use super::batch::{OPENING, Phase};
 use super::ports::{ScenarioIx, Stored};
 use super::runner::Runner;
 use crate::time::{Calendar, Instant, Millis};
+
+/// When each scenario starts next, as far as it was worked out.
+#[derive(Debug, Default)]
+pub(super) struct StartClock(std::collections::BTreeMap<ScenarioIx, Option<Instant>>);
+
+impl StartClock {
+    /// A scenario was started: its next start is another one.
+    pub fn forget(&mut self, scenario: ScenarioIx) {
+        self.0.remove(&scenario);
+    }
+}
 
 impl Runner<'_> {
     /// The order of an until-idle round: frequent flows before rare ones, so that what is rare
@@ -17,8 +29,12 @@ impl Runner<'_> {
             let Some(schedule) = &scenario.mode.schedule else {
                 continue;
             };
-            let under_way = self.runs.iter().any(|r| r.scenario == i as ScenarioIx);
-            if !self.wanted(i as ScenarioIx) || under_way {
+            // A run that was cut off while it wrote goes on with what was read then; only one that
+            // has to read anew stands for the scenario's turn.
+            let anew = self.runs.iter().any(|r| {
+                r.scenario == i as ScenarioIx && matches!(r.phase, Phase::Ask(_)) && !r.is_opening()
+            });
+            if !self.wanted(i as ScenarioIx) || anew {
                 continue;
             }
             let gap = calendar
@@ -35,6 +51,11 @@ impl Runner<'_> {
     /// In an until-idle round everything is due, so what such a scenario waits for goes before it.
     pub(super) fn plan_opening(&mut self) -> Stored<()> {
         let mut opening: Vec<ScenarioIx> = Vec::new();
+        // One that was cut off goes on.
+        if let Some(run) = self.runs.iter().find(|r| r.is_opening()) {
+            opening.push(run.scenario);
+            self.opened = Some(run.scenario);
+        }
         for (i, scenario) in self.program.plan.scenarios.iter().enumerate() {
             let ix = i as ScenarioIx;
             let hybrid = scenario.mode.realtime && scenario.mode.schedule.is_some();
@@ -69,7 +90,9 @@ impl Runner<'_> {
 
     /// One scenario of the opening at a time.
     fn start_next_of_opening(&mut self) -> Stored<()> {
-        if !self.runs.is_empty() || !self.nothing_more_to_send()? {
+        // A runner by the clock does not wait for a system that is down.
+        let drained = !self.options.until_idle || self.nothing_more_to_send()?;
+        if !self.runs.is_empty() || !drained {
             return Ok(());
         }
         // The one that was started last is over.
@@ -84,7 +107,7 @@ impl Runner<'_> {
             return Ok(());
         };
         self.opened = Some(scenario);
-        self.start_run(scenario, "opening")
+        self.start_run(scenario, OPENING)
     }
 
     /// Starts what is due.
@@ -92,7 +115,8 @@ impl Runner<'_> {
         if !self.opening.is_empty() {
             self.start_next_of_opening()?;
         }
-        if !self.opening.is_empty() {
+        // While a killed runner's writes are being repeated nothing reads what they write to.
+        if !self.opening.is_empty() || self.runs.iter().any(|r| r.redo.is_some()) {
             return Ok(());
         }
         if self.options.until_idle {
@@ -104,11 +128,7 @@ impl Runner<'_> {
 
     /// One scenario at a time, once the feeds are read, so that a round has one outcome.
     fn start_next_of_round(&mut self) -> Stored<()> {
-        let reading = self
-            .systems
-            .iter()
-            .any(|s| s.follows && s.followed.is_none() && s.failures < 3);
-        let unread = reading || !self.store.pending_events(1)?.is_empty();
+        let unread = self.feeds_to_read() || self.events_to_take()?;
         if !self.runs.is_empty() || unread || !self.nothing_more_to_send()? {
             return Ok(());
         }
@@ -133,31 +153,67 @@ impl Runner<'_> {
             })
     }
 
+    /// Since when a scenario's starts count, before it has had its first: since a runner first
+    /// knew of it.
+    pub(super) fn note_first_sight(&mut self) -> Stored<()> {
+        let program = self.program;
+        for scenario in &program.plan.scenarios {
+            let key = format!("seen:{}", scenario.name);
+            if scenario.mode.schedule.is_some() && self.store.meta(&key)?.is_none() {
+                self.store.set_meta(&key, &self.started.0.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first start that a scenario has not had; it may lie in the past.
+    fn next_of(&mut self, scenario: ScenarioIx) -> Stored<Option<Instant>> {
+        if let Some(next) = self.clock.0.get(&scenario) {
+            return Ok(*next);
+        }
+        let plan = &self.program.plan.scenarios[scenario as usize];
+        let mut from = None;
+        for kind in ["started", "seen"] {
+            let text = self.store.meta(&format!("{kind}:{}", plan.name))?;
+            from = from.or(text.and_then(|t| t.parse().ok()).map(Instant));
+        }
+        let from = from.unwrap_or(self.started);
+        let next =
+            plan.mode.schedule.as_ref().and_then(|schedule| {
+                schedule.next_in(from, self.program.zone, plan.window.as_ref())
+            });
+        self.clock.0.insert(scenario, next);
+        Ok(next)
+    }
+
+    /// Scheduled scenarios that could be started by the clock.
+    fn by_clock(&self) -> Vec<ScenarioIx> {
+        let scenarios = self.program.plan.scenarios.iter().enumerate();
+        let ours = scenarios.filter(|(i, s)| {
+            let ix = *i as ScenarioIx;
+            let runs = self.runs.iter().any(|r| r.scenario == ix);
+            s.mode.schedule.is_some() && self.wanted(ix) && !runs
+        });
+        ours.map(|(i, _)| i as ScenarioIx).collect()
+    }
+
     fn start_by_clock(&mut self) -> Stored<()> {
         let now = self.world.now();
         let mut due: Vec<(ScenarioIx, bool)> = Vec::new();
-        for (i, scenario) in self.program.plan.scenarios.iter().enumerate() {
-            let ix = i as ScenarioIx;
-            let Some(schedule) = &scenario.mode.schedule else {
+        for ix in self.by_clock() {
+            let Some(next) = self.next_of(ix)?.filter(|next| *next <= now) else {
                 continue;
             };
-            if !self.wanted(ix) || self.runs.iter().any(|r| r.scenario == ix) {
+            let plan = &self.program.plan.scenarios[ix as usize];
+            let (zone, window) = (self.program.zone, plan.window.as_ref());
+            // What was missed is made up inside the window too.
+            if window.is_some_and(|w| !w.contains(now, zone)) {
                 continue;
             }
-            let key = format!("started:{}", scenario.name);
-            let last = self
-                .store
-                .meta(&key)?
-                .and_then(|t| t.parse().ok())
-                .map(Instant);
-            // A scenario never seen starts at its first time after the runner has.
-            let from = last.unwrap_or(self.started);
-            let next = schedule.next_in(from, self.program.zone, scenario.window.as_ref());
-            let Some(next) = next.filter(|next| *next <= now) else {
-                continue;
-            };
-            let second = schedule.next_in(next, self.program.zone, scenario.window.as_ref());
-            due.push((ix, second.is_some_and(|s| s <= now)));
+            let schedule = plan.mode.schedule.as_ref();
+            let second = schedule.and_then(|s| s.next_in(next, zone, window));
+            let missed = next < self.started || second.is_some_and(|s| s <= now);
+            due.push((ix, missed));
         }
         let waiting: Vec<ScenarioIx> = due.iter().map(|(s, _)| *s).collect();
         for (scenario, missed) in due {
@@ -168,5 +224,35 @@ impl Runner<'_> {
             }
         }
         Ok(())
+    }
+
+    /// When the clock next has something to do: a start, or a window that opens.
+    pub(super) fn next_start(&mut self) -> Stored<Option<Instant>> {
+        if self.options.until_idle {
+            return Ok(None);
+        }
+        let now = self.world.now();
+        let zone = self.program.zone;
+        let mut soonest: Option<Instant> = None;
+        let starts = self.by_clock();
+        let paused = self.runs.iter().map(|r| r.scenario);
+        let mut windows: Vec<ScenarioIx> = paused.collect();
+        for ix in starts {
+            match self.next_of(ix)? {
+                Some(next) if next > now => {
+                    soonest = Some(soonest.map_or(next, |s| s.min(next)));
+                }
+                Some(_) => windows.push(ix),
+                None => {}
+            }
+        }
+        for ix in windows {
+            let window = self.program.plan.scenarios[ix as usize].window.as_ref();
+            let opens = window.filter(|w| !w.contains(now, zone));
+            if let Some(opens) = opens.and_then(|w| w.next_open(now, zone)) {
+                soonest = Some(soonest.map_or(opens, |s| s.min(opens)));
+            }
+        }
+        Ok(soonest)
     }
 }

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use super::ports::{FieldIx, SystemIx};
+use super::ports::{FieldIx, SystemIx, key_parts};
 use super::program::{EntityProgram, RouteProgram};
-use super::register::{Known, Register, Stamp};
-use super::resolve::{Shown, disagree, leaves_out, shown};
+use super::register::{Gone, Known, Register, Stamp};
+use super::resolve::{Rule, Shown, disagree, leaves_out, shown};
+use crate::terms::ResolveRule;
 use crate::value::Value;
 
 /// How far a change time may lie in the future before it is taken for arrival: 5 minutes, in
@@ -15,13 +16,25 @@ use crate::value::Value;
 /// the time of a write.
 pub const TOLERANCE_US: i64 = 300_000_000;
 
+/// The time of a change and whether it was clamped: its own, or its arrival where it has none or
+/// lies too far in the future; microseconds.
+pub fn change_time(own: Option<i64>, arrival: i64) -> (i64, bool) {
+    match own {
+        Some(at) if at > arrival.saturating_add(TOLERANCE_US) => (arrival, true),
+        Some(at) => (at, false),
+        None => (arrival, false),
+    }
+}
+
 /// A system's report of a record.
 #[derive(Debug, Clone)]
 pub struct Report<'a> {
     /// Who reports.
     pub system: SystemIx,
-    /// Change time in microseconds; `None`: arrival counts.
-    pub at: Option<i64>,
+    /// Change time in microseconds (see [`change_time`]).
+    pub at: i64,
+    /// Whether the time is the system's own, rather than the report's arrival.
+    pub timed: bool,
     /// The event or run that told of it.
     pub id: &'a Arc<str>,
     /// The fields shown.
@@ -30,9 +43,9 @@ pub struct Report<'a> {
     pub native_key: Option<&'a str>,
     /// Whether the record is gone.
     pub deleted: bool,
-    /// Whether the whole record was read (a field that is as it was is then no change), rather
-    /// than a change told by an event.
-    pub snapshot: bool,
+    /// Where the whole record was read, rather than a change told by an event: every write sent
+    /// before this time (microseconds) would show in it.
+    pub read: Option<i64>,
 }
 
 /// What a report did.
@@ -40,114 +53,238 @@ pub struct Report<'a> {
 pub struct Absorbed {
     /// Whether anything of the register changed.
     pub changed: bool,
-    /// Whether a value that the world sees changed.
+    /// Whether a value that the world sees changed, or a record went or came back.
     pub shown_changed: bool,
-    /// Whether the change time was too far in the future and arrival was taken.
-    pub clamped: bool,
     /// Fields on which this report and another origin disagree, with the origin whose value
     /// holds.
     pub conflicts: Vec<(FieldIx, Option<SystemIx>)>,
     /// Fields whose reported value lost: the reporting system itself holds another one now.
     pub lost: Vec<FieldIx>,
+    /// Fields under `resolve manual` that may have come to be held, or to be held no longer.
+    pub manual: Vec<FieldIx>,
 }
 
-/// Takes a report into a register; `now` in microseconds.
-pub fn absorb(
-    entity: &EntityProgram,
-    register: &mut Register,
-    report: &Report<'_>,
-    now: i64,
-) -> Absorbed {
+/// Takes a report into a register.
+pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'_>) -> Absorbed {
     let mut out = Absorbed::default();
-    let mut at = report.at.unwrap_or(now);
-    if at > now.saturating_add(TOLERANCE_US) {
-        at = now;
-        out.clamped = true;
-    }
     let view = register.view_mut(report.system);
     // A record shown under its canonical key has no other spelling any more.
-    if view.native_key.as_deref() != report.native_key {
+    if !report.deleted && view.native_key.as_deref() != report.native_key {
         view.native_key = report.native_key.map(str::to_owned);
         out.changed = true;
     }
     if report.deleted {
-        if view.gone.is_none_or(|gone| gone < at) {
-            view.gone = Some(at);
-            view.known.clear();
-            out.changed = true;
-        }
+        absorb_deletion(register, report, &mut out);
         return out;
     }
-    if view.gone.is_some_and(|gone| gone <= at) {
-        view.gone = None;
-        out.changed = true;
+    let mut at = report.at;
+    let mut there = true;
+    if let Some(gone) = view.gone {
+        let read_later = report
+            .read
+            .is_some_and(|settled| settled > gone.sent.unwrap_or(gone.at));
+        there = match gone.sent {
+            _ if read_later => true,
+            // What an event tells of the time before the deletion was sent is over.
+            Some(sent) => report.read.is_none() && at > sent,
+            None => at > gone.at,
+        };
+        if there {
+            view.gone = None;
+            out.changed = true;
+            out.shown_changed = true;
+            // Whatever its own time says, the record came back after it was gone.
+            at = at.max(gone.at.saturating_add(1));
+        }
     }
     for (field, value) in report.fields {
         if !entity.keys.contains(field) {
-            absorb_field(entity, register, report, at, (*field, value), &mut out);
+            absorb_field(
+                entity,
+                register,
+                report,
+                (at, there),
+                (*field, value),
+                &mut out,
+            );
         }
     }
     out
+}
+
+/// A deletion counts where the system is not known to have had the record later.
+fn absorb_deletion(register: &mut Register, report: &Report<'_>, out: &mut Absorbed) {
+    let last_had = register.last_had(report.system);
+    let view = register.view_mut(report.system);
+    let read_later = report.read.is_some_and(|settled| settled > last_had);
+    if report.at < last_had && !read_later {
+        return;
+    }
+    let at = report.at.max(last_had);
+    match view.gone {
+        // The echo of the runner's own deletion.
+        Some(Gone { sent: Some(_), .. }) => {}
+        Some(gone) if gone.at >= at => {}
+        before => {
+            view.gone = Some(Gone { at, sent: None });
+            view.known.clear();
+            out.changed = true;
+            out.shown_changed |= before.is_none();
+        }
+    }
+}
+
+/// How a report of a field stands to what the system is known to hold.
+struct Standing {
+    /// The same value.
+    same: bool,
+    /// The value that the runner wrote there comes back.
+    echo: bool,
+    /// It tells of a time before a write, or before a later report.
+    stale: bool,
+}
+
+fn standing(known: Option<&Known>, report: &Report<'_>, at: i64, value: &Value) -> Standing {
+    let Some(known) = known else {
+        return Standing {
+            same: false,
+            echo: false,
+            stale: false,
+        };
+    };
+    let same = known.value == *value;
+    match report.read {
+        Some(settled) => Standing {
+            same,
+            echo: same,
+            stale: !same && known.at >= settled && (known.written || at < known.at),
+        },
+        None => Standing {
+            same,
+            echo: same && known.written && at.saturating_add(TOLERANCE_US) >= known.at,
+            stale: !same && at < known.at,
+        },
+    }
+}
+
+/// Whether a value that may be no more than an echo is still taken for a change: where that can
+/// only keep a `true` (or `false`) that must not be lost, or cannot change what is shown.
+fn counts_as_echo(rule: Rule, value: &Value) -> bool {
+    match rule.resolve {
+        Some(ResolveRule::AnyTrue) => *value == Value::Bool(true),
+        Some(ResolveRule::AllTrue) => *value == Value::Bool(false),
+        Some(ResolveRule::FirstWriteWins) => true,
+        _ => false,
+    }
 }
 
 fn absorb_field(
     entity: &EntityProgram,
     register: &mut Register,
     report: &Report<'_>,
-    at: i64,
+    (at, there): (i64, bool),
     (ix, value): (FieldIx, &Value),
     out: &mut Absorbed,
 ) {
     let Some(field) = entity.fields.get(ix as usize) else {
         return;
     };
-    let view = register.view_mut(report.system);
-    let known = view.field(ix);
-    let same = known.is_some_and(|k| k.value == *value);
-    let echo = same && known.is_some_and(|k| k.written && at.saturating_add(TOLERANCE_US) >= k.at);
-    // An event may tell of the time before a write; a whole record is read as it is now, also
-    // where it was put back from a copy or where its change time does not count such writes.
-    let stale = !report.snapshot && known.is_some_and(|k| k.written && at < k.at && !same);
-    if !stale && !same {
-        view.set(
-            ix,
-            Known {
-                value: value.clone(),
-                at,
-                written: false,
-            },
-        );
+    let system = report.system;
+    let view = register.view_mut(system);
+    let standing = standing(view.field(ix), report, at, value);
+    let seen_anew = there && !standing.same && !standing.stale;
+    let at = match seen_anew && report.read.is_some() {
+        true => after_own_last(register, system, ix, at, value),
+        false => at,
+    };
+    let view = register.view_mut(system);
+    if seen_anew {
+        let known = Known {
+            value: value.clone(),
+            at,
+            written: false,
+        };
+        view.set(ix, known);
         out.changed = true;
     }
-    if echo || (report.snapshot && same) || !field.origins.contains(&report.system) {
+    let told = match report.read {
+        // A field that is as it was is no change; one read while a write was under way has no
+        // time of its own to be told by.
+        Some(_) => !standing.same && (report.timed || !standing.stale),
+        None => !standing.echo || counts_as_echo(field.rule, value),
+    };
+    if !told || !field.origins.contains(&system) {
         return;
     }
-    let one_origin = field.origins.len() == 1;
     let slot = register.field_mut(ix);
-    let before = shown(field.rule, slot).value().cloned();
+    let before = match field.origins.len() {
+        1 => slot.origins.first().map(|(_, o)| o.latest.value.clone()),
+        _ => shown(field.rule, slot).value().cloned(),
+    };
     let stamp = Stamp {
         value: value.clone(),
         at,
         id: Arc::clone(report.id),
     };
-    if !slot.merge(report.system, stamp) {
+    let merged = slot.merge(system, stamp);
+    if !merged && !seen_anew {
         return;
     }
-    out.changed = true;
+    out.changed |= merged;
     let after = shown(field.rule, slot);
     out.shown_changed |= before.as_ref() != after.value();
-    if one_origin || !disagree(field.rule, slot) {
-        return;
+    if field.rule.resolve == Some(ResolveRule::Manual) {
+        out.manual.push(ix);
     }
-    let winner = match &after {
-        Shown::Value { from, .. } => *from,
-        _ => None,
-    };
-    if leaves_out(field.rule, slot, after.value()) {
-        out.conflicts.push((ix, winner));
+    if field.origins.len() > 1 {
+        let winner = match &after {
+            Shown::Value { from, .. } => *from,
+            _ => None,
+        };
+        if after.value() != Some(value) && !matches!(after, Shown::Held { .. }) {
+            out.lost.push(ix);
+        }
+        if merged && disagree(field.rule, slot) && leaves_out(field.rule, slot, after.value()) {
+            out.conflicts.push((ix, winner));
+        }
     }
-    if after.value() != Some(value) && !matches!(after, Shown::Held { .. }) {
-        out.lost.push(ix);
+    if report.read.is_none() {
+        follow_latest(register, system, ix);
+    }
+}
+
+/// A record read whole is as it is now: another value than the system last told of is a change
+/// after that one, also where its change time was not raised with it.
+fn after_own_last(
+    register: &Register,
+    system: SystemIx,
+    ix: FieldIx,
+    at: i64,
+    value: &Value,
+) -> i64 {
+    match register.field(ix).and_then(|f| f.origin(system)) {
+        Some(own) if own.latest.at >= at && own.latest.value != *value => {
+            own.latest.at.saturating_add(1)
+        }
+        _ => at,
+    }
+}
+
+/// Of several events of one time the register chooses one; what the system is known to hold is
+/// that one too, whatever the order of arrival.
+fn follow_latest(register: &mut Register, system: SystemIx, ix: FieldIx) {
+    let latest = register
+        .field(ix)
+        .and_then(|f| f.origin(system))
+        .map(|o| (o.latest.at, o.latest.value.clone()));
+    let view = register.view_mut(system);
+    if let (Some((at, value)), Some(known)) = (latest, view.field(ix))
+        && !known.written
+        && at >= known.at
+        && (known.value != value || known.at != at)
+    {
+        let written = false;
+        view.set(ix, Known { value, at, written });
     }
 }
 
@@ -156,94 +293,160 @@ fn absorb_field(
 pub struct Owed {
     /// The fields that differ there, with the value shown, ascending.
     pub fields: Vec<(FieldIx, Value)>,
-    /// Whether the record is to be deleted there.
-    pub delete: bool,
+    /// When the record was deleted at the sender, where it is to be deleted at the receiver.
+    pub deleted: Option<i64>,
 }
 
-/// The value of a field on a route: the one shown, else (nothing having reported it as an origin)
-/// what the sender holds.
-fn travelling(
-    entity: &EntityProgram,
-    register: &Register,
+/// The key's fields with their values, ascending.
+pub fn key_values(entity: &EntityProgram, key: &str) -> Vec<(FieldIx, Value)> {
+    let mut out: Vec<(FieldIx, Value)> = entity
+        .keys
+        .iter()
+        .zip(key_parts(key))
+        .map(|(field, part)| {
+            let ty = &entity.fields[*field as usize].ty;
+            let value = ty.read_text(&part).unwrap_or(Value::Text(part));
+            (*field, value)
+        })
+        .collect();
+    out.sort_by_key(|(field, _)| *field);
+    out
+}
+
+/// A record as one of its flows sees it: the values shown, else (nothing having reported one as
+/// an origin) what the sender holds.
+struct Sight<'a> {
+    entity: &'a EntityProgram,
+    register: &'a Register,
     sender: SystemIx,
-    field: FieldIx,
-) -> Option<Value> {
-    let program = entity.fields.get(field as usize)?;
-    let seen = register.field(field).map(|f| shown(program.rule, f));
-    match seen {
-        Some(Shown::Value { value, .. }) => Some(value.into_owned()),
-        Some(Shown::Held { agreed }) => agreed.map(|a| a.value.clone()),
-        Some(Shown::Absent) | None => register.view(sender)?.field(field).map(|k| k.value.clone()),
+    key: Vec<(FieldIx, Value)>,
+}
+
+impl<'a> Sight<'a> {
+    /// `computes`: whether an expression is going to ask for the key.
+    fn new(
+        entity: &'a EntityProgram,
+        register: &'a Register,
+        route: &RouteProgram,
+        key: &str,
+    ) -> Self {
+        let key = match route.computes {
+            true => key_values(entity, key),
+            false => Vec::new(),
+        };
+        Sight {
+            entity,
+            register,
+            sender: route.from,
+            key,
+        }
     }
+
+    /// The value that travels; `None` where there is none, or it is held for a person and may not
+    /// be written.
+    fn travelling(&self, ix: FieldIx, held_too: bool) -> Option<std::borrow::Cow<'a, Value>> {
+        use std::borrow::Cow;
+        let field = self.entity.fields.get(ix as usize)?;
+        let seen = self.register.field(ix).map(|f| shown(field.rule, f));
+        match seen {
+            Some(Shown::Value { value, .. }) => Some(value),
+            Some(Shown::Held { agreed }) if held_too => agreed.map(|a| Cow::Borrowed(&a.value)),
+            Some(Shown::Held { .. }) => None,
+            Some(Shown::Absent) | None => {
+                let known = self.register.view(self.sender)?.field(ix)?;
+                Some(Cow::Borrowed(&known.value))
+            }
+        }
+    }
+
+    fn lookup(&self, ix: FieldIx) -> Option<Value> {
+        match self.key.iter().find(|(k, _)| *k == ix) {
+            Some((_, value)) => Some(value.clone()),
+            None => self.travelling(ix, true).map(|v| v.into_owned()),
+        }
+    }
+}
+
+/// Whether a route's condition lets a record through; one that cannot be told does not.
+pub fn passes(
+    entity: &EntityProgram,
+    key: &str,
+    register: &Register,
+    route: &RouteProgram,
+) -> bool {
+    let Some(filter) = &route.filter else {
+        return true;
+    };
+    let sight = Sight::new(entity, register, route, key);
+    filter.truth(&|ix| sight.lookup(ix)).unwrap_or(false)
 }
 
 /// Compares what a route's receiver is known to hold with what it should. `None`: nothing is owed
-/// (it holds it, or the filter keeps the record back, or its expression fails).
+/// (it holds it, or the filter keeps the record back, or its expression fails). `anew`: as if the
+/// receiver held nothing.
 pub fn owed(
     entity: &EntityProgram,
-    key: &[(FieldIx, Value)],
+    key: &str,
     register: &Register,
     route: &RouteProgram,
     propagate_deletes: bool,
+    anew: bool,
 ) -> Option<Owed> {
     let receiver = register.view(route.to);
-    let gone = register.view(route.from).is_some_and(|v| v.gone.is_some());
-    if gone {
-        let there = receiver.is_some_and(|v| v.gone.is_none() && !v.known.is_empty());
-        let delete = propagate_deletes && there;
-        return delete.then(|| Owed {
+    if let Some(gone) = register.view(route.from).and_then(|v| v.gone) {
+        // What another origin changed after the deletion keeps the record.
+        let holds = propagate_deletes && gone.at >= register.newest_but(route.from);
+        let there = receiver.is_some_and(|v| match v.gone {
+            None => !v.known.is_empty(),
+            Some(gone) => anew && gone.sent.is_some(),
+        });
+        return (holds && there).then(|| Owed {
             fields: Vec::new(),
-            delete: true,
+            deleted: Some(gone.at),
         });
     }
-    let lookup = |field: FieldIx| match key.iter().find(|(k, _)| *k == field) {
-        Some((_, value)) => Some(value.clone()),
-        None => travelling(entity, register, route.from, field),
-    };
-    if let Some(filter) = &route.filter
-        && !filter.truth(&lookup).unwrap_or(false)
+    // Where a record was deleted it is made again only for what changed later.
+    if let Some(gone) = receiver.and_then(|v| v.gone)
+        && register.newest_but(route.to) <= gone.at
     {
         return None;
     }
+    if !passes(entity, key, register, route) {
+        return None;
+    }
+    let sight = Sight::new(entity, register, route, key);
+    let receiver = receiver.filter(|v| v.gone.is_none() && !anew);
     let mut fields = Vec::new();
     for ix in &route.fields {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
         };
         let value = match &program.derived {
-            Some(derived) => derived.value(&program.ty, &lookup),
-            None if held(entity, register, *ix) => None,
-            None => lookup(*ix),
+            Some(derived) => derived
+                .value(&program.ty, &|f| sight.lookup(f))
+                .map(std::borrow::Cow::Owned),
+            None => sight.travelling(*ix, false),
         };
         let Some(value) = value else { continue };
-        let known = receiver
-            .filter(|v| v.gone.is_none())
-            .and_then(|v| v.field(*ix));
-        if known.is_none_or(|k| k.value != value) {
-            fields.push((*ix, value));
+        let known = receiver.and_then(|v| v.field(*ix));
+        if known.is_none_or(|k| k.value != *value) {
+            fields.push((*ix, value.into_owned()));
         }
     }
     (!fields.is_empty()).then_some(Owed {
         fields,
-        delete: false,
+        deleted: None,
     })
-}
-
-fn held(entity: &EntityProgram, register: &Register, field: FieldIx) -> bool {
-    let Some(program) = entity.fields.get(field as usize) else {
-        return false;
-    };
-    let seen = register.field(field).map(|f| shown(program.rule, f));
-    matches!(seen, Some(Shown::Held { .. }))
 }
 
 /// Notes that a system is being sent values: from here on it is known to hold them, since the
 /// write waits durably until it is confirmed or given up (see [`forget`]).
 pub fn note_written(register: &mut Register, to: SystemIx, owed: &Owed, now: i64) {
     let view = register.view_mut(to);
-    if owed.delete {
+    if let Some(at) = owed.deleted {
         view.known.clear();
-        view.gone = Some(now);
+        let sent = Some(now);
+        view.gone = Some(Gone { at, sent });
         return;
     }
     view.gone = None;
@@ -265,5 +468,8 @@ pub fn forget(register: &mut Register, to: SystemIx, fields: &[FieldIx]) {
     let view = register.view_mut(to);
     for field in fields {
         view.forget(*field);
+    }
+    if view.gone.is_some_and(|gone| gone.sent.is_some()) {
+        view.gone = None;
     }
 }

@@ -2,33 +2,38 @@
 //! names, and whatever destinations are owed for it is put into the outbox, all in one
 //! transaction with the mark that the event is done.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::batch::unmet;
-use super::evaluate::{Owed, Report, absorb, note_written, owed};
+use super::books::{Books, note_held};
+use super::evaluate::{Report, absorb, change_time};
 use super::ports::{
-    EntityIx, FieldIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx, Waiting,
-    key_parts,
+    EntityIx, FieldIx, MapIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx,
 };
-use super::register::Register;
-use super::register_json;
-use super::runner::{Runner, damaged};
+use super::runner::Runner;
+use super::stage::unmet;
 use crate::value::Value;
 
 /// Events taken into one transaction.
 const EVENTS_AT_ONCE: usize = 1_000;
 
-/// Registers and waiting writes that one transaction touches, loaded and stored once each.
-#[derive(Default)]
-pub(super) struct Workset {
-    registers: BTreeMap<(EntityIx, String), (Register, bool)>,
-    waiting: BTreeMap<(SystemIx, EntityIx, String), Waiting>,
-}
-
 impl Runner<'_> {
+    /// Whether there is anything to take. A runner of some scenarios only leaves events alone where
+    /// none of them moves by events; else it takes each for all that it concerns, since what was
+    /// acknowledged must not be dropped.
+    pub(super) fn events_to_take(&mut self) -> Stored<bool> {
+        let takes = self.options.only.is_empty()
+            || self.options.only.iter().any(|s| {
+                let scenario = self.program.plan.scenarios.get(*s as usize);
+                scenario.is_some_and(|s| s.mode.realtime)
+            });
+        Ok(takes && !self.store.pending_events(1)?.is_empty())
+    }
+
     /// Takes what has arrived into the registers and the outbox.
     pub(super) fn take_events(&mut self) -> Stored<()> {
+        if !self.events_to_take()? {
+            return Ok(());
+        }
         loop {
             let events = self.store.pending_events(EVENTS_AT_ONCE)?;
             let Some(last) = events.last().map(|e| e.seq) else {
@@ -51,14 +56,14 @@ impl Runner<'_> {
     }
 
     fn take_all(&mut self, events: &[StoredEvent]) -> Stored<()> {
-        let mut work = Workset::default();
+        let mut books = Books::default();
         for event in events {
-            self.take_event(event, &mut work)?;
+            self.take_event(event, &mut books)?;
         }
-        self.store_workset(work)
+        books.close(&mut self.office())
     }
 
-    fn take_event(&mut self, event: &StoredEvent, work: &mut Workset) -> Stored<()> {
+    fn take_event(&mut self, event: &StoredEvent, books: &mut Books) -> Stored<()> {
         let Some(system) = self.program.system(&event.system) else {
             return Ok(());
         };
@@ -69,10 +74,9 @@ impl Runner<'_> {
         let program = self.program;
         let matched: Vec<ScenarioIx> = program
             .realtime_from(system)
-            .filter(|s| self.wanted(*s))
             .filter(|s| self.starts(*s, system, &decoded.name, &decoded.payload))
             .collect();
-        for (map, row) in decoded.rows {
+        for (map, row) in spoken_of(decoded.rows) {
             let (entity, _) = program.map_ends(map);
             let carrying: Vec<ScenarioIx> = matched
                 .iter()
@@ -98,7 +102,7 @@ impl Runner<'_> {
             }
             let passed = self.held_to_checkpoints(event, entity, &row, carrying)?;
             if !passed.is_empty() {
-                self.take_row(event, system, entity, &row, &passed, work)?;
+                self.take_row(event, system, entity, &row, &passed, books)?;
             }
         }
         Ok(())
@@ -163,49 +167,61 @@ impl Runner<'_> {
         entity: EntityIx,
         row: &Row,
         scenarios: &[ScenarioIx],
-        work: &mut Workset,
+        books: &mut Books,
     ) -> Stored<()> {
         let program = self.program;
-        let mut fields: Vec<(FieldIx, Value)> = Vec::new();
-        for (field, value) in &row.fields {
-            let carried = scenarios.iter().any(|s| {
-                let routes = &program.scenarios[*s as usize].routes;
-                routes
-                    .iter()
-                    .any(|r| r.entity == entity && r.from == system && r.absorbs.contains(field))
-            });
-            if carried {
-                fields.push((*field, value.clone()));
-            }
-        }
+        let carried = |field: &FieldIx| {
+            let routes = scenarios
+                .iter()
+                .flat_map(|s| &program.scenarios[*s as usize].routes);
+            let mut from_here = routes.filter(|r| r.entity == entity && r.from == system);
+            from_here.any(|r| r.absorbs.contains(field))
+        };
+        let fields: Vec<(FieldIx, Value)> = row
+            .fields
+            .iter()
+            .filter(|(field, _)| carried(field))
+            .cloned()
+            .collect();
+        let arrival = event.received_at.0.saturating_mul(1_000);
+        let (at, clamped) = change_time(row.changed_at, arrival);
         let id: Arc<str> = Arc::from(&*event.id);
         let report = Report {
             system,
-            at: row
-                .changed_at
-                .or(Some(event.received_at.0.saturating_mul(1_000))),
+            at,
+            timed: row.changed_at.is_some() && !clamped,
             id: &id,
             fields: &fields,
             native_key: row.native_key.as_deref(),
             deleted: row.deleted,
-            snapshot: false,
+            read: None,
         };
-        let now = self.world.now().0.saturating_mul(1_000);
-        let program_entity = &program.entities[entity as usize];
-        let (register, dirty) = self.register(work, entity, &row.key)?;
-        let absorbed = absorb(program_entity, register, &report, now);
+        let names = &program.entities[entity as usize];
+        let mut office = self.office();
+        let (register, dirty) = books.register(&mut office, entity, &row.key)?;
+        let absorbed = absorb(names, register, &report);
         *dirty |= absorbed.changed;
-        let first = scenarios[0];
-        if absorbed.shown_changed {
-            self.tally(first).counts.changed += 1;
-        }
-        self.count_conflicts(first, entity, &absorbed.conflicts);
+        let name = |s| program.system_name(s).to_owned();
+        note_held(
+            names,
+            name,
+            office.store,
+            &row.key,
+            register,
+            &absorbed.manual,
+        )?;
+        let record = (entity, &*row.key);
         for scenario in scenarios {
-            self.owe_routes(*scenario, entity, &row.key, None, work)?;
+            books.owe(&mut office, *scenario, record, None, false)?;
         }
-        for field in absorbed.lost {
-            self.owe_correction(system, entity, field, &row.key, scenarios, work)?;
+        if !absorbed.lost.is_empty() {
+            books.correct(&mut office, system, record, &absorbed.lost, scenarios)?;
         }
+        let first = scenarios.first().copied().unwrap_or_default();
+        let tally = self.tally(first);
+        tally.counts.changed += u64::from(absorbed.shown_changed);
+        tally.clamped += u64::from(clamped);
+        self.count_conflicts(first, entity, &absorbed.conflicts);
         Ok(())
     }
 
@@ -227,159 +243,6 @@ impl Runner<'_> {
         }
     }
 
-    /// A system whose report lost holds a value that the world does not see: the flows of other
-    /// scenarios that carry the field there put it right, at once or at their next run.
-    fn owe_correction(
-        &mut self,
-        system: SystemIx,
-        entity: EntityIx,
-        field: FieldIx,
-        key: &str,
-        done: &[ScenarioIx],
-        work: &mut Workset,
-    ) -> Stored<()> {
-        let program = self.program;
-        for (i, scenario) in program.scenarios.iter().enumerate() {
-            let ix = i as ScenarioIx;
-            let carries = scenario
-                .routes
-                .iter()
-                .any(|r| r.entity == entity && r.to == system && r.fields.contains(&field));
-            if !carries || done.contains(&ix) || !self.wanted(ix) {
-                continue;
-            }
-            let plan = &program.plan.scenarios[i];
-            if plan.mode.realtime {
-                self.owe_routes(ix, entity, key, Some(system), work)?;
-            } else {
-                self.store
-                    .put_owed(&plan.name, &program.entities[entity as usize].name, key)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts what a scenario's routes owe for a record into the outbox; `only`: only to that
-    /// system.
-    pub(super) fn owe_routes(
-        &mut self,
-        scenario: ScenarioIx,
-        entity: EntityIx,
-        key: &str,
-        only: Option<SystemIx>,
-        work: &mut Workset,
-    ) -> Stored<()> {
-        let program = self.program;
-        let propagate = program.plan.scenarios[scenario as usize].propagate_deletes;
-        let key_values = key_values(&program.entities[entity as usize], key);
-        for route in &program.scenarios[scenario as usize].routes {
-            if route.entity != entity || only.is_some_and(|o| o != route.to) {
-                continue;
-            }
-            let now = self.world.now().0.saturating_mul(1_000);
-            let entity_program = &program.entities[entity as usize];
-            let (register, dirty) = self.register(work, entity, key)?;
-            let Some(due) = owed(entity_program, &key_values, register, route, propagate) else {
-                continue;
-            };
-            note_written(register, route.to, &due, now);
-            *dirty = true;
-            let version = register.version + 1;
-            self.put_in_outbox(scenario, entity, route.to, key, &due, version, work)?;
-        }
-        Ok(())
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the whole address of a waiting write"
-    )]
-    fn put_in_outbox(
-        &mut self,
-        scenario: ScenarioIx,
-        entity: EntityIx,
-        to: SystemIx,
-        key: &str,
-        due: &Owed,
-        version: u64,
-        work: &mut Workset,
-    ) -> Stored<()> {
-        let program = self.program;
-        let now = self.world.now();
-        let slot = (to, entity, key.to_owned());
-        let names = &program.entities[entity as usize];
-        if !work.waiting.contains_key(&slot) {
-            let there = self
-                .store
-                .waiting(program.system_name(to), &names.name, key)?;
-            let fresh = || Waiting {
-                system: program.system_name(to).to_owned(),
-                entity: names.name.clone(),
-                key: key.to_owned(),
-                scenario: String::new(),
-                fields: Vec::new(),
-                delete: false,
-                version: 0,
-                since: now,
-                due: now,
-                attempts: 0,
-                error: None,
-            };
-            work.waiting
-                .insert(slot.clone(), there.unwrap_or_else(fresh));
-        }
-        let Some(waiting) = work.waiting.get_mut(&slot) else {
-            return Ok(());
-        };
-        waiting
-            .scenario
-            .clone_from(&program.plan.scenarios[scenario as usize].name);
-        waiting.version = version;
-        waiting.delete = due.delete;
-        if due.delete {
-            waiting.fields.clear();
-        }
-        for (field, _) in &due.fields {
-            let name = &names.fields[*field as usize].name;
-            if let Err(at) = waiting.fields.binary_search(name) {
-                waiting.fields.insert(at, name.clone());
-            }
-        }
-        Ok(())
-    }
-
-    /// A register, loaded once a transaction.
-    pub(super) fn register<'w>(
-        &mut self,
-        work: &'w mut Workset,
-        entity: EntityIx,
-        key: &str,
-    ) -> Stored<&'w mut (Register, bool)> {
-        use std::collections::btree_map::Entry;
-        match work.registers.entry((entity, key.to_owned())) {
-            Entry::Occupied(slot) => Ok(slot.into_mut()),
-            Entry::Vacant(slot) => {
-                let register = load(self, entity, key)?;
-                Ok(slot.insert((register, false)))
-            }
-        }
-    }
-
-    pub(super) fn store_workset(&mut self, work: Workset) -> Stored<()> {
-        for ((entity, key), (mut register, dirty)) in work.registers {
-            if dirty {
-                register.version += 1;
-                let program = &self.program.entities[entity as usize];
-                let doc = register_json::print(program, &register);
-                self.store.put_record(&program.name, &key, &doc)?;
-            }
-        }
-        for waiting in work.waiting.values() {
-            self.store.put_waiting(waiting)?;
-        }
-        Ok(())
-    }
-
     fn keep_back(
         &mut self,
         event: &StoredEvent,
@@ -399,30 +262,14 @@ impl Runner<'_> {
     }
 }
 
-/// Loads a register; a record never seen has an empty one.
-pub(super) fn load(runner: &mut Runner<'_>, entity: EntityIx, key: &str) -> Stored<Register> {
-    let program = &runner.program.entities[entity as usize];
-    match runner.store.record(&program.name, key)? {
-        Some(doc) => register_json::parse(program, &doc).map_err(damaged),
-        None => Ok(Register::default()),
+/// An event is decoded for every entity that its system maps; it speaks of those whose key it
+/// shows. Where it shows none at all, the first stands for it with its problem.
+fn spoken_of(mut rows: Vec<(MapIx, Row)>) -> Vec<(MapIx, Row)> {
+    let keyless = |row: &Row| row.problem.is_some() && row.key.is_empty();
+    if rows.iter().all(|(_, row)| keyless(row)) {
+        rows.truncate(1);
+    } else {
+        rows.retain(|(_, row)| !keyless(row));
     }
-}
-
-/// The key's fields with their values.
-pub(super) fn key_values(
-    entity: &super::program::EntityProgram,
-    key: &str,
-) -> Vec<(FieldIx, Value)> {
-    let mut out: Vec<(FieldIx, Value)> = entity
-        .keys
-        .iter()
-        .zip(key_parts(key))
-        .map(|(field, part)| {
-            let ty = &entity.fields[*field as usize].ty;
-            let value = ty.read_text(&part).unwrap_or(Value::Text(part));
-            (*field, value)
-        })
-        .collect();
-    out.sort_by_key(|(field, _)| *field);
-    out
+    rows
 }

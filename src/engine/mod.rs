@@ -4,8 +4,11 @@
 //! the same code runs live, in tests and under virtual time. May use the plan and what lies below
 //! it; must not know source text, a database, a socket or a command.
 
+mod absent;
 mod batch;
+mod books;
 mod chunk;
+mod clean;
 mod due;
 pub mod evaluate;
 pub mod expression;
@@ -18,6 +21,7 @@ pub mod register;
 pub mod register_json;
 pub mod resolve;
 pub mod runner;
+mod stage;
 
 pub mod why;
 

@@ -2,39 +2,54 @@
 //! are tried again with exponential backoff and full jitter, poison becomes a dead letter, and a
 //! system that is down is left alone without blaming the records.
 
-use super::evaluate::forget;
-use super::intake::load;
+use super::books::{Books, load, put};
+use super::evaluate::{forget, passes};
 use super::ports::{
     Answer, Call, DeadLetter, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored,
     SystemIx, Waiting, Write, WriteReport, WriteRequest,
 };
-use super::register_json;
+use super::register::Known;
 use super::runner::{Errand, Runner};
 use crate::time::{Instant, Millis};
 
 /// Writes in a batch where neither scenario nor connector says.
-const BATCH: usize = 1_000;
+const BATCH: usize = 10_000;
 /// Until-idle runs give up on a system after so many failures in a row: it is down, what waits
 /// stays durable for the next run.
 const PATIENCE: u32 = 4;
+
+/// A write that is given up.
+pub(super) struct Given<'w> {
+    pub scenario: ScenarioIx,
+    pub attempts: u32,
+    pub since: Instant,
+    pub write: &'w Write,
+}
 
 impl Runner<'_> {
     /// Hands each idle system its next batch.
     pub(super) fn send_waiting(&mut self) -> Stored<()> {
         let now = self.world.now();
         for i in 0..self.systems.len() {
+            let system = i as SystemIx;
             let state = &self.systems[i];
-            let open = state.open_until.is_some_and(|until| until > now);
-            if state.sending || open || self.world.stopping() || self.given_up(i) {
+            let free = !state.sending && state.can_be_called(now);
+            if !free || self.world.stopping() || self.given_up(system) {
                 continue;
             }
-            let system = i as SystemIx;
-            let name = self.program.system_name(system).to_owned();
-            let limit = self.batch_limit(system);
-            let due = self.store.due_waiting(&name, now, limit)?;
-            if let Some(request) = self.batch_of(system, due)? {
-                self.systems[i].sending = true;
-                self.call(system, Errand::Send(system), Call::Write(request));
+            // A batch that turns out to be void leaves room for the next one.
+            loop {
+                let name = self.program.system_name(system).to_owned();
+                let limit = self.batch_limit(system);
+                let due = self.store.due_waiting(&name, now, limit)?;
+                if due.is_empty() {
+                    break;
+                }
+                if let Some(request) = self.batch_of(system, due)? {
+                    self.systems[i].sending = true;
+                    self.call(system, Errand::Send(system), Call::Write(request));
+                    break;
+                }
             }
         }
         Ok(())
@@ -42,17 +57,16 @@ impl Runner<'_> {
 
     fn batch_limit(&self, system: SystemIx) -> usize {
         let batch = self.program.plan.systems[system as usize].write_batch;
-        let batch = batch
-            .map_or(BATCH * 10, |b| b as usize)
-            .clamp(1, BATCH * 10);
+        let batch = batch.map_or(BATCH, |b| b as usize).clamp(1, BATCH);
         self.systems[system as usize]
             .narrow
             .unwrap_or(batch)
             .clamp(1, batch)
     }
 
-    pub(super) fn given_up(&self, system: usize) -> bool {
-        self.options.until_idle && self.systems[system].failures >= PATIENCE
+    /// Whether an until-idle runner leaves a system to its next run.
+    pub(super) fn given_up(&self, system: SystemIx) -> bool {
+        self.options.until_idle && self.systems[system as usize].failures >= PATIENCE
     }
 
     /// The first record's entity and scenario make the batch; others wait for the next one.
@@ -62,31 +76,39 @@ impl Runner<'_> {
         };
         let (entity_name, scenario_name) = (first.entity.clone(), first.scenario.clone());
         let program = self.program;
-        let Some(entity) = program.entity(&entity_name) else {
-            return self.drop_unknown(&due).map(|()| None);
+        let entity = program.entity(&entity_name);
+        let map = entity.and_then(|e| program.map_of(e, system));
+        let (Some(entity), Some(map)) = (entity, map) else {
+            return self.set_aside(&due, &entity_name).map(|()| None);
         };
-        let Some(map) = program.map_of(entity, system) else {
-            return self.drop_unknown(&due).map(|()| None);
-        };
-        let scenario = program.scenario_ix(&scenario_name).unwrap_or_default();
+        let scenario = program.scenario_ix(&scenario_name);
+        let limit = scenario.and_then(|s| program.scenarios[s as usize].batch);
         let mut writes = Vec::new();
+        let mut void = Vec::new();
         for waiting in due {
-            if waiting.entity == entity_name && waiting.scenario == scenario_name {
-                writes.push(self.write_of(system, entity, &waiting)?);
+            let one = waiting.entity == entity_name && waiting.scenario == scenario_name;
+            if !one || limit.is_some_and(|l| writes.len() >= l.max(1)) {
+                continue;
+            }
+            match self.write_of(system, entity, scenario, &waiting)? {
+                Some(write) => writes.push(write),
+                None => void.push(waiting),
             }
         }
-        Ok(Some(WriteRequest {
+        self.drop_void(system, entity, &void)?;
+        let request = WriteRequest {
             map,
-            scenario,
+            scenario: scenario.unwrap_or_default(),
             writes,
-        }))
+        };
+        Ok((!request.writes.is_empty()).then_some(request))
     }
 
     /// What waits for an entity or a map that the present plan does not have stays until a plan
     /// that has it runs again; it only must not block the queue.
-    fn drop_unknown(&mut self, due: &[Waiting]) -> Stored<()> {
+    fn set_aside(&mut self, due: &[Waiting], entity: &str) -> Stored<()> {
         self.store.begin()?;
-        for waiting in due {
+        for waiting in due.iter().filter(|w| w.entity == entity) {
             let later = Waiting {
                 due: Instant(i64::MAX),
                 ..waiting.clone()
@@ -96,46 +118,77 @@ impl Runner<'_> {
         self.store.commit()
     }
 
-    fn write_of(&mut self, system: SystemIx, entity: EntityIx, waiting: &Waiting) -> Stored<Write> {
-        let register = load(self, entity, &waiting.key)?;
-        let program = &self.program.entities[entity as usize];
+    /// Waiting writes of which nothing is left to send: the destination deleted the record, or the
+    /// flow's condition no longer lets it through.
+    fn drop_void(&mut self, system: SystemIx, entity: EntityIx, void: &[Waiting]) -> Stored<()> {
+        if void.is_empty() {
+            return Ok(());
+        }
+        let program = self.program;
+        let names = &program.entities[entity as usize];
+        let name = program.system_name(system);
+        self.store.begin()?;
+        for waiting in void {
+            self.store
+                .take_waiting(name, &names.name, &waiting.key, waiting.version)?;
+            let fields: Vec<FieldIx> = positions(names, &waiting.fields);
+            let mut register = load(program, &mut *self.store, entity, &waiting.key)?;
+            forget(&mut register, system, &fields);
+            put(names, &mut *self.store, &waiting.key, &mut register)?;
+        }
+        self.store.commit()
+    }
+
+    /// What a waiting write sends now: state, not history.
+    fn write_of(
+        &mut self,
+        system: SystemIx,
+        entity: EntityIx,
+        scenario: Option<ScenarioIx>,
+        waiting: &Waiting,
+    ) -> Stored<Option<Write>> {
+        let program = self.program;
+        let names = &program.entities[entity as usize];
+        let register = load(program, &mut *self.store, entity, &waiting.key)?;
         let view = register.view(system);
         let mut fields = Vec::new();
-        for name in &waiting.fields {
-            let Some(ix) = program.field(name) else {
-                continue;
-            };
+        for ix in positions(names, &waiting.fields) {
             if let Some(known) = view.and_then(|v| v.field(ix)) {
                 fields.push((ix, known.value.clone()));
             }
         }
         fields.sort_by_key(|f| f.0);
-        Ok(Write {
+        let routes = scenario.map_or(&[][..], |s| &program.scenarios[s as usize].routes);
+        let mut into = routes
+            .iter()
+            .filter(|r| r.entity == entity && r.to == system)
+            .peekable();
+        let let_through =
+            into.peek().is_none() || into.any(|r| passes(names, &waiting.key, &register, r));
+        if !waiting.delete && (fields.is_empty() || !let_through) {
+            return Ok(None);
+        }
+        Ok(Some(Write {
             key: waiting.key.clone(),
             native_key: view.and_then(|v| v.native_key.clone()),
             locator: None,
             fields,
             delete: waiting.delete,
-            idempotency_key: idempotency_key(
-                &waiting.scenario,
-                &waiting.entity,
-                &waiting.key,
-                waiting.version,
-                &waiting.system,
-            ),
-        })
+            idempotency_key: key_of(waiting),
+        }))
     }
 
     /// An answer to a batch of the outbox.
     pub(super) fn sent(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
+        self.count_answer(system, &answer);
         self.systems[system as usize].sending = false;
         match answer {
             Answer::Written(request, report) => {
+                let widest = self.program.plan.systems[system as usize].write_batch;
+                let widest = widest.map_or(BATCH, |b| b as usize);
                 let state = &mut self.systems[system as usize];
-                state.failures = 0;
-                state.error = None;
-                state.open_until = None;
-                state.narrow = None;
+                let wider = state.narrow.map(|n| n.saturating_mul(2));
+                state.narrow = wider.filter(|n| *n < widest);
                 self.confirm(system, &request, &report)
             }
             Answer::Failed(Some(request), failure) => self.postpone(system, &request, &failure),
@@ -153,35 +206,85 @@ impl Runner<'_> {
         let (entity, _) = program.map_ends(request.map);
         let entity_name = &program.entities[entity as usize].name;
         let name = program.system_name(system);
+        let mut contested = Vec::new();
         self.store.begin()?;
         for (i, write) in request.writes.iter().enumerate() {
+            let waiting = self.store.waiting(name, entity_name, &write.key)?;
+            // A newer version that came in meanwhile stays in the queue.
+            let same = waiting.filter(|w| key_of(w) == write.idempotency_key);
+            if let Some(waiting) = &same {
+                self.store
+                    .take_waiting(name, entity_name, &write.key, waiting.version)?;
+            }
             if let Some((_, words)) = report.rejected.iter().find(|(at, _)| *at == i) {
-                self.bury(system, entity, &write.key, words)?;
                 self.tally(request.scenario).counts.failed += 1;
+                if let Some(waiting) = &same {
+                    let given = Given {
+                        scenario: request.scenario,
+                        attempts: waiting.attempts + 1,
+                        since: waiting.since,
+                        write,
+                    };
+                    self.bury(system, entity, &given, words)?;
+                }
                 continue;
             }
-            // A newer version that came in meanwhile stays in the queue.
-            let version = self.store.waiting(name, entity_name, &write.key)?;
-            if let Some(waiting) = version {
-                let sent = idempotency_key(
-                    &waiting.scenario,
-                    entity_name,
-                    &write.key,
-                    waiting.version,
-                    name,
-                );
-                if sent == write.idempotency_key {
-                    self.store
-                        .take_waiting(name, entity_name, &write.key, waiting.version)?;
-                }
-            }
-            self.store
-                .clear_dead_letter(name, entity_name, &write.key)?;
+            self.clear_letter(system, entity, &write.key)?;
             self.tally(request.scenario).counts.written += 1;
+            if self.note_arrived(system, entity, write)? {
+                contested.push(&*write.key);
+            }
         }
+        let mut books = Books::default();
+        let mut office = self.office();
+        for key in contested {
+            let record = (entity, key);
+            books.owe(&mut office, request.scenario, record, Some(system), false)?;
+        }
+        books.close(&mut office)?;
         self.store.commit()?;
         self.count_calls(request.scenario, system, report.calls);
         Ok(())
+    }
+
+    /// A write has arrived: what the system tells of an earlier time is over from now on. Says
+    /// whether the system reported another value while it was under way; which of the two it holds
+    /// now nobody knows, so the write counts, and what is owed beyond it is sent once more.
+    fn note_arrived(&mut self, system: SystemIx, entity: EntityIx, write: &Write) -> Stored<bool> {
+        let program = self.program;
+        let now = self.world.now().0.saturating_mul(1_000);
+        let mut register = load(program, &mut *self.store, entity, &write.key)?;
+        let view = register.view_mut(system);
+        let mut contested = false;
+        let mut changed = false;
+        if let Some(gone) = view.gone.as_mut().filter(|g| g.sent.is_some()) {
+            gone.sent = Some(now);
+            changed = write.delete;
+        }
+        for (ix, value) in &write.fields {
+            let Some(known) = view.field(*ix) else {
+                continue;
+            };
+            // A newer value that waits already is not to be taken back.
+            if known.value != *value && known.written {
+                continue;
+            }
+            contested |= known.value != *value;
+            changed = true;
+            view.set(
+                *ix,
+                Known {
+                    value: value.clone(),
+                    at: now,
+                    written: true,
+                },
+            );
+        }
+        if changed {
+            let names = &program.entities[entity as usize];
+            put(names, &mut *self.store, &write.key, &mut register)?;
+        }
+        Ok(contested)
     }
 
     pub(super) fn count_calls(&mut self, scenario: ScenarioIx, system: SystemIx, calls: u64) {
@@ -189,50 +292,83 @@ impl Runner<'_> {
         *self.tally(scenario).calls.entry(name).or_default() += calls;
     }
 
-    /// A batch that failed as a whole.
+    /// A batch that failed as a whole: it is split to find the record at fault, and only a record
+    /// that fails on its own, while the system is up, uses up its attempts.
     fn postpone(
         &mut self,
         system: SystemIx,
         request: &WriteRequest,
         failure: &Failure,
     ) -> Stored<()> {
-        let program = self.program;
-        let (entity, _) = program.map_ends(request.map);
         self.count_calls(request.scenario, system, 1);
-        if failure.class == FailureClass::Reject && request.writes.len() > 1 {
-            // Split to find the record at fault; nobody waits for it.
-            self.systems[system as usize].narrow = Some(request.writes.len() / 2);
-            return Ok(());
-        }
-        let name = program.system_name(system);
-        let entity_name = &program.entities[entity as usize].name;
-        let outage = self.systems[system as usize].open_until.is_some();
-        let limit = program
-            .plan
-            .scenarios
-            .get(request.scenario as usize)
-            .map_or(12, |s| s.retry.attempts);
-        self.store.begin()?;
-        for write in &request.writes {
-            let Some(mut waiting) = self.store.waiting(name, entity_name, &write.key)? else {
-                continue;
-            };
-            let attempt = waiting.attempts + u32::from(!outage);
-            let fatal = failure.class == FailureClass::Reject || attempt >= limit;
-            waiting.attempts = attempt;
-            waiting.error = Some(failure.message.clone());
-            waiting.due = self.next_attempt(request.scenario, attempt, failure);
-            self.store.put_waiting(&waiting)?;
-            if fatal {
-                self.bury(system, entity, &write.key, &failure.message)?;
-                self.tally(request.scenario).counts.failed += 1;
-            }
-        }
-        self.store.commit()?;
-        if failure.class != FailureClass::Reject {
+        let alone = request.writes.len() == 1;
+        let refused = failure.class == FailureClass::Reject;
+        let was_down = self.systems[system as usize].open_until.is_some();
+        if !refused {
             self.failed(system, failure, Some(request.scenario));
         }
-        Ok(())
+        let in_vain = self.systems[system as usize].failures;
+        let retries = matches!(failure.class, FailureClass::Retry { .. });
+        if !alone && (refused || retries) {
+            // Where the system may be down, one record shows whether it is.
+            let narrow = if refused { request.writes.len() / 2 } else { 1 };
+            self.systems[system as usize].narrow = Some(narrow);
+        }
+        if refused && !alone {
+            return Ok(());
+        }
+        let counts = alone && retries && !was_down;
+        let due = self.next_attempt(request.scenario, in_vain, failure);
+        self.store.begin()?;
+        for write in &request.writes {
+            self.postpone_one(system, request, write, (counts, due), failure)?;
+        }
+        self.store.commit()
+    }
+
+    fn postpone_one(
+        &mut self,
+        system: SystemIx,
+        request: &WriteRequest,
+        write: &Write,
+        (counts, due): (bool, Instant),
+        failure: &Failure,
+    ) -> Stored<()> {
+        let program = self.program;
+        let (entity, _) = program.map_ends(request.map);
+        let name = program.system_name(system);
+        let entity_name = &program.entities[entity as usize].name;
+        let waiting = self.store.waiting(name, entity_name, &write.key)?;
+        // A newer version that came in meanwhile has its own first try.
+        let Some(mut waiting) = waiting.filter(|w| key_of(w) == write.idempotency_key) else {
+            return Ok(());
+        };
+        waiting.attempts += u32::from(counts);
+        let refused = failure.class == FailureClass::Reject;
+        let scenario = program.plan.scenarios.get(request.scenario as usize);
+        let limit = scenario.map_or(12, |s| s.retry.attempts);
+        // A system that has answered nothing since the record came to wait may be down.
+        let up = self.systems[system as usize]
+            .answered
+            .is_some_and(|at| at >= waiting.since);
+        if refused || (counts && waiting.attempts >= limit && up) {
+            self.store
+                .take_waiting(name, entity_name, &write.key, waiting.version)?;
+            self.tally(request.scenario).counts.failed += 1;
+            let given = Given {
+                scenario: request.scenario,
+                attempts: waiting.attempts + u32::from(refused),
+                since: waiting.since,
+                write,
+            };
+            return self.bury(system, entity, &given, &failure.message);
+        }
+        waiting.error = Some(failure.message.clone());
+        waiting.due = due.max(match counts {
+            true => self.next_attempt(request.scenario, waiting.attempts, failure),
+            false => due,
+        });
+        self.store.put_waiting(&waiting)
     }
 
     pub(super) fn next_attempt(
@@ -261,16 +397,13 @@ impl Runner<'_> {
         scenario: Option<ScenarioIx>,
     ) {
         let now = self.world.now();
-        let default = crate::plan::Breaker {
-            failures: 5,
-            pause: Millis(30_000),
-        };
+        let default = plan_breaker();
         let breaker = scenario
             .and_then(|s| self.program.plan.scenarios.get(s as usize))
             .map_or(default, |s| s.breaker);
         let until_idle = self.options.until_idle;
         let state = &mut self.systems[system as usize];
-        state.failures += 1;
+        state.failures = state.failures.saturating_add(1);
         state.error = Some(match &failure.remedy {
             Some(remedy) => format!("{}; {remedy}", failure.message),
             None => failure.message.clone(),
@@ -283,59 +416,66 @@ impl Runner<'_> {
         if settled || (state.failures >= breaker.failures && !until_idle) {
             state.open_until = Some(now + breaker.pause);
         }
+        if let FailureClass::Retry {
+            after_ms: Some(asked),
+        } = failure.class
+        {
+            state.rest_until = state.rest_until.max(Some(now + Millis(asked)));
+        }
     }
 
-    /// Gives a waiting write up: a dead letter keeps it, and the register forgets that the system
-    /// was to hold it.
+    /// Gives a write up: a dead letter keeps it, and the register forgets that the system was to
+    /// hold it.
     pub(super) fn bury(
         &mut self,
         system: SystemIx,
         entity: EntityIx,
-        key: &str,
+        given: &Given<'_>,
         error: &str,
     ) -> Stored<()> {
         let program = self.program;
         let names = &program.entities[entity as usize];
         let name = program.system_name(system);
-        let now = self.world.now();
-        let Some(waiting) = self.store.waiting(name, &names.name, key)? else {
-            return Ok(());
+        let write = given.write;
+        let value = |(ix, value): &(FieldIx, crate::value::Value)| {
+            let field = names.fields.get(*ix as usize)?;
+            Some((field.name.clone(), value.to_json()))
         };
-        let mut register = load(self, entity, key)?;
-        let fields: Vec<FieldIx> = waiting
-            .fields
-            .iter()
-            .filter_map(|f| names.field(f))
-            .collect();
-        let view = register.view(system);
-        let payload: serde_json::Map<_, _> = fields
-            .iter()
-            .filter_map(|f| {
-                let known = view?.field(*f)?;
-                Some((
-                    names.fields[*f as usize].name.clone(),
-                    known.value.to_json(),
-                ))
-            })
-            .collect();
+        let payload: serde_json::Map<_, _> = write.fields.iter().filter_map(value).collect();
+        let scenario = &program.plan.scenarios[given.scenario as usize].name;
         self.store.put_dead_letter(&DeadLetter {
             id: 0,
             system: name.to_owned(),
             entity: names.name.clone(),
-            key: key.to_owned(),
-            scenario: waiting.scenario.clone(),
+            key: write.key.clone(),
+            scenario: scenario.clone(),
             payload: serde_json::Value::Object(payload).to_string(),
             error: error.to_owned(),
-            attempts: waiting.attempts.max(1),
-            first_at: waiting.since,
-            last_at: now,
+            attempts: given.attempts.max(1),
+            first_at: given.since,
+            last_at: self.world.now(),
         })?;
-        self.store
-            .take_waiting(name, &names.name, key, waiting.version)?;
+        self.letters.insert((system, entity, write.key.clone()));
+        let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
+        let mut register = load(program, &mut *self.store, entity, &write.key)?;
         forget(&mut register, system, &fields);
-        register.version += 1;
-        let doc = register_json::print(names, &register);
-        self.store.put_record(&names.name, key, &doc)
+        put(names, &mut *self.store, &write.key, &mut register)
+    }
+
+    /// A write arrived: the dead letter of an older version is over.
+    pub(super) fn clear_letter(
+        &mut self,
+        system: SystemIx,
+        entity: EntityIx,
+        key: &str,
+    ) -> Stored<()> {
+        let slot = (system, entity, key.to_owned());
+        if !self.letters.remove(&slot) {
+            return Ok(());
+        }
+        let names = &self.program.entities[entity as usize].name;
+        let name = self.program.system_name(system);
+        self.store.clear_dead_letter(name, names, key)
     }
 
     /// Whether every system has nothing left to send, or is down.
@@ -343,12 +483,33 @@ impl Runner<'_> {
         for i in 0..self.systems.len() {
             let name = self.program.system_name(i as SystemIx).to_owned();
             let next = self.store.next_due(&name)?;
-            if next.is_some_and(|due| due.0 < i64::MAX) && !self.given_up(i) {
+            if next.is_some_and(|due| due.0 < i64::MAX) && !self.given_up(i as SystemIx) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
+}
+
+fn plan_breaker() -> crate::plan::Breaker {
+    crate::plan::Breaker {
+        failures: 5,
+        pause: Millis(30_000),
+    }
+}
+
+fn positions(names: &super::program::EntityProgram, fields: &[String]) -> Vec<FieldIx> {
+    fields.iter().filter_map(|f| names.field(f)).collect()
+}
+
+fn key_of(waiting: &Waiting) -> String {
+    idempotency_key(
+        &waiting.scenario,
+        &waiting.entity,
+        &waiting.key,
+        waiting.version,
+        &waiting.system,
+    )
 }
 
 /// Same effect, same key: a hash of scenario, record, version and destination.
@@ -360,15 +521,18 @@ pub fn idempotency_key(
     destination: &str,
 ) -> String {
     use sha2::{Digest, Sha256};
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut hash = Sha256::new();
     for part in [scenario, entity, key, destination] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
     hash.update(version.to_be_bytes());
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let mut out = String::with_capacity(32);
+    for byte in hash.finalize().iter().take(16) {
+        // A nibble is less than 16.
+        out.push(HEX[usize::from(byte >> 4)] as char);
+        out.push(HEX[usize::from(byte & 15)] as char);
+    }
+    out
 }

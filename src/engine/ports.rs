@@ -346,7 +346,8 @@ pub struct RunRecord {
     pub id: i64,
     /// The scenario.
     pub scenario: String,
-    /// Why it started: `schedule`, `missed`, `until-idle`, `reconcile`, `resumed`.
+    /// Why it started: `schedule`, `missed`, `until-idle`, `opening`, `reconcile`,
+    /// `resumed`.
     pub why: String,
     /// When it started.
     pub started: Instant,

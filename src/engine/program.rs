@@ -25,6 +25,10 @@ pub struct Program {
     /// Scenarios, by position in the plan.
     pub scenarios: Vec<ScenarioProgram>,
     maps: BTreeMap<(EntityIx, SystemIx), MapIx>,
+    /// The entity and the system of each map, by position.
+    ends: Vec<(EntityIx, SystemIx)>,
+    /// By system: the scenarios that move each of its changes by itself.
+    hears: Vec<Vec<ScenarioIx>>,
 }
 
 /// An entity.
@@ -122,6 +126,8 @@ pub struct RouteProgram {
     pub absorbs: Vec<FieldIx>,
     /// The condition.
     pub filter: Option<RecordExpr>,
+    /// Whether there is any expression to evaluate: a condition or a derived field.
+    pub computes: bool,
 }
 
 impl Program {
@@ -139,10 +145,12 @@ impl Program {
             plan.entities.iter().map(|e| entity(e, &systems)).collect();
         let entities = entities?;
         let mut maps = BTreeMap::new();
+        let mut ends = Vec::with_capacity(plan.maps.len());
         for (i, map) in plan.maps.iter().enumerate() {
             let entity = position(&plan.entities, &map.entity, |e| &e.name, "entity")?;
             let system = system_ix(&systems, &map.system)?;
             maps.insert((entity, system), i as MapIx);
+            ends.push((entity, system));
         }
         let mut program = Program {
             plan,
@@ -150,6 +158,8 @@ impl Program {
             entities,
             scenarios: Vec::new(),
             maps,
+            ends,
+            hears: Vec::new(),
         };
         let scenarios: Result<Vec<_>, _> = program
             .plan
@@ -158,6 +168,8 @@ impl Program {
             .map(|s| program.scenario(s))
             .collect();
         program.scenarios = scenarios?;
+        let systems = 0..program.plan.systems.len() as SystemIx;
+        program.hears = systems.map(|s| program.hearing(s)).collect();
         Ok(program)
     }
 
@@ -202,23 +214,24 @@ impl Program {
 
     /// The entity and the system of a map.
     pub fn map_ends(&self, map: MapIx) -> (EntityIx, SystemIx) {
-        self.maps
-            .iter()
-            .find(|(_, m)| **m == map)
-            .map_or((0, 0), |(ends, _)| *ends)
+        self.ends.get(map as usize).copied().unwrap_or((0, 0))
     }
 
     /// Scenarios that move each change of a system by itself.
-    pub fn realtime_from(&self, system: SystemIx) -> impl Iterator<Item = ScenarioIx> {
-        self.plan
-            .scenarios
-            .iter()
-            .zip(&self.scenarios)
+    pub fn realtime_from(&self, system: SystemIx) -> impl Iterator<Item = ScenarioIx> + '_ {
+        self.hears
+            .get(system as usize)
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+
+    fn hearing(&self, system: SystemIx) -> Vec<ScenarioIx> {
+        let scenarios = self.plan.scenarios.iter().zip(&self.scenarios);
+        let hears = scenarios
             .enumerate()
-            .filter_map(move |(i, (s, p))| {
-                let hears = s.mode.realtime && p.routes.iter().any(|r| r.from == system);
-                hears.then_some(i as ScenarioIx)
-            })
+            .filter(|(_, (s, p))| s.mode.realtime && p.routes.iter().any(|r| r.from == system));
+        hears.map(|(i, _)| i as ScenarioIx).collect()
     }
 
     /// The wait before the next attempt of a scenario's write, without jitter.
@@ -365,6 +378,10 @@ impl Program {
         absorbs.extend(&program.keys);
         absorbs.sort_unstable();
         absorbs.dedup();
+        let computes = filter.is_some()
+            || fields
+                .iter()
+                .any(|f| program.fields[*f as usize].derived.is_some());
         Ok(RouteProgram {
             entity,
             from,
@@ -373,6 +390,7 @@ impl Program {
             fields,
             absorbs,
             filter,
+            computes,
         })
     }
 }

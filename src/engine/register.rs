@@ -121,6 +121,15 @@ pub struct Known {
     pub written: bool,
 }
 
+/// That a system no longer has a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone {
+    /// When it was deleted: in the time of the system that began it; microseconds.
+    pub at: i64,
+    /// When the runner sent the deletion there; `None`: the system itself showed it as deleted.
+    pub sent: Option<i64>,
+}
+
 /// What one system is known to hold of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
@@ -128,8 +137,8 @@ pub struct View {
     pub native_key: Option<String>,
     /// By field, ascending.
     pub known: Vec<(FieldIx, Known)>,
-    /// When the system showed the record as deleted, microseconds.
-    pub gone: Option<i64>,
+    /// Whether the record is gone there.
+    pub gone: Option<Gone>,
 }
 
 impl View {
@@ -179,6 +188,28 @@ impl Register {
     /// What a system is known to hold.
     pub fn view(&self, system: SystemIx) -> Option<&View> {
         find(&self.systems, system).map(|i| &self.systems[i].1)
+    }
+
+    /// The latest change that any origin but `system` told of, microseconds; the least number
+    /// where there is none.
+    pub fn newest_but(&self, system: SystemIx) -> i64 {
+        let stamps = self.fields.iter().flat_map(|(_, f)| &f.origins);
+        stamps
+            .filter(|(origin, _)| *origin != system)
+            .map(|(_, o)| o.latest.at)
+            .max()
+            .unwrap_or(i64::MIN)
+    }
+
+    /// The latest time for which a system is known to have had the record.
+    pub fn last_had(&self, system: SystemIx) -> i64 {
+        let stamps = self.fields.iter().filter_map(|(_, f)| f.origin(system));
+        let shown = stamps.map(|o| o.latest.at);
+        let known = self.view(system).into_iter().flat_map(|v| &v.known);
+        shown
+            .chain(known.map(|(_, k)| k.at))
+            .max()
+            .unwrap_or(i64::MIN)
     }
 
     /// What a system is known to hold, made where there is none.

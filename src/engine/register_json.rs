@@ -9,8 +9,11 @@
 //! ```
 //!
 //! A mark is a change time (microseconds) and an event id, named by position. In `known` a bare
-//! mark says that the shown value was written then; a pair holds another value, with `"w"` behind
-//! it where the runner wrote it. What an origin reported last is known of it and not said twice.
+//! mark says that the value of the field's one origin was written then; a pair holds another value,
+//! with `"w"` behind it where the runner wrote it. What an origin reported last is known of it and
+//! not said twice; `null` takes that back. `gone` is the time of a deletion, a pair where the
+//! runner sent it. Nothing depends on a rule, so that a changed policy reads what an older one
+//! wrote.
 
 use std::sync::Arc;
 
@@ -18,8 +21,7 @@ use serde_json::{Map, Value as Json};
 
 use super::ports::{FieldIx, SystemIx};
 use super::program::EntityProgram;
-use super::register::{Known, Origin, Register, Stamp};
-use super::resolve::shown;
+use super::register::{FieldRegister, Gone, Known, Origin, Register, Stamp};
 use crate::value::Value;
 
 /// A register that cannot be read.
@@ -74,7 +76,16 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
         }
         if let Some(gone) = view.gone {
             open_member(&mut members, "gone");
-            push_number(&mut members, gone);
+            match gone.sent {
+                None => push_number(&mut members, gone.at),
+                Some(sent) => {
+                    push_all(&mut members, &["["]);
+                    push_number(&mut members, gone.at);
+                    push_all(&mut members, &[","]);
+                    push_number(&mut members, sent);
+                    push_all(&mut members, &["]"]);
+                }
+            }
         }
         let mut known_members = String::new();
         for (ix, known) in &view.known {
@@ -86,9 +97,8 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             }
             open_member(&mut known_members, &program.name);
             let mark = marks.add(known.at, &none);
-            let seen = register.field(*ix).map(|f| shown(program.rule, f));
-            let as_shown = seen.is_some_and(|s| s.value() == Some(&known.value));
-            if as_shown && known.written {
+            let said = register.field(*ix).and_then(sole);
+            if known.written && said == Some(&known.value) {
                 push_number(&mut known_members, mark as i64);
             } else {
                 push_all(&mut known_members, &["["]);
@@ -99,6 +109,16 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
                     &mut known_members,
                     &[if known.written { ",\"w\"]" } else { "]" }],
                 );
+            }
+        }
+        for (ix, field) in &register.fields {
+            if let (Some(program), Some(_), None) = (
+                entity.fields.get(*ix as usize),
+                field.origin(*system),
+                view.field(*ix),
+            ) {
+                open_member(&mut known_members, &program.name);
+                push_all(&mut known_members, &["null"]);
             }
         }
         if !known_members.is_empty() {
@@ -127,6 +147,14 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     }
     push_all(&mut out, &[",\"systems\":{", &systems, "}}"]);
     out
+}
+
+/// The value of a field that has one origin.
+fn sole(field: &FieldRegister) -> Option<&Value> {
+    match &field.origins[..] {
+        [(_, origin)] => Some(&origin.latest.value),
+        _ => None,
+    }
 }
 
 fn said_by_origin(register: &Register, system: SystemIx, field: FieldIx, known: &Known) -> bool {
@@ -277,7 +305,7 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
         };
         let slot = register.view_mut(system);
         slot.native_key = view.get("key").and_then(Json::as_str).map(str::to_owned);
-        slot.gone = view.get("gone").and_then(Json::as_i64);
+        slot.gone = view.get("gone").and_then(parse_gone);
         for (field, known) in view
             .get("known")
             .and_then(Json::as_object)
@@ -286,9 +314,16 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
             let Some(ix) = entity.field(field) else {
                 continue;
             };
-            let known = parse_known(entity, &register, ix, known, &marks)
-                .ok_or_else(|| bad("`known` is no mark"))?;
-            register.view_mut(system).set(ix, known);
+            let known = match known {
+                Json::Null => None,
+                known => parse_known(entity, &register, ix, known, &marks)
+                    .ok_or_else(|| bad("`known` is no mark"))?,
+            };
+            let view = register.view_mut(system);
+            match known {
+                Some(known) => view.set(ix, known),
+                None => view.forget(ix),
+            }
         }
     }
     Ok(register)
@@ -337,35 +372,38 @@ fn parse_origin(ty: &crate::value::Type, json: &Json, marks: &[(i64, Arc<str>)])
     })
 }
 
+fn parse_gone(json: &Json) -> Option<Gone> {
+    let (at, sent) = match json.as_i64() {
+        Some(at) => (at, None),
+        None => (json.get(0)?.as_i64()?, Some(json.get(1)?.as_i64()?)),
+    };
+    Some(Gone { at, sent })
+}
+
+/// The outer `None`: what stands there is no mark; the inner one: the mark names a value that is
+/// no longer to be had (a system left the policy), so that nothing is known.
 fn parse_known(
     entity: &EntityProgram,
     register: &Register,
     ix: FieldIx,
     json: &Json,
     marks: &[(i64, Arc<str>)],
-) -> Option<Known> {
+) -> Option<Option<Known>> {
     let program = &entity.fields[ix as usize];
     if let Some(mark) = json.as_u64() {
         let at = marks.get(mark as usize)?.0;
-        let seen = register.field(ix).map(|f| shown(program.rule, f));
-        // Under a rule that a newer policy changed, the value written is no longer to be had from
-        // the mark: unknown is safe, the next comparison writes it again.
-        let value = seen
-            .as_ref()
-            .and_then(|s| s.value())
-            .cloned()
-            .unwrap_or(Value::Null);
-        return Some(Known {
-            value,
+        let said = register.field(ix).and_then(sole);
+        return Some(said.map(|value| Known {
+            value: value.clone(),
             at,
             written: true,
-        });
+        }));
     }
     let at = marks.get(json.get(1)?.as_u64()? as usize)?.0;
     let value = stored(&program.ty, json.get(0)?);
-    Some(Known {
+    Some(Some(Known {
         value,
         at,
         written: json.get(2).is_some(),
-    })
+    }))
 }

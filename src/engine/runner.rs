@@ -7,8 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::ActiveRun;
+use super::books::Office;
+use super::due::StartClock;
 use super::ports::{
-    Answer, Call, Decoder, RunCounts, ScenarioIx, Store, StoreError, Stored, SystemIx, World,
+    Answer, Call, Decoder, EntityIx, RunCounts, ScenarioIx, Store, StoreError, Stored, SystemIx,
+    World,
 };
 use super::program::Program;
 use crate::time::{Instant, Millis};
@@ -52,6 +55,8 @@ pub struct Tally {
     pub winners: BTreeMap<(String, Option<String>), u64>,
     /// Notes of runs that did not end well.
     pub notes: Vec<String>,
+    /// Reports whose change time lay too far in the future, so that their arrival was taken.
+    pub clamped: u64,
 }
 
 /// What a system's queue is up to.
@@ -61,8 +66,12 @@ pub(super) struct SystemState {
     pub sending: bool,
     /// Failures in a row.
     pub failures: u32,
-    /// Not to be called before this (its breaker is open, or it asked for patience).
+    /// Its breaker is open: not to be called before this. Stays until it answers again.
     pub open_until: Option<Instant>,
+    /// It asked not to be called before this.
+    pub rest_until: Option<Instant>,
+    /// When it last answered well.
+    pub answered: Option<Instant>,
     /// The last failure, in words.
     pub error: Option<String>,
     /// At most so many writes in the next batch, after one was refused whole.
@@ -73,6 +82,20 @@ pub(super) struct SystemState {
     pub following: bool,
     /// When its events were last read to their end.
     pub followed: Option<Instant>,
+    /// Its events are not to be read again before this, after a failure.
+    pub follow_after: Option<Instant>,
+}
+
+impl SystemState {
+    /// Not to be called before this.
+    pub fn resting_until(&self) -> Option<Instant> {
+        self.open_until.max(self.rest_until)
+    }
+
+    /// Whether it may be called.
+    pub fn can_be_called(&self, now: Instant) -> bool {
+        self.resting_until().is_none_or(|until| until <= now)
+    }
 }
 
 /// What a ticket stands for.
@@ -91,7 +114,13 @@ pub(super) enum Errand {
 /// How often a followed feed is looked at.
 const FOLLOW_EVERY: Millis = Millis(1_000);
 /// How long the loop sleeps when nothing is known to fall due.
-const IDLE_WAIT: Millis = Millis(1_000);
+const IDLE_WAIT: Millis = Millis(60_000);
+/// How long a stop waits for calls in flight.
+const STOP_WAIT: Millis = Millis(30_000);
+/// How long the ids of events are remembered.
+const REMEMBER_IDS: Millis = Millis(7 * 86_400_000);
+/// How often ids are looked at for old ones.
+const FORGET_EVERY: Millis = Millis(3_600_000);
 
 /// The runner.
 pub struct Runner<'a> {
@@ -113,6 +142,14 @@ pub struct Runner<'a> {
     /// The one of them that is under way.
     pub(super) opened: Option<ScenarioIx>,
     pub(super) started: Instant,
+    /// When each scenario starts next.
+    pub(super) clock: StartClock,
+    /// Records that have a dead letter.
+    pub(super) letters: BTreeSet<(SystemIx, EntityIx, String)>,
+    /// When old ids of events were last forgotten.
+    forgot: Option<Instant>,
+    /// When a stop was first seen to be asked for.
+    stop_seen: Option<Instant>,
 }
 
 impl<'a> Runner<'a> {
@@ -142,7 +179,13 @@ impl<'a> Runner<'a> {
             opening: Vec::new(),
             opened: None,
             started,
+            clock: StartClock::default(),
+            letters: BTreeSet::new(),
+            forgot: None,
+            stop_seen: None,
         };
+        runner.recall_letters()?;
+        runner.note_first_sight()?;
         runner.mark_followed();
         runner.resume_runs()?;
         runner.plan_round();
@@ -153,18 +196,21 @@ impl<'a> Runner<'a> {
     /// Runs until it is idle (with `until_idle`) or until the world says to stop.
     pub fn run(&mut self) -> Stored<()> {
         loop {
-            if self.opening.is_empty() {
-                self.take_events()?;
-            }
-            if !self.world.stopping() {
-                self.follow_feeds();
+            if self.world.stopping() {
+                self.stop_seen.get_or_insert(self.world.now());
+            } else {
+                if self.opening.is_empty() {
+                    self.take_events()?;
+                }
+                self.forget_old_ids()?;
+                self.follow_feeds()?;
                 self.start_due()?;
             }
             self.advance_runs()?;
             self.send_waiting()?;
             self.report();
             if self.finished()? {
-                return Ok(());
+                return self.leave();
             }
             let until = self.next_deadline()?;
             if let Some((ticket, answer)) = self.world.wait(until) {
@@ -174,6 +220,61 @@ impl<'a> Runner<'a> {
                     self.answered(ticket, answer)?;
                 }
             }
+        }
+    }
+
+    /// What runs have confirmed is durable before the runner goes.
+    fn leave(&mut self) -> Stored<()> {
+        for run in &self.runs {
+            self.store.put_run(&run.record)?;
+        }
+        Ok(())
+    }
+
+    fn recall_letters(&mut self) -> Stored<()> {
+        for letter in self.store.dead_letters()? {
+            let system = self.program.system(&letter.system);
+            if let Some((system, entity)) = system.zip(self.program.entity(&letter.entity)) {
+                self.letters.insert((system, entity, letter.key));
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_old_ids(&mut self) -> Stored<()> {
+        let now = self.world.now();
+        if self.forgot.is_some_and(|at| now.since(at) < FORGET_EVERY) {
+            return Ok(());
+        }
+        self.forgot = Some(now);
+        let before = now.0.saturating_sub(REMEMBER_IDS.0 as i64);
+        self.store.forget_event_ids(Instant(before))
+    }
+
+    /// What the books of a transaction are kept over.
+    pub(super) fn office(&mut self) -> Office<'_> {
+        Office {
+            program: self.program,
+            store: &mut *self.store,
+            now: self.world.now(),
+        }
+    }
+
+    /// An answer that is no failure shows that a system is up.
+    pub(super) fn count_answer(&mut self, system: SystemIx, answer: &Answer) {
+        if matches!(answer, Answer::Failed(..)) {
+            return;
+        }
+        let until_idle = self.options.until_idle;
+        let state = &mut self.systems[system as usize];
+        state.failures = 0;
+        state.error = None;
+        state.open_until = None;
+        state.rest_until = None;
+        state.answered = Some(self.world.now());
+        if until_idle && matches!(answer, Answer::Written(..)) {
+            // What was written there may have followers of its own.
+            state.followed = None;
         }
     }
 
@@ -230,38 +331,42 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn follow_feeds(&mut self) {
+    fn follow_feeds(&mut self) -> Stored<()> {
         let now = self.world.now();
         for i in 0..self.systems.len() {
             let state = &self.systems[i];
             let rested = match (state.followed, self.options.until_idle) {
-                (None, _) => true,
+                (None, _) => state.follow_after.is_none_or(|at| at <= now),
                 (Some(_), true) => false,
                 (Some(at), false) => now.0 >= at.0.saturating_add(FOLLOW_EVERY.0 as i64),
             };
-            let open = state.open_until.is_some_and(|until| until > now);
-            if !state.follows || state.following || open || !rested {
+            if !state.follows || state.following || !state.can_be_called(now) || !rested {
+                continue;
+            }
+            if self.given_up(i as SystemIx) {
                 continue;
             }
             self.systems[i].following = true;
             let key = position_key(&self.program.plan.systems[i].name);
-            let position = self.store.meta(&key).ok().flatten();
+            let position = self.store.meta(&key)?;
             self.call(
                 i as SystemIx,
                 Errand::Follow(i as SystemIx),
                 Call::Events(position),
             );
         }
+        Ok(())
     }
 
     fn followed(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
+        self.count_answer(system, &answer);
         let now = self.world.now();
         let name = self.program.system_name(system).to_owned();
         let state = &mut self.systems[system as usize];
         state.following = false;
         match answer {
             Answer::Events(page) => {
-                state.failures = 0;
+                state.follow_after = None;
                 if !page.more {
                     state.followed = Some(now);
                 }
@@ -274,15 +379,33 @@ impl<'a> Runner<'a> {
                     .set_meta(&format!("heard:{name}"), &now.0.to_string())?;
                 self.store.commit()?;
             }
-            Answer::Failed(_, failure) => self.failed(system, &failure, None),
+            Answer::Failed(_, failure) => {
+                self.failed(system, &failure, None);
+                let again = self.next_attempt(0, self.systems[system as usize].failures, &failure);
+                let state = &mut self.systems[system as usize];
+                state.follow_after = Some(again);
+                // What is followed by the clock waits as long.
+                if !self.options.until_idle {
+                    state.followed = None;
+                }
+            }
             _ => {}
         }
         Ok(())
     }
 
+    /// Whether the feeds of some system are still to be read by an until-idle runner.
+    pub(super) fn feeds_to_read(&self) -> bool {
+        (0..self.systems.len()).any(|i| {
+            let state = &self.systems[i];
+            state.follows && state.followed.is_none() && !self.given_up(i as SystemIx)
+        })
+    }
+
     fn finished(&mut self) -> Stored<bool> {
-        if self.world.stopping() {
-            return Ok(self.errands.is_empty());
+        if let Some(asked) = self.stop_seen {
+            let patience = self.world.now().since(asked) >= STOP_WAIT;
+            return Ok(self.errands.is_empty() || patience);
         }
         if !self.options.until_idle {
             return Ok(false);
@@ -291,38 +414,51 @@ impl<'a> Runner<'a> {
             && self.opening.is_empty()
             && self.runs.is_empty()
             && self.errands.is_empty()
-            && self.store.pending_events(1)?.is_empty()
-            && self
-                .systems
-                .iter()
-                .all(|s| !s.follows || s.followed.is_some() || s.failures > 2);
+            && !self.events_to_take()?
+            && !self.feeds_to_read();
         Ok(idle && self.nothing_more_to_send()?)
     }
 
     fn next_deadline(&mut self) -> Stored<Instant> {
         let now = self.world.now();
+        if let Some(asked) = self.stop_seen {
+            return Ok(asked + STOP_WAIT);
+        }
         let opened = self.opening.is_empty();
-        let to_start = self.runs.is_empty()
+        let to_start = self.options.until_idle
+            && self.runs.is_empty()
             && !(self.round.is_empty() && opened)
             && self.errands.is_empty()
+            && !(opened && self.feeds_to_read())
             && self.nothing_more_to_send()?;
-        let to_take = opened && !self.store.pending_events(1)?.is_empty();
-        let busy = to_start || to_take || self.runs_can_move();
-        if busy {
+        let to_take = opened && self.events_to_take()?;
+        if to_start || to_take || self.runs_can_move() {
             return Ok(now);
         }
-        let mut until = now.0.saturating_add(IDLE_WAIT.0 as i64);
+        let mut until = now + IDLE_WAIT;
+        until = until.min(self.next_start()?.unwrap_or(until));
+        until = until.min(self.next_read().unwrap_or(until));
         for i in 0..self.systems.len() {
-            if self.systems[i].sending {
+            let state = &self.systems[i];
+            let rests = state.resting_until().unwrap_or(now);
+            if state.follows && !state.following && !self.given_up(i as SystemIx) {
+                let next = match state.followed {
+                    Some(_) if self.options.until_idle => until,
+                    Some(at) => at + FOLLOW_EVERY,
+                    None => state.follow_after.unwrap_or(now),
+                };
+                until = until.min(next.max(rests));
+            }
+            if state.sending || self.given_up(i as SystemIx) {
                 continue;
             }
             let name = &self.program.plan.systems[i].name;
             if let Some(due) = self.store.next_due(name)? {
-                let open = self.systems[i].open_until.map_or(i64::MIN, |o| o.0);
-                until = until.min(due.0.max(open)).max(now.0);
+                until = until.min(due.max(rests));
             }
         }
-        Ok(Instant(until))
+        // A moment ahead at the least: what is due now and did not move waits for an answer.
+        Ok(until.max(now))
     }
 
     fn report(&mut self) {

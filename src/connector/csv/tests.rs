@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Csv;
 use crate::connector::testing::*;
-use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row};
+use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row, Write};
 use crate::value::Value;
 
 fn open(path: &Path, map: serde_json::Value) -> Csv {
@@ -442,4 +442,36 @@ fn appended_rows_are_events_once_they_are_whole() {
     fs::write(&path, "email,name\na@x,A\n").expect("replaced");
     assert_eq!(look(&mut csv), [r#"{"email":"a@x","name":"A"}"#]);
     assert_eq!(look(&mut csv), [""; 0]);
+}
+
+#[test]
+fn one_of_several_records_of_a_key_goes_by_its_locator() {
+    let (dir, path) = written("email,name\na@x,A\na@x,B\nb@x,B\na@x,B\n");
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    let located = ReadRequest {
+        locate: true,
+        ..all()
+    };
+    let found = csv.read(&located).expect("reads").rows;
+    let gone = |at: usize| Write {
+        locator: found[at].locator.clone(),
+        ..delete("a@x")
+    };
+    assert!(gone(0).locator.is_some());
+    assert_ne!(gone(0).locator, gone(1).locator);
+    assert_eq!(gone(1).locator, gone(3).locator);
+    // One of the two that hold the same goes, and what is kept is changed in the same call.
+    let writes = vec![gone(0), gone(1), upsert("a@x", &[("name", text("Z"))])];
+    let report = csv.write(&batch(writes)).expect("writes");
+    assert_eq!(report.rejected, []);
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "email,name\nb@x,B\na@x,Z\n"
+    );
+    // What is no longer there is no trouble.
+    csv.write(&batch(vec![gone(0)])).expect("writes");
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "email,name\nb@x,B\na@x,Z\n"
+    );
 }

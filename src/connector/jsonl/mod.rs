@@ -62,7 +62,7 @@ impl Connector for Jsonl {
                 Err(failure) => return Err(failure),
             },
         };
-        let page = reading.page(binding, request.limit)?;
+        let page = reading.page(binding, request)?;
         self.reading = page.next.is_some().then_some(reading);
         Ok(page)
     }

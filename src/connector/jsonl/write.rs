@@ -10,7 +10,7 @@ use super::read::{Line, Lines, content};
 use crate::connector::codec::Binding;
 use crate::connector::failure::file as file_failure;
 use crate::connector::file::{Rewrite, stamp, unchanged};
-use crate::connector::upserts::{Change, Upserts};
+use crate::connector::upserts::{Change, Upserts, locator};
 use crate::engine::ports::{Failure, Write, WriteReport};
 
 /// Applies the writes to the file; when it returns, they are durable there.
@@ -81,7 +81,7 @@ fn successor(upserts: &mut Upserts<'_>, line: &[u8], path: &Path, number: u64) -
         line: number,
     };
     let key = upserts.binding().decode_key_only(&record).ok()?;
-    let cells = match upserts.meet(&key)? {
+    let cells = match upserts.meet(&key, || locator([text]))? {
         Change::Keep => return None,
         Change::Delete => return Some(Vec::new()),
         Change::Set(cells) => cells,

@@ -7,6 +7,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, Statement, Transaction, TransactionBehavior};
 use serde_json::Value as Json;
 
+use super::read::located;
 use super::table::Table;
 use super::{failure, quoted, words};
 use crate::connector::codec::{Binding, Raw};
@@ -97,10 +98,10 @@ impl<'a> Attempt<'a> {
                 .encode_key(write)
                 .and_then(|key| Ok((key, self.binding.encode(write)?)));
             let done = match encoded {
-                Ok(_) if write.delete && write.locator.is_some() => {
-                    self.delete_at(write.locator.as_deref().unwrap_or_default())
-                }
-                Ok((key, _)) if write.delete => self.delete(&mut prepared, &key),
+                Ok((key, _)) if write.delete => match &write.locator {
+                    Some(locator) => self.delete_at(locator, &key),
+                    None => self.delete(&mut prepared, &key),
+                },
                 Ok((key, cells)) => self.upsert(&mut prepared, &key, &cells),
                 Err(why) => {
                     rejected.insert(at, why);
@@ -122,18 +123,23 @@ impl<'a> Attempt<'a> {
         Ok(true)
     }
 
-    /// Deletes the one row that a locator names.
-    fn delete_at(&self, locator: &str) -> rusqlite::Result<()> {
-        let Some((condition, bound)) = super::read::located(self.table, locator) else {
+    /// Deletes the one row that a locator names, where it still has that key: a row id may have
+    /// passed to another record since it was read.
+    fn delete_at(&self, locator: &str, key: &[Raw<'_>]) -> rusqlite::Result<()> {
+        let Some((condition, bound)) = located(self.table, locator) else {
             return Ok(());
         };
         let table = quoted(&self.table.name);
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!("DELETE FROM {table} WHERE {condition}"))?;
-        statement
-            .execute(rusqlite::params_from_iter(bound))
-            .map(drop)
+        let by_key = self.by_key(bound.len() + 1);
+        let sql = format!("DELETE FROM {table} {by_key} AND {condition}");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        for (at, value) in bound.iter().enumerate() {
+            statement.raw_bind_parameter(at + 1, value)?;
+        }
+        for (at, raw) in key.iter().enumerate() {
+            statement.raw_bind_parameter(bound.len() + at + 1, raw)?;
+        }
+        statement.raw_execute().map(drop)
     }
 
     fn delete(&self, prepared: &mut Prepared<'a>, key: &[Raw<'_>]) -> rusqlite::Result<()> {

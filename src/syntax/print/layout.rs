@@ -79,6 +79,9 @@ impl Layout<'_> {
     }
 
     fn block(&mut self, body: &Body, indent: u32, short: bool) {
+        if body.parts.is_empty() && body.open + 1 == body.close {
+            return;
+        }
         if short {
             for (i, part) in body.parts.iter().enumerate() {
                 let blanks = if i == 0 { 1 } else { BETWEEN };
@@ -95,10 +98,8 @@ impl Layout<'_> {
             (at, opening) = (part.end, Opening::AsWritten);
         }
         self.lines(at, body.close, opening, inner);
-        if at < body.close || !body.parts.is_empty() {
-            let blank = false;
-            self.gaps.set(body.close, Gap::Line { blank, indent });
-        }
+        let blank = false;
+        self.gaps.set(body.close, Gap::Line { blank, indent });
         let mut start = 0;
         for end in 1..=body.parts.len() {
             if self.continues(body.parts.get(end - 1), body.parts.get(end)) {
@@ -195,14 +196,17 @@ impl Layout<'_> {
         }
     }
 
-    /// Whether the author wrote a block on one line, where it may stay: a map, or a single clause.
+    /// Whether a block stays on one line: an empty one, and one that the author wrote so, where it
+    /// is a map or has a single clause.
     fn is_short(&self, first: usize, body: &Body, indent: u32) -> bool {
+        if body.open + 1 == body.close {
+            return !self.lexemes.has_comment(first, body.close);
+        }
         let simple = |part: &Part| !matches!(part.shape, Shape::Kept | Shape::Block(_));
         let lexemes = self.lexemes.all.get(body.open + 1..=body.close);
         let end = body.close + 1;
         let between = body.parts.len().saturating_sub(1) as u32 * (BETWEEN - 1);
         (body.kind == BlockKind::Map || body.parts.len() == 1)
-            && !body.parts.is_empty()
             && body.parts.iter().all(simple)
             && lexemes.is_some_and(|all| all.iter().all(|l| l.breaks == 0 && l.tail.is_none()))
             && !self.lexemes.has_comment(first, end)

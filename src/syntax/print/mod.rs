@@ -87,13 +87,24 @@ pub fn format(source: &str) -> Result<Formatted, FormatError> {
     }
 }
 
-/// A text with LF line ends and without byte-order mark.
+/// A text with LF line ends and without byte-order mark. Carriage returns before a line end go all
+/// of them, so that none is left to make a CRLF of its own.
 fn plain(source: &str) -> Cow<'_, str> {
     let text = source.strip_prefix(BOM).unwrap_or(source);
-    match text.contains("\r\n") {
-        true => Cow::Owned(text.replace("\r\n", "\n")),
-        false => Cow::Borrowed(text),
+    if !text.contains("\r\n") {
+        return Cow::Borrowed(text);
     }
+    let mut plain = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(line) => {
+                plain.push_str(line.trim_end_matches('\r'));
+                plain.push('\n');
+            }
+            None => plain.push_str(line),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// A tree and what was found wrong with its text.

@@ -29,6 +29,9 @@ const JOINTS: [&str; 17] = [
     "to", "until", "values", "with", "write",
 ];
 
+/// How far the line after a break stands inside the one before, for each bracket or level.
+const DEEPER: u32 = 2;
+
 /// The last of the levels at which [`Gaps::place`] breaks lines.
 const LAST_LEVEL: u8 = 3;
 
@@ -79,6 +82,12 @@ impl<'a> Gaps<'a> {
         Some(col)
     }
 
+    /// Whether one of `first..end` has several lines.
+    fn spans_lines(&self, first: usize, end: usize) -> bool {
+        let lexemes = self.lexemes.all.get(first..end).unwrap_or_default();
+        lexemes.iter().any(|lexeme| lexeme.tail.is_some())
+    }
+
     /// Columns of `first..end` on one line.
     pub fn columns(&self, first: usize, end: usize) -> u32 {
         let lexemes = self.lexemes.all.get(first..end).unwrap_or_default();
@@ -91,19 +100,26 @@ impl<'a> Gaps<'a> {
     /// Lays out the clause `first..end` that begins at column `col`; lines after the first begin
     /// at `hang`. `own` are lexemes before which it breaks rather than anywhere else.
     pub fn clause(&mut self, first: usize, end: usize, col: u32, hang: u32, own: &[usize]) {
-        let (mut from, mut col) = (first, col);
+        let (mut from, mut col, mut depth) = (first, col, 0_u32);
         for i in first..end {
             if !self.lexemes.all.get(i).is_some_and(|l| l.is_comment()) {
+                depth = match self.lexemes.str(i) {
+                    "(" | "[" | "{" => depth + 1,
+                    ")" | "]" | "}" => depth.saturating_sub(1),
+                    _ => depth,
+                };
                 continue;
             }
             self.place(from, i, 0, col, hang, own);
-            self.comment(i, hang);
-            let next = Gap::Line {
-                blank: false,
-                indent: hang,
+            let inner = if depth > 0 { hang + DEEPER } else { hang };
+            self.comment(i, inner);
+            let indent = match self.lexemes.str(i + 1) {
+                ")" | "]" | "}" => hang,
+                _ => inner,
             };
-            self.set(i + 1, next);
-            (from, col) = (i + 1, hang);
+            let blank = false;
+            self.set(i + 1, Gap::Line { blank, indent });
+            (from, col) = (i + 1, indent);
         }
         self.place(from, end, 0, col, hang, own);
     }
@@ -139,7 +155,8 @@ impl<'a> Gaps<'a> {
         hang: u32,
         own: &[usize],
     ) -> (u32, bool) {
-        if let Some(col) = self.fits(first, end, col) {
+        let many = level < 2 && self.spans_lines(first, end);
+        if let Some(col) = self.fits(first, end, col).filter(|_| !many) {
             return (col, false);
         }
         if level > LAST_LEVEL || first >= end {
@@ -169,8 +186,9 @@ impl<'a> Gaps<'a> {
                     (col, broken) = (hang, true);
                 }
             }
-            (col, piece_broken) = self.place(from, next, level + 1, col, hang + 2, own);
+            (col, piece_broken) = self.place(from, next, level + 1, col, hang + DEEPER, own);
             broken |= piece_broken;
+            piece_broken |= self.spans_lines(from, next);
             from = next;
         }
         (col, broken)

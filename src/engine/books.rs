@@ -1,0 +1,294 @@
+//! The books of one transaction: registers and waiting writes, loaded and stored once each, and
+//! what is owed to whom entered into them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::evaluate::{note_written, owed};
+use super::ports::{
+    Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
+};
+use super::program::{EntityProgram, Program};
+use super::register::Register;
+use super::register_json;
+use super::resolve::{Shown, shown};
+use super::runner::damaged;
+use crate::time::Instant;
+
+/// What the books are kept over.
+pub(super) struct Office<'o> {
+    pub program: &'o Program,
+    pub store: &'o mut dyn Store,
+    pub now: Instant,
+}
+
+impl Office<'_> {
+    /// The time in microseconds.
+    pub fn now_us(&self) -> i64 {
+        self.now.0.saturating_mul(1_000)
+    }
+}
+
+/// A write to be entered for a destination.
+pub(super) struct Order<'w> {
+    pub scenario: ScenarioIx,
+    pub entity: EntityIx,
+    pub to: SystemIx,
+    pub key: &'w str,
+    /// Positions of the fields to send.
+    pub fields: &'w [FieldIx],
+    pub delete: bool,
+    /// The record's version with it.
+    pub version: u64,
+}
+
+/// Registers and waiting writes that one transaction touches.
+#[derive(Default)]
+pub(super) struct Books {
+    registers: BTreeMap<(EntityIx, String), (Register, bool)>,
+    waiting: BTreeMap<(SystemIx, EntityIx, String), Waiting>,
+}
+
+impl Books {
+    /// A register, loaded once; with it whether it is to be stored.
+    pub fn register(
+        &mut self,
+        office: &mut Office<'_>,
+        entity: EntityIx,
+        key: &str,
+    ) -> Stored<&mut (Register, bool)> {
+        match self.registers.entry((entity, key.to_owned())) {
+            Entry::Occupied(slot) => Ok(slot.into_mut()),
+            Entry::Vacant(slot) => {
+                let register = load(office.program, office.store, entity, key)?;
+                Ok(slot.insert((register, false)))
+            }
+        }
+    }
+
+    /// Enters what a scenario's routes owe for a record; `only`: only to that system; `anew`: as
+    /// if the receivers held nothing.
+    pub fn owe(
+        &mut self,
+        office: &mut Office<'_>,
+        scenario: ScenarioIx,
+        (entity, key): (EntityIx, &str),
+        only: Option<SystemIx>,
+        anew: bool,
+    ) -> Stored<()> {
+        let program = office.program;
+        let propagate = program.plan.scenarios[scenario as usize].propagate_deletes;
+        let names = &program.entities[entity as usize];
+        for route in &program.scenarios[scenario as usize].routes {
+            if route.entity != entity || only.is_some_and(|o| o != route.to) {
+                continue;
+            }
+            let now = office.now_us();
+            let (register, dirty) = self.register(office, entity, key)?;
+            let Some(due) = owed(names, key, register, route, propagate, anew) else {
+                continue;
+            };
+            note_written(register, route.to, &due, now);
+            *dirty = true;
+            let version = register.version + 1;
+            let fields: Vec<FieldIx> = due.fields.iter().map(|(f, _)| *f).collect();
+            let order = Order {
+                scenario,
+                entity,
+                to: route.to,
+                key,
+                fields: &fields,
+                delete: due.deleted.is_some(),
+                version,
+            };
+            self.enter(office, &order)?;
+        }
+        Ok(())
+    }
+
+    /// Enters a write beside what waits for the same record and destination already.
+    pub fn enter(&mut self, office: &mut Office<'_>, order: &Order<'_>) -> Stored<&mut Waiting> {
+        let program = office.program;
+        let names = &program.entities[order.entity as usize];
+        let to = program.system_name(order.to);
+        let now = office.now;
+        let slot = (order.to, order.entity, order.key.to_owned());
+        let waiting = match self.waiting.entry(slot) {
+            Entry::Occupied(slot) => slot.into_mut(),
+            Entry::Vacant(slot) => {
+                let there = office.store.waiting(to, &names.name, order.key)?;
+                slot.insert(there.unwrap_or_else(|| Waiting {
+                    system: to.to_owned(),
+                    entity: names.name.clone(),
+                    key: order.key.to_owned(),
+                    scenario: String::new(),
+                    fields: Vec::new(),
+                    delete: false,
+                    version: 0,
+                    since: now,
+                    due: now,
+                    attempts: 0,
+                    error: None,
+                }))
+            }
+        };
+        waiting
+            .scenario
+            .clone_from(&program.plan.scenarios[order.scenario as usize].name);
+        if order.version > waiting.version {
+            // A newer version is a new try.
+            waiting.version = order.version;
+            waiting.attempts = 0;
+            waiting.due = now;
+        }
+        waiting.delete = order.delete;
+        if order.delete {
+            waiting.fields.clear();
+        }
+        for field in order.fields {
+            let name = &names.fields[*field as usize].name;
+            if let Err(at) = waiting.fields.binary_search(name) {
+                waiting.fields.insert(at, name.clone());
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// A system whose report lost holds a value that the world does not see: the flows of other
+    /// scenarios that carry the field there put it right, at once or at their next run.
+    pub fn correct(
+        &mut self,
+        office: &mut Office<'_>,
+        system: SystemIx,
+        (entity, key): (EntityIx, &str),
+        lost: &[FieldIx],
+        done: &[ScenarioIx],
+    ) -> Stored<()> {
+        let program = office.program;
+        for (i, scenario) in program.scenarios.iter().enumerate() {
+            let ix = i as ScenarioIx;
+            let carries = scenario.routes.iter().any(|r| {
+                r.entity == entity && r.to == system && lost.iter().any(|f| r.fields.contains(f))
+            });
+            if !carries || done.contains(&ix) {
+                continue;
+            }
+            let plan = &program.plan.scenarios[i];
+            if plan.mode.realtime {
+                self.owe(office, ix, (entity, key), Some(system), false)?;
+            } else {
+                let name = &program.entities[entity as usize].name;
+                office.store.put_owed(&plan.name, name, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores everything.
+    pub fn close(self, office: &mut Office<'_>) -> Stored<()> {
+        for ((entity, key), (mut register, dirty)) in self.registers {
+            if dirty {
+                let names = &office.program.entities[entity as usize];
+                put(names, office.store, &key, &mut register)?;
+            }
+        }
+        for waiting in self.waiting.values() {
+            office.store.put_waiting(waiting)?;
+        }
+        Ok(())
+    }
+}
+
+/// The order for a write of a run.
+pub(super) fn order_of<'w>(
+    scenario: ScenarioIx,
+    to: SystemIx,
+    entity: EntityIx,
+    write: &'w Write,
+    fields: &'w [FieldIx],
+    version: u64,
+) -> Order<'w> {
+    Order {
+        scenario,
+        entity,
+        to,
+        key: &write.key,
+        fields,
+        delete: write.delete,
+        version,
+    }
+}
+
+/// Loads a register; a record never seen has an empty one.
+pub(super) fn load(
+    program: &Program,
+    store: &mut dyn Store,
+    entity: EntityIx,
+    key: &str,
+) -> Stored<Register> {
+    let names = &program.entities[entity as usize];
+    match store.record(&names.name, key)? {
+        Some(doc) => register_json::parse(names, &doc).map_err(damaged),
+        None => Ok(Register::default()),
+    }
+}
+
+/// Stores a register as its next version.
+pub(super) fn put(
+    names: &EntityProgram,
+    store: &mut dyn Store,
+    key: &str,
+    register: &mut Register,
+) -> Stored<()> {
+    register.version += 1;
+    store.put_record(&names.name, key, &register_json::print(names, register))
+}
+
+/// Keeps the list of conflicts that wait for a person in step with a register.
+pub(super) fn note_held(
+    names: &EntityProgram,
+    system_name: impl Fn(SystemIx) -> String,
+    store: &mut dyn Store,
+    key: &str,
+    register: &Register,
+    fields: &[FieldIx],
+) -> Stored<()> {
+    for ix in fields {
+        let (Some(program), Some(field)) = (names.fields.get(*ix as usize), register.field(*ix))
+        else {
+            continue;
+        };
+        if !matches!(shown(program.rule, field), Shown::Held { .. }) {
+            store.clear_conflict(&names.name, key, &program.name)?;
+            continue;
+        }
+        let said = field
+            .origins
+            .iter()
+            .map(|(system, o)| (system_name(*system), o.latest.value.to_json()));
+        let values: serde_json::Map<String, serde_json::Value> = said.collect();
+        // What came last made them differ.
+        let since = field.origins.iter().map(|(_, o)| o.latest.at).max();
+        store.put_conflict(&Conflict {
+            entity: names.name.clone(),
+            key: key.to_owned(),
+            field: program.name.clone(),
+            values: serde_json::Value::Object(values).to_string(),
+            since: Instant(since.unwrap_or_default().div_euclid(1_000)),
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether a write of a record waits for a system.
+pub(super) fn waits(
+    program: &Program,
+    store: &mut dyn Store,
+    system: SystemIx,
+    entity: EntityIx,
+    key: &str,
+) -> Stored<bool> {
+    let names = &program.entities[entity as usize].name;
+    let found = store.waiting(program.system_name(system), names, key)?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,264 @@
+//! The stage of a run: what is kept of each record read, and the checkpoint's conditions that it is
+//! held to on its way in.
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::ActiveRun;
+use super::evaluate::{change_time, key_values};
+use super::ports::{EntityIx, FieldIx, Quarantined, Row, Staged, key_text};
+use super::program::{EntityProgram, RequireProgram, Source};
+use super::runner::Runner;
+use crate::plan::Keep;
+use crate::value::Value;
+
+/// A staged record beside its place in the order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    /// What it is a record of: rows of several entities may share a key.
+    pub entity: EntityIx,
+    /// The record's own key (in a clean run rows are staged by what they are deduplicated by).
+    pub key: String,
+    pub native_key: Option<String>,
+    pub locator: Option<String>,
+    /// Change time, settled when it was staged so that a resumed run finds the same one.
+    pub at: i64,
+    /// Whether the time is the system's own.
+    pub timed: bool,
+    pub deleted: bool,
+    /// Says no more than that the source has the record: it was kept back, or may be dropped as a
+    /// repeat, and must not be taken for one that is gone.
+    pub present_only: bool,
+    pub fields: Vec<(FieldIx, Value)>,
+}
+
+/// What became of a page.
+#[derive(Default)]
+pub(super) struct Sifted {
+    pub staged: Vec<Staged>,
+    pub kept_back: Vec<Quarantined>,
+    /// Records whose change time lay too far in the future.
+    pub clamped: u64,
+    /// Why the run has to stop.
+    pub abort: Option<String>,
+}
+
+impl Runner<'_> {
+    /// Holds each record of a page to the checkpoint's conditions.
+    pub(super) fn sift(&mut self, run: &mut ActiveRun, source: Source, rows: Vec<Row>) -> Sifted {
+        let program = self.program;
+        let scenario = &program.scenarios[run.scenario as usize];
+        let plan = &program.plan.scenarios[run.scenario as usize];
+        let entity = &program.entities[source.entity as usize];
+        let absorbed = self.absorbed_fields(run, source);
+        let arrival = self.world.now().0.saturating_mul(1_000);
+        // What is only read for comparison is nobody's input: no checkpoint speaks of it.
+        let checked = scenario.reads.contains(&source);
+        let tracks = run.tracks_presence(plan);
+        let mut out = Sifted::default();
+        for row in rows {
+            run.record.counts.read += 1;
+            let failed = match (&row.problem, row.deleted) {
+                (Some(problem), _) => Some((problem.clone(), false)),
+                (None, true) => None,
+                (None, false) if !checked => None,
+                (None, false) => unmet(&scenario.require, source.entity, entity, &row),
+            };
+            let (at, clamped) = change_time(row.changed_at, arrival);
+            if let Some((reason, fatal)) = failed {
+                run.record.counts.quarantined += u64::from(checked);
+                if fatal && out.abort.is_none() {
+                    out.abort = Some(format!("record `{}`: {reason}", row.key));
+                }
+                if tracks {
+                    out.staged.push(marker(run, source, row.key.clone()));
+                }
+                out.kept_back.push(Quarantined {
+                    run: run.record.id,
+                    scenario: plan.name.clone(),
+                    system: program.system_name(source.system).to_owned(),
+                    entity: entity.name.clone(),
+                    record: row.raw.clone().unwrap_or_else(|| shown_row(entity, &row)),
+                    key: row.key,
+                    reason,
+                });
+                continue;
+            }
+            out.clamped += u64::from(clamped);
+            let group = match checked {
+                true => self.group_of(run, source, &row),
+                false => String::new(),
+            };
+            if tracks && !group.is_empty() {
+                out.staged.push(marker(run, source, row.key.clone()));
+            }
+            let order = row.changed_at.map_or(i64::MIN, |_| at);
+            let payload = Payload {
+                entity: source.entity,
+                at,
+                timed: row.changed_at.is_some() && !clamped,
+                key: row.key,
+                native_key: row.native_key,
+                locator: row.locator,
+                deleted: row.deleted,
+                present_only: false,
+                fields: taken(row.fields, &absorbed),
+            };
+            let clean = plan.clean.is_some();
+            out.staged
+                .push(stage(run, source, payload, (group, order), clean));
+        }
+        out
+    }
+
+    /// The fields of a source that the run's routes take over.
+    fn absorbed_fields(&self, run: &ActiveRun, source: Source) -> Vec<FieldIx> {
+        let scenario = &self.program.scenarios[run.scenario as usize];
+        let mut fields: Vec<FieldIx> = Vec::new();
+        for route in scenario.routes.iter().filter(|r| r.entity == source.entity) {
+            if route.from == source.system {
+                fields.extend(&route.absorbs);
+            }
+            if route.to == source.system && run.reconcile {
+                fields.extend(&route.fields);
+            }
+        }
+        if scenario.checked == Some(source.entity) {
+            fields.extend(&scenario.dedupe);
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
+    /// What a record is deduplicated by; empty: it is like no other.
+    ///
+    /// Records of two systems with one key are one record seen twice, which the resolve rules
+    /// bring together: repeats are looked for within each system, but for `keep owner`, which
+    /// chooses between systems.
+    fn group_of(&self, run: &ActiveRun, source: Source, row: &Row) -> String {
+        let scenario = &self.program.scenarios[run.scenario as usize];
+        let plan = &self.program.plan.scenarios[run.scenario as usize];
+        let by = &scenario.dedupe;
+        if by.is_empty() || scenario.checked != Some(source.entity) || row.deleted {
+            return String::new();
+        }
+        let entity = &self.program.entities[source.entity as usize];
+        let mut group = if *by == entity.keys {
+            row.key.clone()
+        } else {
+            let key = key_values(entity, &row.key);
+            let held = |f: &FieldIx| {
+                let mut all = row.fields.iter().chain(&key);
+                all.find(|(ix, _)| ix == f).map(|(_, v)| v)
+            };
+            let values: Vec<&Value> = by.iter().filter_map(held).collect();
+            if values.len() < by.len() || values.iter().any(|v| v.is_null()) {
+                return String::new();
+            }
+            key_text(values)
+        };
+        let keep = plan.checkpoint.as_ref().and_then(|c| c.dedupe.as_ref());
+        let by_owner = keep.is_some_and(|d| d.keep == Keep::Owner);
+        if !by_owner && plan.clean.is_none() && scenario.reads.len() > 1 {
+            group.push('\u{1f}');
+            group.push_str(self.program.system_name(source.system));
+        }
+        group
+    }
+}
+
+/// The first condition that a record does not meet: why, and whether that aborts the run.
+pub(super) fn unmet(
+    require: &[RequireProgram],
+    ix: EntityIx,
+    entity: &EntityProgram,
+    row: &Row,
+) -> Option<(String, bool)> {
+    let mut require = require.iter().filter(|r| r.entity == ix).peekable();
+    require.peek()?;
+    let key = key_values(entity, &row.key);
+    let lookup = |field: FieldIx| {
+        let held = row.fields.iter().chain(&key).find(|(ix, _)| *ix == field);
+        held.map(|(_, v)| v.clone())
+    };
+    require.find_map(|r| match r.holds.truth(&lookup) {
+        Ok(true) => None,
+        Ok(false) => Some((format!("does not hold: {}", r.holds.text()), r.abort)),
+        Err(error) => Some((
+            format!("{} cannot be told: {error}", r.holds.text()),
+            r.abort,
+        )),
+    })
+}
+
+fn taken(mut fields: Vec<(FieldIx, Value)>, absorbed: &[FieldIx]) -> Vec<(FieldIx, Value)> {
+    fields.retain(|(f, _)| absorbed.binary_search(f).is_ok());
+    fields
+}
+
+/// A row that only says that the source has the record; an empty key: one that cannot be read.
+fn marker(run: &mut ActiveRun, source: Source, key: String) -> Staged {
+    let payload = Payload {
+        entity: source.entity,
+        key,
+        native_key: None,
+        locator: None,
+        at: i64::MIN,
+        timed: false,
+        deleted: false,
+        present_only: true,
+        fields: Vec::new(),
+    };
+    stage(run, source, payload, (String::new(), i64::MIN), false)
+}
+
+fn stage(
+    run: &mut ActiveRun,
+    source: Source,
+    payload: Payload,
+    (group, changed_at): (String, i64),
+    clean: bool,
+) -> Staged {
+    run.staged += 1;
+    // A record that cannot be encoded cannot be made: every part has a fixed encoding.
+    let encoded = postcard::to_stdvec(&payload).unwrap_or_default();
+    let key = match clean && !group.is_empty() {
+        true => group.clone(),
+        false => payload.key,
+    };
+    Staged {
+        key,
+        seq: run.staged,
+        system: source.system,
+        group,
+        changed_at,
+        payload: encoded,
+    }
+}
+
+fn shown_row(entity: &EntityProgram, row: &Row) -> String {
+    let mut record = serde_json::Map::new();
+    for (field, value) in &row.fields {
+        if let Some(program) = entity.fields.get(*field as usize) {
+            record.insert(program.name.clone(), value.to_json());
+        }
+    }
+    serde_json::Value::Object(record).to_string()
+}
+
+/// Which of several staged records of one group stays: index into `rows`.
+pub(super) fn kept(rows: &[Staged], keep: Keep, owner: Option<super::ports::SystemIx>) -> usize {
+    let newest = |i: &usize| (rows[*i].changed_at, rows[*i].seq);
+    let indexes = 0..rows.len();
+    let best = match keep {
+        Keep::Newest => indexes.max_by_key(newest),
+        Keep::Oldest => indexes.min_by_key(newest),
+        Keep::Owner => indexes.max_by_key(|i| (Some(rows[*i].system) == owner, newest(i))),
+    };
+    best.unwrap_or(0)
+}
+
+pub(super) fn percent(share: f64) -> String {
+    let text = format!("{:.3}", share * 100.0);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
