@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use syncline::text::{SourceFile, Sources};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]

@@ -49,12 +49,76 @@ fn spoken_of(findings: Vec<Finding>) -> Vec<Finding> {
         .collect()
 }
 
-fn check_text(text: &str) -> Vec<Finding> {
-    check(&fixtures::parse_text(text))
+/// Codes and severities of everything found, allowed findings included.
+fn found(text: &str) -> Vec<(u16, Severity)> {
+    let findings = check(&fixtures::parse_text(text));
+    let known = |f: &&Finding| CODES.contains(&f.code.0) || f.code.0 < 100;
+    let findings = findings.iter().filter(known);
+    findings.map(|f| (f.code.0, f.severity)).collect()
 }
 
-fn codes(findings: &[Finding]) -> Vec<u16> {
-    findings.iter().map(|f| f.code.0).collect()
+/// A policy with a copy that writes back to the owner.
+fn writes_back(in_policy: &str, on_field: &str, in_back: &str) -> String {
+    format!(
+        r#"policy shop {{ {in_policy} }}
+system crm {{ connector postgres secret url = env("A") }}
+system mailer {{ connector postgres secret url = env("B") }}
+entity contact {{
+  key email
+  owner crm
+  field email: email
+  field name: text? {on_field}
+}}
+map contact in crm {{ same_names cursor "seq" }}
+map contact in mailer {{ same_names cursor "seq" }}
+scenario out {{ sync contact(name) from crm to mailer }}
+scenario back {{ sync contact(name) from mailer to crm {in_back} }}
+"#
+    )
+}
+
+#[test]
+fn an_allow_holds_where_the_finding_or_one_of_its_labels_lies() {
+    let allow = "allow SL0103 \"while we move\"";
+    let allowed = vec![(103, Severity::Allowed)];
+    assert_eq!(found(&writes_back("", "", "")), [(103, Severity::Error)]);
+    assert_eq!(found(&writes_back(allow, "", "")), allowed);
+    assert_eq!(found(&writes_back("", allow, "")), allowed);
+    assert_eq!(found(&writes_back("", "", allow)), allowed);
+    let elsewhere = writes_back("", "", "").replace("mailer }", &format!("mailer {allow} }}"));
+    let unused = [(801, Severity::Warning), (103, Severity::Error)];
+    assert_eq!(found(&elsewhere), unused);
+}
+
+#[test]
+fn an_allow_holds_to_the_end_of_its_last_day() {
+    let until = |day: &str| format!("allow SL0103 \"while we move\" until 2026-01-{day}");
+    let allowed = vec![(103, Severity::Allowed)];
+    assert_eq!(found(&writes_back("", "", &until("05"))), allowed);
+    let expired = [(103, Severity::Error), (801, Severity::Warning)];
+    assert_eq!(found(&writes_back("", "", &until("04"))), expired);
+}
+
+#[test]
+fn an_allow_accepts_what_was_found_while_reading() {
+    let text = writes_back("", "owner crm owner mailer allow SL0002 \"both\"", "");
+    let back = "scenario back { sync contact(name) from mailer to crm  }\n";
+    let text = text.replace(back, "");
+    assert_eq!(found(&text), [(2, Severity::Allowed)]);
+}
+
+#[test]
+fn findings_come_in_one_order_however_often_and_on_however_many_threads() {
+    let root = fixtures::folder().join("SL0401/fail_fields_and_pairs.sync");
+    let parsed = fixtures::parse(&root);
+    let first = check(&parsed);
+    let mut places: Vec<_> = first.iter().filter_map(|f| f.primary).collect();
+    places.dedup();
+    assert!(places.is_sorted_by_key(|s| (s.file, s.start)));
+    let single = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let alone = single.unwrap().install(|| check(&parsed));
+    assert_eq!(first, alone);
+    assert_eq!(first, check(&parsed));
 }
 
 #[test]
@@ -160,6 +224,41 @@ fn the_table_is_sorted_and_its_codes_are_known() {
     assert!(checks::CHECKS.windows(2).all(|w| w[0].code < w[1].code));
     for check in checks::CHECKS {
         assert!(ALL.iter().any(|c| c.code == check.code), "{}", check.code);
+    }
+}
+
+/// Follow-up findings of what is missing are for people to judge; here nothing may panic.
+#[test]
+fn a_policy_may_be_cut_anywhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/acme/policy.sync");
+    let text = std::fs::read_to_string(root).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for at in 0..lines.len() {
+        let without: Vec<&str> = [&lines[..at], &lines[at + 1..]].concat();
+        check(&fixtures::parse_text(&without.join("\n")));
+        check(&fixtures::parse_text(&lines[..at].join("\n")));
+        check(&fixtures::parse_text(&lines[at..].join("\n")));
+    }
+}
+
+/// A clause that cannot be read is one finding; what it may have said is not missed.
+#[test]
+fn what_could_not_be_read_has_no_follow_up() {
+    let plain = writes_back("", "", "");
+    let policies = [
+        plain.replace("owner crm", "ownr crm"),
+        plain.replace(
+            "owner crm",
+            "owner crm\n  acepts mailer\n  resolv owner_wins",
+        ),
+        plain.replace(
+            "field name: text?",
+            "field name: txt? acepts mailer resolv owner_wins",
+        ),
+    ];
+    for text in policies {
+        let other: Vec<_> = found(&text).into_iter().filter(|f| f.0 != 1).collect();
+        assert_eq!(other, [], "{text}");
     }
 }
 

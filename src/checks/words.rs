@@ -1,8 +1,10 @@
 //! Words that several checks use: lists of names, and labels for owners, origins and flows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Context;
 use crate::finding::Finding;
-use crate::graph::{Edge, ReadBy};
+use crate::graph::{Edge, HopId, ReadBy};
 use crate::model::{Field, ModeKind, Scenario, SystemId};
 use crate::terms::ResolveRule;
 use crate::text::Span;
@@ -84,17 +86,13 @@ pub(super) fn label_origins(ctx: &Context, mut finding: Finding, field: &Field) 
 
 /// Labels the `sync` clause of each edge, each once, with every way of these that it goes.
 pub(super) fn label_edges(ctx: &Context, mut finding: Finding, edges: &[Edge]) -> Finding {
-    let mut clauses: Vec<(Span, Vec<Edge>)> = Vec::new();
-    for edge in edges {
-        let clause = ctx.sync(*edge).clause;
-        match clauses.iter_mut().find(|c| c.0 == clause) {
-            Some((_, ways)) if ways.iter().any(|w| (w.from, w.to) == (edge.from, edge.to)) => {}
-            Some((_, ways)) => ways.push(*edge),
-            None => clauses.push((clause, vec![*edge])),
-        }
-    }
-    for (clause, ways) in clauses {
-        let ways: Vec<String> = ways.iter().map(|e| way(ctx, *e)).collect();
+    for group in by_clause(ctx, edges.to_vec()) {
+        let Some(clause) = group.first().map(|e| ctx.sync(*e).clause) else {
+            continue;
+        };
+        let mut seen = BTreeSet::new();
+        let ways = group.iter().filter(|e| seen.insert((e.from, e.to)));
+        let ways = ways.map(|e| way(ctx, *e)).collect();
         let text = format!("carried {} here", listed(ways, "and"));
         finding = label(finding, clause, text);
     }
@@ -139,14 +137,14 @@ pub(super) fn proposed_rule(field: &Field) -> ResolveRule {
 
 /// Edges in groups of one `sync` clause each, in reading order.
 pub(super) fn by_clause(ctx: &Context, edges: Vec<Edge>) -> Vec<Vec<Edge>> {
-    let mut groups: Vec<(Span, Vec<Edge>)> = Vec::new();
+    let mut groups: BTreeMap<Span, (HopId, Vec<Edge>)> = BTreeMap::new();
     for edge in edges {
         let clause = ctx.sync(edge).clause;
-        match groups.iter_mut().find(|g| g.0 == clause) {
-            Some((_, group)) => group.push(edge),
-            None => groups.push((clause, vec![edge])),
-        }
+        let (_, group) = groups.entry(clause).or_insert((edge.hop, Vec::new()));
+        group.push(edge);
     }
+    let mut groups: Vec<(HopId, Vec<Edge>)> = groups.into_values().collect();
+    groups.sort_by_key(|g| g.0);
     groups.into_iter().map(|g| g.1).collect()
 }
 
@@ -199,6 +197,12 @@ pub(super) fn rule_meaning(rule: ResolveRule) -> &'static str {
         ResolveRule::Union => "the members of all values hold together",
         ResolveRule::Manual => "a person decides each conflict",
     }
+}
+
+/// Whether the mode that holds is the one meant: a `mode` that could not be read is not replaced
+/// by the policy's.
+pub(super) fn mode_is_known(scenario: &Scenario) -> bool {
+    scenario.mode.written || !scenario.broken
 }
 
 /// Whether a scenario reads a system by schedule: any mode by the clock, and a reconcile where the

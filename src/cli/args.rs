@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
-    catalog, check, completions, dead_letters, explain, init, man, plan, run, runs, status, why,
+    catalog, check, completions, dead_letters, explain, fmt, init, man, plan, run, runs, status,
+    why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -48,7 +49,7 @@ pub(super) struct Global {
         help = "Colours: auto, always or never"
     )]
     pub color: When,
-    /// Say more on standard error; twice, more still
+    /// Say more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on standard error but what went wrong
@@ -72,6 +73,7 @@ pub(super) enum When {
 pub(super) enum Command {
     Init(init::Args),
     Check(check::Args),
+    Fmt(fmt::Args),
     Plan(plan::Args),
     /// Runs a plan, or compiles a policy first
     Run(run::Args),

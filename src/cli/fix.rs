@@ -56,7 +56,7 @@ fn fits(fix: &Fix, taken: &BTreeMap<&str, Vec<&Edit>>, report: &Report) -> bool 
                 && others.into_iter().all(|other| {
                     let (from, to) = span(other);
                     // Two insertions at one place have no order: they count as an overlap.
-                    end <= from && start != from || to <= start && start != from
+                    start != from && (end <= from || to <= start)
                 })
         })
 }
@@ -100,7 +100,10 @@ mod tests {
     use crate::finding::{self, Code, Finding, Grade};
     use crate::text::{FileId, SourceFile, Sources, Span};
 
-    fn fixed(text: &str, fixes: &[(Grade, &[(usize, usize, &str)])]) -> Option<String> {
+    /// Start, end and new text.
+    type Replaced<'a> = (usize, usize, &'a str);
+
+    fn fixed(text: &str, fixes: &[(Grade, &[Replaced<'_>])]) -> Option<String> {
         let mut sources = Sources::default();
         let id = sources.add(SourceFile::new("a.sync", text));
         assert_eq!(id, FileId(0));

@@ -15,6 +15,7 @@ mod disk;
 mod explain;
 mod failure;
 mod fix;
+mod fmt;
 mod init;
 mod man;
 mod plan;
@@ -84,16 +85,17 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(args, shell),
         Command::Check(args) => check::run(args, shell),
+        Command::Fmt(args) => fmt::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
-        Command::Explain(args) => explain::run(args, shell),
-        Command::Catalog(args) => catalog::run(args, shell),
-        Command::Completions(args) => completions::run(args, shell),
-        Command::Man(args) => man::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),
         Command::DeadLetters(args) => Ok(dead_letters::run(args, shell)),
         Command::Why(args) => Ok(why::run(args, shell)),
+        Command::Explain(args) => explain::run(args, shell),
+        Command::Catalog(args) => catalog::run(args, shell),
+        Command::Completions(args) => completions::run(args, shell),
+        Command::Man(args) => man::run(args, shell),
     }
 }
 

@@ -93,11 +93,6 @@ impl Files {
             .any(|m| m.binding.wanted().iter().any(|w| w == name))
     }
 
-    /// The option `path` as resolved.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     fn mapped(&self, map: MapIx) -> Result<&Mapped, Failure> {
         self.maps.get(&map).ok_or_else(|| no_such_map(map))
     }
@@ -259,9 +254,9 @@ impl Rewrite {
         })
     }
 
-    /// Whether what was written so far ends with a line end (or is nothing).
-    pub(super) fn ends_line(&self) -> bool {
-        matches!(self.last, None | Some(b'\n' | b'\r'))
+    /// Whether what was written so far ends with one of these bytes (or is nothing).
+    pub(super) fn ends_with(&self, ends: &[u8]) -> bool {
+        self.last.is_none_or(|last| ends.contains(&last))
     }
 
     /// A failure to write the target.

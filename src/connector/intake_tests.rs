@@ -1,3 +1,5 @@
+//! What is taken in, and with which status all else is refused.
+
 use super::*;
 use crate::connector::signature::sign;
 use crate::connector::testing::{plan, same_names};

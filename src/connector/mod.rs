@@ -14,6 +14,7 @@ mod cursor;
 pub mod event;
 mod failure;
 mod file;
+mod follow;
 mod scan;
 mod upserts;
 
@@ -28,3 +29,6 @@ pub mod signature;
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod roundtrip_tests;

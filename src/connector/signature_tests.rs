@@ -1,3 +1,5 @@
+//! Every scheme against vectors of the senders themselves.
+
 use super::*;
 
 const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::codec::{Binding, Raw};
+use super::event::hashed_id;
 use crate::engine::ports::{Write, WriteReport};
 
 /// The writes of a call and what became of them.
@@ -10,6 +11,8 @@ pub(super) struct Upserts<'a> {
     binding: &'a Binding,
     writes: &'a [Write],
     by_key: HashMap<&'a str, usize>,
+    /// How many records of each locator are to go.
+    doomed: HashMap<&'a str, usize>,
     seen: Vec<bool>,
     rejected: Vec<(usize, String)>,
 }
@@ -27,11 +30,21 @@ pub(super) enum Change<'a> {
 impl<'a> Upserts<'a> {
     /// An index over the writes by key.
     pub(super) fn new(binding: &'a Binding, writes: &'a [Write]) -> Upserts<'a> {
-        let by_key = writes.iter().enumerate();
+        let mut by_key = HashMap::with_capacity(writes.len());
+        let mut doomed = HashMap::new();
+        for (at, write) in writes.iter().enumerate() {
+            match write.locator.as_deref().filter(|_| write.delete) {
+                Some(locator) => *doomed.entry(locator).or_insert(0) += 1,
+                None => {
+                    by_key.insert(write.key.as_str(), at);
+                }
+            }
+        }
         Upserts {
             binding,
             writes,
-            by_key: by_key.map(|(at, w)| (w.key.as_str(), at)).collect(),
+            by_key,
+            doomed,
             seen: vec![false; writes.len()],
             rejected: Vec::new(),
         }
@@ -42,8 +55,20 @@ impl<'a> Upserts<'a> {
         self.binding
     }
 
-    /// What happens to the record of that key, which the file has; none: nobody writes it.
-    pub(super) fn meet(&mut self, key: &str) -> Option<Change<'a>> {
+    /// What happens to the record of that key, which the file has; none: nobody writes it. Its
+    /// locator is asked for only where some record is to go by that.
+    pub(super) fn meet(
+        &mut self,
+        key: &str,
+        locator: impl FnOnce() -> String,
+    ) -> Option<Change<'a>> {
+        if !self.doomed.is_empty()
+            && let Some(left) = self.doomed.get_mut(locator().as_str())
+            && *left > 0
+        {
+            *left -= 1;
+            return Some(Change::Delete);
+        }
         let at = *self.by_key.get(key)?;
         let write = self.writes.get(at)?;
         if let Some(seen) = self.seen.get_mut(at) {
@@ -93,4 +118,17 @@ impl<'a> Upserts<'a> {
             calls: 1,
         }
     }
+}
+
+/// Tells a record from others of its key by what it holds: of two that hold the same, either may
+/// go for the other. Stays the same wherever the record moves within its file.
+pub(super) fn locator<'a>(cells: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut bytes = Vec::new();
+    for cell in cells {
+        bytes.extend_from_slice(&(cell.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(cell);
+    }
+    let hash = hashed_id("locator", &bytes);
+    // Half of it is more than enough to tell records of one key apart.
+    hash.chars().skip("sha256:".len()).take(32).collect()
 }

@@ -1,3 +1,5 @@
+//! Calls against a receiver on this machine.
+
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ports::{FieldIx, SystemIx, key_parts};
 use super::program::{EntityProgram, RouteProgram};
 use super::register::{Gone, How, Known, Register, Stamp, View};
-use super::resolve::{Rule, Shown, disagree, shown};
+use super::resolve::{Rule, Shown, disagree, leaves_out, shown};
 use crate::terms::ResolveRule;
 use crate::value::Value;
 
@@ -311,7 +311,7 @@ fn absorb_field(
         if after.value() != Some(value) && !matches!(after, Shown::Held { .. }) {
             out.lost.push(ix);
         }
-        if merged && disagree(field.rule, slot) {
+        if merged && disagree(field.rule, slot) && leaves_out(field.rule, slot, after.value()) {
             out.conflicts.push((ix, winner));
         }
     }

@@ -103,6 +103,23 @@ pub fn disagree(rule: Rule, field: &FieldRegister) -> bool {
     values.any(|v| Some(v) != first)
 }
 
+/// Whether a disagreement is one that people should hear of: somebody's value is left out. Sets
+/// are joined, and a gap that another origin fills is no loss; a value that a gap replaces is.
+pub fn leaves_out(rule: Rule, field: &FieldRegister, shown: Option<&Value>) -> bool {
+    let mut told = field
+        .origins
+        .iter()
+        .map(|(_, o)| &o.latest.value)
+        .filter(|v| !v.is_null());
+    let first = told.next();
+    match (rule.resolve, shown) {
+        (Some(ResolveRule::Union), _) => false,
+        (Some(ResolveRule::Manual), _) => true,
+        (_, Some(Value::Null)) => first.is_some(),
+        _ => told.any(|v| Some(v) != first),
+    }
+}
+
 fn chosen(agreed: &Stamp) -> Shown<'_> {
     Shown::Value {
         value: Cow::Borrowed(&agreed.value),

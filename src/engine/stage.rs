@@ -51,7 +51,8 @@ impl Runner<'_> {
         let entity = &program.entities[source.entity as usize];
         let absorbed = self.absorbed_fields(run, source);
         let arrival = self.world.now().0.saturating_mul(1_000);
-        // What is only read for comparison is nobody's input: no checkpoint speaks of it.
+        // What a reconcile reads from receivers is held to the conditions too: the run writes what
+        // it knows of a record, whoever showed it. As kept back counts only what sources show.
         let checked = scenario.reads.contains(&source);
         let tracks = run.tracks_presence(plan);
         let mut out = Sifted::default();
@@ -60,7 +61,6 @@ impl Runner<'_> {
             let failed = match (&row.problem, row.deleted) {
                 (Some(problem), _) => Some((problem.clone(), false)),
                 (None, true) => None,
-                (None, false) if !checked => None,
                 (None, false) => unmet(&scenario.require, source.entity, entity, &row),
             };
             let (at, clamped) = change_time(row.changed_at, arrival);

@@ -1,6 +1,7 @@
 //! Which way each field goes.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -30,7 +31,13 @@ pub struct Edge {
 #[derive(Debug)]
 pub struct Flow {
     graph: DiGraph<SystemId, HopId>,
+    /// By node, the nodes that it reaches: thousands of fields ask the same graph.
+    reach: OnceLock<Vec<Vec<bool>>>,
+    circles: OnceLock<Vec<Vec<Edge>>>,
 }
+
+/// The most systems for which who reaches whom is kept; beyond, each question is a search.
+const KEPT_REACH_MAX: usize = 512;
 
 /// The flow graphs of all fields.
 #[derive(Debug)]
@@ -66,7 +73,11 @@ impl Flow {
                 graph.add_edge(a, b, hop);
             }
         }
-        Flow { graph }
+        Flow {
+            graph,
+            reach: OnceLock::new(),
+            circles: OnceLock::new(),
+        }
     }
 
     /// Nodes are added in the order of their systems.
@@ -117,11 +128,26 @@ impl Flow {
     /// The systems that a path of at least one hop reaches from any of `starts`, in reading order.
     pub fn reached_from(&self, starts: &[SystemId]) -> Vec<SystemId> {
         let nodes = starts.iter().filter_map(|s| self.node(*s));
-        let seen = search::reached(&self.graph, nodes);
+        let seen = match self.graph.node_count() {
+            0..=KEPT_REACH_MAX => self.kept_reach(nodes),
+            _ => search::reached(&self.graph, nodes),
+        };
         self.systems()
             .zip(seen)
             .filter_map(|(s, seen)| seen.then_some(s))
             .collect()
+    }
+
+    fn kept_reach(&self, starts: impl Iterator<Item = NodeIndex>) -> Vec<bool> {
+        let rows = self.reach.get_or_init(|| {
+            let nodes = self.graph.node_indices();
+            nodes.map(|n| search::reached(&self.graph, [n])).collect()
+        });
+        let mut seen = vec![false; self.graph.node_count()];
+        for row in starts.filter_map(|n| rows.get(n.index())) {
+            seen.iter_mut().zip(row).for_each(|(s, r)| *s |= r);
+        }
+        seen
     }
 
     /// A path with the fewest hops (at least one) from one system to another over the edges that
@@ -138,11 +164,13 @@ impl Flow {
     }
 
     /// For each set of systems that feed each other a shortest circle through the first of them.
-    pub fn circles(&self) -> Vec<Vec<Edge>> {
-        search::circles(&self.graph)
-            .into_iter()
-            .map(|ids| self.path_edges(ids))
-            .collect()
+    pub fn circles(&self) -> &[Vec<Edge>] {
+        self.circles.get_or_init(|| {
+            search::circles(&self.graph)
+                .into_iter()
+                .map(|ids| self.path_edges(ids))
+                .collect()
+        })
     }
 
     /// A shortest circle through the system.
@@ -202,11 +230,15 @@ impl Flows {
 
     /// The graph of a field; `None`: no scenario carries it.
     pub fn of(&self, field: FieldId) -> Option<&Flow> {
-        let index = *self
+        self.flows.get(self.number_of(field)? as usize)
+    }
+
+    /// The number of a field's graph: fields of one number travel by the very same hops.
+    pub fn number_of(&self, field: FieldId) -> Option<u32> {
+        *self
             .of
             .get(field.entity.index())?
-            .get(field.index as usize)?;
-        self.flows.get(index? as usize)
+            .get(field.index as usize)?
     }
 
     /// How many different graphs there are.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -45,6 +45,9 @@ impl Waker {
     }
 }
 
+/// Where a system's calls go in, and its thread.
+type WorkerThread = (Sender<(u64, Call)>, JoinHandle<()>);
+
 /// Reads a variable of the environment.
 pub type Env = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -53,7 +56,7 @@ pub struct LiveWorld {
     plan: Arc<Plan>,
     base_dir: PathBuf,
     env: Env,
-    workers: BTreeMap<SystemIx, (Sender<(u64, Call)>, JoinHandle<()>)>,
+    workers: BTreeMap<SystemIx, WorkerThread>,
     inbox: Receiver<Message>,
     waker: Waker,
     random: fastrand::Rng,
@@ -137,10 +140,7 @@ impl World for LiveWorld {
         let left = Duration::from_millis(until.since(now()).0);
         let message = match left.is_zero() {
             true => self.inbox.try_recv().ok(),
-            false => match self.inbox.recv_timeout(left) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            false => self.inbox.recv_timeout(left).ok(),
         };
         match message {
             Some(Message::Answer(ticket, answer)) => Some((ticket, answer)),

@@ -1,7 +1,7 @@
 //! From a checked policy to a plan. Items are put in the order of their names, so that neither
 //! the order of items nor the split into files shows.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -67,6 +67,21 @@ struct Compiler<'a> {
     calendar: Calendar,
 }
 
+/// `path` as seen from `folder`, both relative to one place: the plan must not show where it was
+/// compiled from.
+fn relative(folder: &Path, path: &Path) -> PathBuf {
+    let shared = folder
+        .components()
+        .zip(path.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = folder
+        .components()
+        .skip(shared)
+        .map(|_| Component::ParentDir);
+    up.chain(path.components().skip(shared)).collect()
+}
+
 fn env_ref(var: &model::EnvVar) -> EnvRef {
     EnvRef {
         env: var.var.text.to_string(),
@@ -109,8 +124,7 @@ impl Compiler<'_> {
         let file = self.sources.file(span.file);
         let root = self.sources.iter().next().map_or("", |(_, f)| &f.path);
         let folder = Path::new(root).parent().unwrap_or(Path::new(""));
-        let path = Path::new(&file.path);
-        let path = path.strip_prefix(folder).unwrap_or(path);
+        let path = relative(folder, Path::new(&file.path));
         PolicyLine {
             file: path.to_string_lossy().replace('\\', "/"),
             line: file.line_of(span.start),
@@ -124,7 +138,7 @@ impl Compiler<'_> {
             model::SettingValue::Text(t) => Setting::Value(Json::from(&**t)),
             model::SettingValue::Int(i) => Setting::Value(Json::from(*i)),
             model::SettingValue::Bool(b) => Setting::Value(Json::from(*b)),
-            model::SettingValue::Duration(d) => Setting::Value(Json::from((*d).0)),
+            model::SettingValue::Duration(d) => Setting::Value(Json::from(d.0)),
             model::SettingValue::Env(e) => Setting::Env(env_ref(e)),
         };
         let mut options: IndexMap<String, Setting> = s

@@ -74,8 +74,9 @@ pub fn to_json(plan: &Plan) -> String {
 
 /// A plan as YAML text.
 pub fn to_yaml(plan: &Plan) -> String {
-    // As above.
-    serde_yaml::to_string(plan).unwrap_or_default()
+    // As above. By way of JSON, since YAML would write enums as tags that JSON does not know.
+    let json = serde_json::to_value(plan).unwrap_or_default();
+    serde_yaml::to_string(&json).unwrap_or_default()
 }
 
 /// The JSON Schema of a plan, as published in `docs/plan.schema.json`.

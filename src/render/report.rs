@@ -114,7 +114,6 @@ pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
     /// How to mend it.
-    #[schemars(required)]
     pub help: Option<String>,
     /// What to hand to `syncline explain` for the check's page.
     pub docs: String,

@@ -11,7 +11,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     ctx.policy
         .scenarios
         .iter()
-        .filter(|s| s.mode.is_realtime())
+        .filter(|s| s.mode.is_realtime() && words::mode_is_known(s))
         .filter_map(|s| {
             let silent = silent_sources(ctx, s);
             (!silent.is_empty()).then(|| finding(ctx, s, &silent))

@@ -45,7 +45,8 @@ fn uses(ctx: &Context, scenario: &Scenario) -> Vec<Use> {
         }
     }
     // A reconcile leaves a source that cannot be read to its events, and `auto` is not chosen yet.
-    let by_clock = matches!(scenario.mode.kind, ModeKind::Scheduled(_));
+    let by_clock =
+        matches!(scenario.mode.kind, ModeKind::Scheduled(_)) && words::mode_is_known(scenario);
     for hop in &scenario.hops {
         let Some(sync) = scenario.syncs.get(hop.sync as usize) else {
             continue;

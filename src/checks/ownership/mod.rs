@@ -17,10 +17,17 @@ pub(super) mod sl0114_clean_not_owner;
 pub(super) mod sl0115_unstable_round_trip;
 pub(super) mod sl0116_coarse_change_time;
 
+use super::Context;
 use crate::model::Field;
 
 /// Whether all that is said about a field's origins could be read, so that a missing one is really
 /// missing; not so for keys and derived fields, which have none.
-fn origins_known(field: &Field) -> bool {
-    field.is_data() && !field.origins_unknown()
+fn origins_known(ctx: &Context, field: &Field) -> bool {
+    let unread = field.accepts.is_none() && ctx.policy.entity(field.id.entity).broken;
+    field.is_data() && !field.origins_unknown() && !unread
+}
+
+/// Whether a field has no `resolve`, and none that could not be read.
+fn lacks_rule(ctx: &Context, field: &Field) -> bool {
+    field.resolve.is_none() && !field.broken && !ctx.policy.entity(field.id.entity).broken
 }

@@ -22,7 +22,7 @@ pub(super) fn faults(ctx: &Context, field: &Field) -> Vec<Edge> {
     let Some(owner) = field.owner() else {
         return Vec::new();
     };
-    if !origins_known(field) {
+    if !origins_known(ctx, field) {
         return Vec::new();
     }
     let Some(flow) = ctx.graph.flows.of(field.id) else {

@@ -41,7 +41,10 @@ impl Faults {
 /// SL0103 left out.
 pub(super) fn faults(ctx: &Context, field: &Field) -> Faults {
     // A field without an owner is SL0101; and a flow that could not be read may bring the field.
-    if !field.is_data() || field.owner().is_none() || !origins_known(field) || ctx.flows_incomplete
+    if !field.is_data()
+        || field.owner().is_none()
+        || !origins_known(ctx, field)
+        || ctx.flows_incomplete
     {
         return Faults::default();
     }

@@ -2,7 +2,7 @@
 //! holds.
 
 use super::super::{Context, fix, words};
-use super::origins_known;
+use super::{lacks_rule, origins_known};
 use crate::finding::{Code, Finding, Grade};
 use crate::graph::{Edge, Flow};
 use crate::model::{Field, SystemId};
@@ -11,7 +11,7 @@ const CODE: Code = Code(105);
 
 pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     ctx.each_carried(|field, flow| {
-        let meeting = faults(field, flow);
+        let meeting = faults(ctx, field, flow);
         meeting
             .map(|m| finding(ctx, field, flow, &m))
             .into_iter()
@@ -27,8 +27,8 @@ pub(super) struct Meeting {
 
 /// The system in which the most origins of a field without `resolve` meet, the owner before
 /// others.
-pub(super) fn faults(field: &Field, flow: &Flow) -> Option<Meeting> {
-    if !field.is_data() || field.resolve.is_some() || !origins_known(field) {
+pub(super) fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Option<Meeting> {
+    if !lacks_rule(ctx, field) || !origins_known(ctx, field) {
         return None;
     }
     let origins = field.origins();

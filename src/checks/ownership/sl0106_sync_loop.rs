@@ -1,8 +1,10 @@
 //! SL0106 sync-loop: a field travels in a circle and no rule makes it come to rest.
 
 use super::super::{Context, fix, words};
-use super::sl0105_competing_writers;
-use super::{origins_known, sl0101_no_owner, sl0103_write_to_owner, sl0104_unauthorised_source};
+use super::{
+    lacks_rule, origins_known, sl0101_no_owner, sl0103_write_to_owner, sl0104_unauthorised_source,
+    sl0105_competing_writers,
+};
 use crate::finding::{Code, Finding, Grade};
 use crate::graph::{Edge, Flow};
 use crate::model::Field;
@@ -20,7 +22,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
 
 /// The circles of a field without `resolve` that no other fault of its flows explains.
 fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Vec<Vec<Edge>> {
-    if !field.is_data() || field.resolve.is_some() || !origins_known(field) {
+    if !lacks_rule(ctx, field) || !origins_known(ctx, field) {
         return Vec::new();
     }
     let circles = flow.circles();
@@ -28,12 +30,12 @@ fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Vec<Vec<Edge>> {
         sl0101_no_owner::lacks_owner(field)
             || !sl0103_write_to_owner::faults(ctx, field).is_empty()
             || !sl0104_unauthorised_source::faults(ctx, field).is_empty()
-            || sl0105_competing_writers::faults(field, flow).is_some()
+            || sl0105_competing_writers::faults(ctx, field, flow).is_some()
     };
     if circles.is_empty() || explained() {
         return Vec::new();
     }
-    circles
+    circles.to_vec()
 }
 
 fn finding(ctx: &Context, field: &Field, circle: &[Edge]) -> Finding {

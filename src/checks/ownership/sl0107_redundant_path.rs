@@ -7,33 +7,63 @@ use super::super::{Context, words};
 use super::{sl0103_write_to_owner, sl0104_unauthorised_source};
 use crate::finding::{Code, Finding};
 use crate::graph::{Edge, Flow};
-use crate::model::{Field, FieldId};
+use crate::model::{Field, FieldId, SystemId};
 use crate::terms::ModeClass;
 use crate::text::Span;
 
 const CODE: Code = Code(107);
 
 pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
-    // Clauses are compared once, however many fields they share.
-    let mut doubles: BTreeMap<Double, Vec<FieldId>> = BTreeMap::new();
+    // Fields that travel alike are looked at once, and clauses are compared once, however many
+    // fields they share.
+    let mut alike: BTreeMap<Alike, Vec<&Field>> = BTreeMap::new();
     for field in ctx.policy.fields().filter(|f| !f.is_key) {
-        let Some(flow) = ctx.graph.flows.of(field.id) else {
+        if let Some(flow) = ctx.graph.flows.number_of(field.id) {
+            let origins = match field.is_data() && !field.origins_unknown() {
+                true => field.origins(),
+                false => Vec::new(),
+            };
+            alike
+                .entry((flow, field.owner(), origins))
+                .or_default()
+                .push(field);
+        }
+    }
+    let mut doubles: BTreeMap<Double, Vec<FieldId>> = BTreeMap::new();
+    for ((_, _, origins), fields) in &alike {
+        let Some((first, flow)) = fields
+            .first()
+            .and_then(|f| Some((f, ctx.graph.flows.of(f.id)?)))
+        else {
             continue;
         };
-        let relayed = relayed(ctx, field, flow);
         // Where a flow may not be at all, a second way is not what to mend first.
-        let forbidden = !relayed.is_empty()
-            && (!sl0103_write_to_owner::faults(ctx, field).is_empty()
-                || !sl0104_unauthorised_source::faults(ctx, field).is_empty());
-        let relayed = relayed.into_iter().filter(|_| !forbidden);
+        let relayed = match forbidden(ctx, first) {
+            true => Vec::new(),
+            false => relayed(ctx, origins, flow),
+        };
         for double in doubled(ctx, flow).into_iter().chain(relayed) {
-            doubles.entry(double).or_default().push(field.id);
+            let ids = fields.iter().map(|f| f.id);
+            doubles.entry(double).or_default().extend(ids);
         }
     }
     doubles
         .into_iter()
-        .map(|(double, fields)| finding(ctx, &double, &fields))
+        .map(|(double, mut fields)| {
+            fields.sort_unstable();
+            finding(ctx, &double, &fields)
+        })
         .collect()
+}
+
+/// A graph's number, and owner and origins of the fields that travel by it.
+type Alike = (u32, Option<SystemId>, Vec<SystemId>);
+
+fn forbidden(ctx: &Context, field: &Field) -> bool {
+    !sl0103_write_to_owner::faults(ctx, field).is_empty()
+        || !sl0104_unauthorised_source::faults(ctx, field)
+            .edges
+            .is_empty()
 }
 
 /// Two ways between the same systems: an edge, and one or more edges that do the same.
@@ -76,12 +106,9 @@ fn doubled(ctx: &Context, flow: &Flow) -> Vec<Double> {
 }
 
 /// An edge from an origin, and a path through systems that are no origins, all of one class.
-fn relayed(ctx: &Context, field: &Field, flow: &Flow) -> Vec<Double> {
-    if !field.is_data() || field.origins_unknown() {
-        return Vec::new();
-    }
+fn relayed(ctx: &Context, origins: &[SystemId], flow: &Flow) -> Vec<Double> {
     let mut doubles: Vec<Double> = Vec::new();
-    for origin in field.origins() {
+    for origin in origins.iter().copied() {
         for direct in flow.leaving(origin) {
             let Some(wanted) = class(ctx, direct) else {
                 continue;
@@ -94,7 +121,7 @@ fn relayed(ctx: &Context, field: &Field, flow: &Flow) -> Vec<Double> {
             }
             let path = flow.path(origin, direct.to, |e| {
                 class(ctx, e) == Some(wanted)
-                    && (e.from == origin || !field.is_origin(e.from))
+                    && (e.from == origin || !origins.contains(&e.from))
                     && !(e.from == origin && e.to == direct.to)
                     && !apart(ctx, e, direct)
             });

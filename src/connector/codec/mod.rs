@@ -11,6 +11,9 @@ mod formula;
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use cell::{Cell, Record};
 pub(super) use write::Raw;
 

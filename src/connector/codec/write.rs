@@ -6,13 +6,15 @@ use serde_json::Value as Json;
 
 use super::{Binding, Column};
 use crate::engine::ports::{FieldIx, Write, key_parts};
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 /// A cell to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::connector) enum Raw<'a> {
     /// A value as it is.
     Value(Cow<'a, Value>),
+    /// A text as it is.
+    Text(&'a str),
     /// What `values` or `write` made of it, or a part of the system's own key.
     Json(Json),
 }
@@ -25,6 +27,7 @@ impl Raw<'_> {
                 Value::Text(text) | Value::Json(text) => Cow::Borrowed(text),
                 other => Cow::Owned(other.to_string()),
             },
+            Raw::Text(text) => Cow::Borrowed(text),
             Raw::Json(Json::String(text)) => Cow::Borrowed(text),
             Raw::Json(Json::Null) => Cow::Borrowed(""),
             Raw::Json(other) => Cow::Owned(other.to_string()),
@@ -35,6 +38,7 @@ impl Raw<'_> {
     pub(in crate::connector) fn json(&self) -> Json {
         match self {
             Raw::Value(value) => value.to_json(),
+            Raw::Text(text) => Json::String((*text).to_owned()),
             Raw::Json(json) => json.clone(),
         }
     }
@@ -42,12 +46,20 @@ impl Raw<'_> {
 
 impl Binding {
     /// The cells of the key's columns, in the key's order.
-    pub(in crate::connector) fn encode_key(
+    pub(in crate::connector) fn encode_key<'a>(
         &self,
-        write: &Write,
-    ) -> Result<Vec<Raw<'static>>, String> {
+        write: &'a Write,
+    ) -> Result<Vec<Raw<'a>>, String> {
         let native = write.native_key.as_deref();
-        let parts = key_parts(native.unwrap_or(&write.key));
+        let key = native.unwrap_or(&write.key);
+        if let [column] = self.keys.as_slice()
+            && (native.is_some() || column.is_plain_text())
+            && !key.contains(['|', '\\'])
+        {
+            // The common case: the key is the text, without another copy.
+            return Ok(vec![Raw::Text(key)]);
+        }
+        let parts = key_parts(key);
         if parts.len() != self.keys.len() {
             return Err(format!(
                 "the key `{}` has {} parts where `{}` has {}",
@@ -97,6 +109,15 @@ impl Binding {
 }
 
 impl Column {
+    /// Whether the system shows exactly the text that the field holds.
+    fn is_plain_text(&self) -> bool {
+        let kept = matches!(
+            self.ty,
+            Type::Text { .. } | Type::Email | Type::Phone | Type::Url
+        );
+        kept && self.spellings.is_empty() && self.write.is_none()
+    }
+
     /// The value as the system writes it.
     pub(super) fn write<'a>(&self, value: &'a Value) -> Result<Raw<'a>, String> {
         if self.spellings.is_empty() && self.write.is_none() {

@@ -155,14 +155,22 @@ impl CsvRow<'_> {
     }
 }
 
+/// Reads at an offset, wherever the file stands.
 #[cfg(unix)]
-fn read_at(file: &File, into: &mut [u8], offset: u64) -> std::io::Result<usize> {
+pub(super) fn read_at(file: &File, into: &mut [u8], offset: u64) -> std::io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, into, offset)
 }
 
+/// Reads at an offset and goes back to where the file stood.
 #[cfg(not(unix))]
-fn read_at(_: &File, _: &mut [u8], _: u64) -> std::io::Result<usize> {
-    Ok(0)
+pub(super) fn read_at(file: &File, into: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    use std::io::{Seek, SeekFrom};
+    let mut handle = file;
+    let before = handle.stream_position()?;
+    handle.seek(SeekFrom::Start(offset))?;
+    let read = handle.read(into);
+    handle.seek(SeekFrom::Start(before))?;
+    read
 }
 
 impl Record for CsvRow<'_> {

@@ -8,10 +8,16 @@
 //! the overlap; ties are shown again, and so is a row without a cursor, since nobody can tell
 //! whether it changed.
 //!
+//! Followed as events, it is the rows that were appended since the last look; a file that was
+//! replaced or cut is followed from its start again. An event's id is a hash of its row: rows that
+//! were seen lately are known again, and so is a row that went back to what it was, unless a column
+//! tells when it changed.
+//!
 //! Writing rewrites the file whole and at once: each call copies the file once, row by row, and
 //! holds in memory only the batch and an index over its keys. Rows that the batch does not name are
 //! copied byte for byte.
 
+mod appended;
 mod layout;
 mod read;
 mod write;
@@ -21,17 +27,19 @@ mod tests;
 
 use std::path::PathBuf;
 
-use super::failure::reject;
 use super::file::Files;
+use super::follow;
 use crate::engine::ports::{
     Connector, EventPage, Failure, Page, ReadRequest, SystemIx, WriteReport, WriteRequest,
 };
 use crate::plan::Plan;
+use appended::Appended;
 use read::Reading;
 
 /// A system of CSV files.
 #[derive(Debug)]
 pub struct Csv {
+    system: String,
     files: Files,
     /// The read that the last page left open.
     reading: Option<Reading>,
@@ -41,6 +49,11 @@ impl Csv {
     /// A system whose option `path` is `path`.
     pub fn open(plan: &Plan, system: SystemIx, path: PathBuf) -> Result<Csv, Failure> {
         Ok(Csv {
+            system: plan
+                .systems
+                .get(usize::from(system))
+                .map(|s| s.name.clone())
+                .unwrap_or_default(),
             files: Files::open(plan, system, path, "csv")?,
             reading: None,
         })
@@ -60,7 +73,7 @@ impl Connector for Csv {
                 Err(failure) => return Err(failure),
             },
         };
-        let page = reading.page(binding, request.limit)?;
+        let page = reading.page(binding, request)?;
         self.reading = page.next.is_some().then_some(reading);
         Ok(page)
     }
@@ -70,10 +83,9 @@ impl Connector for Csv {
         write::upsert(binding, &path, &request.writes)
     }
 
-    fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {
-        Err(reject(
-            format!("`{}` tells of no events", self.files.path().display()),
-            "read it on a schedule, or keep the events in a `jsonl` file",
-        ))
+    fn events(&mut self, position: Option<&str>, limit: usize) -> Result<EventPage, Failure> {
+        follow::events(&self.files, position, limit, |start| {
+            Appended::from(start, &self.system)
+        })
     }
 }

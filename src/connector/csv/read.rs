@@ -10,6 +10,7 @@ use crate::connector::codec::{Binding, Record};
 use crate::connector::failure::{file as file_failure, setup};
 use crate::connector::file::identity;
 use crate::connector::scan::{PAGE_ROWS_MAX, Scan};
+use crate::connector::upserts::locator;
 use crate::engine::ports::{Failure, Page, ReadRequest, Row};
 
 /// A file that is being read.
@@ -66,8 +67,12 @@ impl Reading {
     }
 
     /// Reads the next page.
-    pub(super) fn page(&mut self, binding: &Binding, limit: usize) -> Result<Page, Failure> {
-        let limit = limit.clamp(1, PAGE_ROWS_MAX);
+    pub(super) fn page(
+        &mut self,
+        binding: &Binding,
+        request: &ReadRequest,
+    ) -> Result<Page, Failure> {
+        let limit = request.limit.clamp(1, PAGE_ROWS_MAX);
         let mut page = Page {
             rows: Vec::with_capacity(limit.min(4_096)),
             ..Page::default()
@@ -83,7 +88,13 @@ impl Reading {
             if !more.map_err(|e| failure(&e, &self.path))? {
                 break;
             }
-            page.rows.extend(self.row(binding, &cells));
+            let mut row = self.row(binding, &cells);
+            if request.locate
+                && let Some(row) = &mut row
+            {
+                row.locator = Some(locator(&cells));
+            }
+            page.rows.extend(row);
         }
         page.cursor = self.scan.cursor();
         Ok(page)

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Csv;
 use crate::connector::testing::*;
-use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row};
+use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row, Write};
 use crate::value::Value;
 
 fn open(path: &Path, map: serde_json::Value) -> Csv {
@@ -361,5 +361,117 @@ fn a_rewrite_that_was_killed_leaves_the_file_and_hinders_no_later_one() {
     assert_eq!(
         fs::read_to_string(&path).expect("there"),
         "email,name\na@x,A\nb@x,B\n"
+    );
+}
+
+/// What the test below runs in a process of its own, under a limit on the length of files.
+#[test]
+fn under_a_limit() {
+    let Some(dir) = std::env::var_os("SYNCLINE_TEST_LIMITED") else {
+        return;
+    };
+    let mut csv = open(Path::new(&dir), same_names(&["name"]));
+    let writes = (0..20_000).map(|i| upsert(&format!("u{i}@x"), &[("name", text("long enough"))]));
+    let failure = csv
+        .write(&batch(writes.collect()))
+        .expect_err("the disk is full");
+    assert_eq!(failure.class, FailureClass::Retry { after_ms: None });
+    assert!(failure.remedy.is_some());
+    let names: Vec<_> = fs::read_dir(&dir).expect("lists").collect();
+    assert_eq!(names.len(), 1, "nothing is left beside the file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_or_a_killed_process_leaves_the_file_as_it_was() {
+    use std::process::Command;
+    let content = "email,name\na@x,A\n";
+    // Over the limit a process is killed, unless it ignores the signal: then its write fails.
+    for (signal, survives) in [("trap '' XFSZ;", true), ("", false)] {
+        let (dir, path) = written(content);
+        let run = format!("{signal} ulimit -f 200; exec \"$0\" \"$@\"");
+        let done = Command::new("sh")
+            .args(["-c", &run])
+            .arg(std::env::current_exe().expect("this test"))
+            .args(["--exact", "connector::csv::tests::under_a_limit"])
+            .env("SYNCLINE_TEST_LIMITED", dir.path())
+            .output()
+            .expect("runs");
+        assert_eq!(done.status.success(), survives, "{done:?}");
+        assert_eq!(fs::read_to_string(&path).expect("there"), content);
+        let mut csv = open(dir.path(), same_names(&["name"]));
+        csv.write(&batch(vec![upsert("b@x", &[])])).expect("writes");
+        assert_eq!(rows(&mut csv).len(), 2);
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("lists").collect();
+        assert_eq!(names.len(), 1);
+    }
+}
+
+#[test]
+fn appended_rows_are_events_once_they_are_whole() {
+    let (dir, path) = written("email,na");
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    let mut position = None;
+    let mut look = |csv: &mut Csv| -> Vec<String> {
+        let page = csv.events(position.as_deref(), 2).expect("follows");
+        position = page.position;
+        page.events.into_iter().map(|e| e.body).collect()
+    };
+    let append = |text: &str| {
+        use std::io::Write as _;
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .expect("opens");
+        file.write_all(text.as_bytes()).expect("appends");
+    };
+    assert_eq!(look(&mut csv), [""; 0]);
+    append("me\r\na@x,\"A\n1\"\r\nb@x,");
+    assert_eq!(look(&mut csv), [r#"{"email":"a@x","name":"A\n1"}"#]);
+    append("B\r\nc@x\r\nd@x,D");
+    let second = [r#"{"email":"b@x","name":"B"}"#, r#"["c@x"]"#];
+    assert_eq!(look(&mut csv), second);
+    assert_eq!(
+        look(&mut csv),
+        [r#"{"email":"d@x","name":"D"}"#],
+        "nothing came since"
+    );
+    append("\r\n,");
+    assert_eq!(look(&mut csv), [""; 0]);
+    assert_eq!(look(&mut csv), [r#"{"email":null,"name":null}"#]);
+    fs::write(&path, "email,name\na@x,A\n").expect("replaced");
+    assert_eq!(look(&mut csv), [r#"{"email":"a@x","name":"A"}"#]);
+    assert_eq!(look(&mut csv), [""; 0]);
+}
+
+#[test]
+fn one_of_several_records_of_a_key_goes_by_its_locator() {
+    let (dir, path) = written("email,name\na@x,A\na@x,B\nb@x,B\na@x,B\n");
+    let mut csv = open(dir.path(), same_names(&["name"]));
+    let located = ReadRequest {
+        locate: true,
+        ..all()
+    };
+    let found = csv.read(&located).expect("reads").rows;
+    let gone = |at: usize| Write {
+        locator: found[at].locator.clone(),
+        ..delete("a@x")
+    };
+    assert!(gone(0).locator.is_some());
+    assert_ne!(gone(0).locator, gone(1).locator);
+    assert_eq!(gone(1).locator, gone(3).locator);
+    // One of the two that hold the same goes, and what is kept is changed in the same call.
+    let writes = vec![gone(0), gone(1), upsert("a@x", &[("name", text("Z"))])];
+    let report = csv.write(&batch(writes)).expect("writes");
+    assert_eq!(report.rejected, []);
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "email,name\nb@x,B\na@x,Z\n"
+    );
+    // What is no longer there is no trouble.
+    csv.write(&batch(vec![gone(0)])).expect("writes");
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "email,name\nb@x,B\na@x,Z\n"
     );
 }

@@ -11,7 +11,7 @@ use super::layout::{CsvRow, Layout, failure, reader};
 use crate::connector::codec::{Binding, Raw};
 use crate::connector::failure::{file as file_failure, setup};
 use crate::connector::file::{Rewrite, stamp, unchanged};
-use crate::connector::upserts::{Change, Upserts};
+use crate::connector::upserts::{Change, Upserts, locator};
 use crate::engine::ports::{Failure, Write, WriteReport};
 
 /// Applies the writes to the file; when it returns, they are durable there.
@@ -161,7 +161,7 @@ impl Copying<'_> {
                 file: reader.get_ref(),
             };
             let key = upserts.binding().decode_key_only(&record).ok();
-            match key.and_then(|k| upserts.meet(&k)) {
+            match key.and_then(|k| upserts.meet(&k, || locator(&cells))) {
                 Some(Change::Delete) => self.replace(start..end, None)?,
                 Some(Change::Set(new)) => {
                     let row = self.set(&cells, &new);
@@ -250,7 +250,7 @@ impl Copying<'_> {
     fn rest(&mut self) -> Result<(), Failure> {
         io::copy(&mut self.source, &mut self.rewrite)
             .map_err(|e| file_failure("write", self.path, &e))?;
-        if self.rewrite.ends_line() {
+        if self.rewrite.ends_with(b"\r\n") {
             return Ok(());
         }
         self.put(self.line_end)

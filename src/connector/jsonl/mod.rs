@@ -7,7 +7,7 @@
 //! Followed as events, it is what was appended since the last look; a file that was replaced or
 //! cut is followed from its start again. Writing rewrites the file whole and at once, as for `csv`.
 
-mod follow;
+mod appended;
 mod read;
 mod write;
 
@@ -17,10 +17,12 @@ mod tests;
 use std::path::PathBuf;
 
 use super::file::Files;
+use super::follow;
 use crate::engine::ports::{
     Connector, EventPage, Failure, Page, ReadRequest, SystemIx, WriteReport, WriteRequest,
 };
 use crate::plan::Plan;
+use appended::Appended;
 use read::Reading;
 
 /// A system of JSON-lines files.
@@ -60,7 +62,7 @@ impl Connector for Jsonl {
                 Err(failure) => return Err(failure),
             },
         };
-        let page = reading.page(binding, request.limit)?;
+        let page = reading.page(binding, request)?;
         self.reading = page.next.is_some().then_some(reading);
         Ok(page)
     }
@@ -71,6 +73,9 @@ impl Connector for Jsonl {
     }
 
     fn events(&mut self, position: Option<&str>, limit: usize) -> Result<EventPage, Failure> {
-        follow::events(&self.system, &self.files, position, limit)
+        let id_is_column = self.files.map_column("id");
+        follow::events(&self.files, position, limit, |start| {
+            Appended::from(start, &self.system, id_is_column)
+        })
     }
 }

@@ -10,6 +10,7 @@ use crate::connector::codec::{Binding, Cell, Record};
 use crate::connector::failure::file as file_failure;
 use crate::connector::file::identity;
 use crate::connector::scan::{PAGE_ROWS_MAX, Scan};
+use crate::connector::upserts::locator;
 use crate::engine::ports::{Failure, Page, ReadRequest, Row};
 
 /// A file's lines, each with where it starts.
@@ -83,8 +84,12 @@ impl Reading {
     }
 
     /// Reads the next page.
-    pub(super) fn page(&mut self, binding: &Binding, limit: usize) -> Result<Page, Failure> {
-        let limit = limit.clamp(1, PAGE_ROWS_MAX);
+    pub(super) fn page(
+        &mut self,
+        binding: &Binding,
+        request: &ReadRequest,
+    ) -> Result<Page, Failure> {
+        let limit = request.limit.clamp(1, PAGE_ROWS_MAX);
         let mut page = Page::default();
         let mut line = Vec::new();
         loop {
@@ -100,7 +105,13 @@ impl Reading {
             }
             let text = content(&line);
             if !text.is_empty() {
-                page.rows.extend(self.row(binding, text, number));
+                let mut row = self.row(binding, text, number);
+                if request.locate
+                    && let Some(row) = &mut row
+                {
+                    row.locator = Some(locator([text]));
+                }
+                page.rows.extend(row);
             }
         }
         page.cursor = self.scan.cursor();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Jsonl;
 use crate::connector::testing::*;
-use crate::engine::ports::{Connector, EventPage, FailureClass, ReadRequest};
+use crate::engine::ports::{Connector, EventPage, FailureClass, ReadRequest, Write};
 use crate::value::Value;
 
 fn open(path: &Path, map: serde_json::Value) -> Jsonl {
@@ -218,4 +218,38 @@ fn the_same_line_is_the_same_event_but_a_records_id_is_not_the_events() {
         .events(None, 10)
         .expect("follows");
     assert_eq!(page.events[0].id, "c1");
+}
+
+#[test]
+fn one_of_several_records_of_a_key_goes_by_its_locator() {
+    let (dir, path) = written(
+        "{\"email\":\"a@x\",\"name\":\"A\"}\n{\"email\":\"a@x\",\"name\":\"B\"}\n{\"email\":\"b@x\"}\n{\"email\":\"a@x\",\"name\":\"B\"}\n",
+    );
+    let mut jsonl = open(dir.path(), same_names(&["name"]));
+    let located = ReadRequest {
+        locate: true,
+        ..all()
+    };
+    let found = jsonl.read(&located).expect("reads").rows;
+    let gone = |at: usize| Write {
+        locator: found[at].locator.clone(),
+        ..delete("a@x")
+    };
+    assert!(gone(0).locator.is_some());
+    assert_ne!(gone(0).locator, gone(1).locator);
+    assert_eq!(gone(1).locator, gone(3).locator);
+    // One of the two that hold the same goes, and what is kept is changed in the same call.
+    let writes = vec![gone(0), gone(1), upsert("a@x", &[("name", text("Z"))])];
+    let report = jsonl.write(&batch(writes)).expect("writes");
+    assert_eq!(report.rejected, []);
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "{\"email\":\"b@x\"}\n{\"email\":\"a@x\",\"name\":\"Z\"}\n"
+    );
+    // What is no longer there is no trouble.
+    jsonl.write(&batch(vec![gone(0)])).expect("writes");
+    assert_eq!(
+        fs::read_to_string(&path).expect("there"),
+        "{\"email\":\"b@x\"}\n{\"email\":\"a@x\",\"name\":\"Z\"}\n"
+    );
 }

@@ -10,7 +10,7 @@ use super::read::{Line, Lines, content};
 use crate::connector::codec::Binding;
 use crate::connector::failure::file as file_failure;
 use crate::connector::file::{Rewrite, stamp, unchanged};
-use crate::connector::upserts::{Change, Upserts};
+use crate::connector::upserts::{Change, Upserts, locator};
 use crate::engine::ports::{Failure, Write, WriteReport};
 
 /// Applies the writes to the file; when it returns, they are durable there.
@@ -63,7 +63,7 @@ fn lines(
         let bytes = new.as_deref().unwrap_or(&line);
         out.write_all(bytes).map_err(|e| out.failure(&e))?;
     }
-    if !out.ends_line() {
+    if !out.ends_with(b"\n") {
         out.write_all(b"\n").map_err(|e| out.failure(&e))?;
     }
     Ok(changed)
@@ -81,7 +81,7 @@ fn successor(upserts: &mut Upserts<'_>, line: &[u8], path: &Path, number: u64) -
         line: number,
     };
     let key = upserts.binding().decode_key_only(&record).ok()?;
-    let cells = match upserts.meet(&key)? {
+    let cells = match upserts.meet(&key, || locator([text]))? {
         Change::Keep => return None,
         Change::Delete => return Some(Vec::new()),
         Change::Set(cells) => cells,

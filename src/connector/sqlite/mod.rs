@@ -36,6 +36,9 @@ use table::Table;
 /// How long a call waits for somebody else's lock before it is tried again later.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
+/// Memory for pages of the file, in KiB.
+const CACHE_KIB: i64 = 32 * 1024;
+
 /// A system that is a SQLite file.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -118,6 +121,8 @@ fn connect(path: &Path, busy_wait: Duration) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_wait)?;
     connection.execute_batch("PRAGMA synchronous = FULL")?;
+    // Keys out of order touch pages all over the index.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
 }
 

@@ -474,3 +474,29 @@ fn a_cell_that_does_not_fit_is_a_problem_of_its_row() {
         Some(r#"{"email":"b@x","age":"old","changed":"","deleted":"2026-01-05"}"#)
     );
 }
+
+#[test]
+fn one_of_several_records_of_a_key_goes_by_its_locator() {
+    let columns = "email TEXT, name TEXT, n INTEGER";
+    for end in [")", ", PRIMARY KEY (n, name)) WITHOUT ROWID"] {
+        let (_dir, path, connection) = file(&format!(
+            "CREATE TABLE contacts ({columns}{end};
+             INSERT INTO contacts VALUES ('a@x', 'A', 1), ('a@x', 'B', 2), ('b@x', 'B', 3)"
+        ));
+        let mut sqlite = open(&path, same_names(&["name"]));
+        let request = ReadRequest {
+            locate: true,
+            ..all()
+        };
+        let found = sqlite.read(&request).expect("reads").rows;
+        let gone = |at: usize, key: &str| Write {
+            locator: found[at].locator.clone(),
+            ..delete(key)
+        };
+        // The place of another record by now: nothing of that one goes.
+        let writes = vec![gone(0, "a@x"), gone(2, "c@x")];
+        assert_eq!(write(&mut sqlite, writes), []);
+        let left = column(&connection, "SELECT email || name FROM contacts ORDER BY 1");
+        assert_eq!(left, ["a@xB", "b@xB"], "{end}");
+    }
+}

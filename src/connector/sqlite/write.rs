@@ -7,6 +7,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, Statement, Transaction, TransactionBehavior};
 use serde_json::Value as Json;
 
+use super::read::located;
 use super::table::Table;
 use super::{failure, quoted, words};
 use crate::connector::codec::{Binding, Raw};
@@ -54,6 +55,13 @@ struct Attempt<'a> {
     table: &'a Table,
 }
 
+/// The statements of a batch; most batches have one shape.
+struct Prepared<'c> {
+    shapes: Vec<Shape<'c>>,
+    last: usize,
+    delete: Option<Statement<'c>>,
+}
+
 /// The statements for writes of one set of columns.
 struct Shape<'c> {
     columns: Vec<usize>,
@@ -76,9 +84,11 @@ impl<'a> Attempt<'a> {
         let transaction =
             Transaction::new_unchecked(self.connection, TransactionBehavior::Immediate)
                 .map_err(failed)?;
-        let mut shapes: Vec<Shape<'_>> = Vec::new();
-        let mut last = 0;
-        let mut delete = None;
+        let mut prepared = Prepared {
+            shapes: Vec::new(),
+            last: 0,
+            delete: None,
+        };
         for (at, write) in writes.iter().enumerate() {
             if rejected.contains_key(&at) {
                 continue;
@@ -87,35 +97,15 @@ impl<'a> Attempt<'a> {
                 .binding
                 .encode_key(write)
                 .and_then(|key| Ok((key, self.binding.encode(write)?)));
-            let (key, cells) = match encoded {
-                Ok(encoded) => encoded,
+            let done = match encoded {
+                Ok((key, _)) if write.delete => match &write.locator {
+                    Some(locator) => self.delete_at(locator, &key),
+                    None => self.delete(&mut prepared, &key),
+                },
+                Ok((key, cells)) => self.upsert(&mut prepared, &key, &cells),
                 Err(why) => {
                     rejected.insert(at, why);
                     continue;
-                }
-            };
-            let done = if let (true, Some(locator)) = (write.delete, &write.locator) {
-                self.delete_at(locator)
-            } else if write.delete {
-                let statement = match &mut delete {
-                    Some(statement) => statement,
-                    none => none.insert(self.delete().map_err(failed)?),
-                };
-                execute(statement, &[], &key).map(|_| ())
-            } else {
-                let same = |s: &Shape<'_>| s.columns.iter().eq(cells.iter().map(|(w, _)| w));
-                if !shapes.get(last).is_some_and(same) {
-                    last = match shapes.iter().position(same) {
-                        Some(found) => found,
-                        None => {
-                            shapes.push(self.shape(&cells).map_err(failed)?);
-                            shapes.len() - 1
-                        }
-                    };
-                }
-                match shapes.get_mut(last) {
-                    Some(shape) => shape.upsert(&key, &cells),
-                    None => Ok(()),
                 }
             };
             if let Err(error) = done {
@@ -128,9 +118,62 @@ impl<'a> Attempt<'a> {
                 }
             }
         }
-        drop((shapes, delete));
+        drop(prepared);
         transaction.commit().map_err(failed)?;
         Ok(true)
+    }
+
+    /// Deletes the one row that a locator names, where it still has that key: a row id may have
+    /// passed to another record since it was read.
+    fn delete_at(&self, locator: &str, key: &[Raw<'_>]) -> rusqlite::Result<()> {
+        let Some((condition, bound)) = located(self.table, locator) else {
+            return Ok(());
+        };
+        let table = quoted(&self.table.name);
+        let by_key = self.by_key(bound.len() + 1);
+        let sql = format!("DELETE FROM {table} {by_key} AND {condition}");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        for (at, value) in bound.iter().enumerate() {
+            statement.raw_bind_parameter(at + 1, value)?;
+        }
+        for (at, raw) in key.iter().enumerate() {
+            statement.raw_bind_parameter(bound.len() + at + 1, raw)?;
+        }
+        statement.raw_execute().map(drop)
+    }
+
+    fn delete(&self, prepared: &mut Prepared<'a>, key: &[Raw<'_>]) -> rusqlite::Result<()> {
+        let statement = match &mut prepared.delete {
+            Some(statement) => statement,
+            none => {
+                let table = quoted(&self.table.name);
+                let sql = format!("DELETE FROM {table} {}", self.by_key(1));
+                none.insert(self.connection.prepare(&sql)?)
+            }
+        };
+        execute(statement, &[], key).map(|_| ())
+    }
+
+    fn upsert(
+        &self,
+        prepared: &mut Prepared<'a>,
+        key: &[Raw<'_>],
+        cells: &[(usize, Raw<'_>)],
+    ) -> rusqlite::Result<()> {
+        let same = |s: &Shape<'_>| s.columns.iter().eq(cells.iter().map(|(w, _)| w));
+        if !prepared.shapes.get(prepared.last).is_some_and(same) {
+            prepared.last = match prepared.shapes.iter().position(same) {
+                Some(found) => found,
+                None => {
+                    prepared.shapes.push(self.shape(cells)?);
+                    prepared.shapes.len() - 1
+                }
+            };
+        }
+        match prepared.shapes.get_mut(prepared.last) {
+            Some(shape) => shape.upsert(key, cells),
+            None => Ok(()),
+        }
     }
 
     fn keys(&self) -> Vec<String> {
@@ -144,26 +187,6 @@ impl<'a> Attempt<'a> {
         let equal = |(at, key): (usize, String)| format!("{table}.{key} = ?{}", first + at);
         let conditions: Vec<String> = self.keys().into_iter().enumerate().map(equal).collect();
         format!("WHERE {}", conditions.join(" AND "))
-    }
-
-    /// Deletes the one row that a locator names.
-    fn delete_at(&self, locator: &str) -> rusqlite::Result<()> {
-        let Some((condition, bound)) = super::read::located(self.table, locator) else {
-            return Ok(());
-        };
-        let table = quoted(&self.table.name);
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!("DELETE FROM {table} WHERE {condition}"))?;
-        statement
-            .execute(rusqlite::params_from_iter(bound))
-            .map(drop)
-    }
-
-    fn delete(&self) -> rusqlite::Result<Statement<'a>> {
-        let table = quoted(&self.table.name);
-        self.connection
-            .prepare(&format!("DELETE FROM {table} {}", self.by_key(1)))
     }
 
     fn shape(&self, cells: &[(usize, Raw<'_>)]) -> rusqlite::Result<Shape<'a>> {
@@ -299,6 +322,7 @@ impl ToSql for Raw<'_> {
                 }
                 other => text(&other.to_string()),
             },
+            Raw::Text(t) => ToSqlOutput::Borrowed(ValueRef::Text(t.as_bytes())),
             Raw::Json(Json::Null) => ToSqlOutput::Borrowed(ValueRef::Null),
             Raw::Json(Json::Bool(b)) => i64::from(*b).into(),
             Raw::Json(Json::Number(n)) => match (n.as_i64(), n.as_f64()) {

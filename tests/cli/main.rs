@@ -1,0 +1,8 @@
+//! The real program in directories of its own: exit statuses, streams, formats.
+
+mod check;
+mod docs;
+mod fmt;
+mod other;
+mod plan;
+mod support;
