@@ -33,7 +33,10 @@ fn run(commands: &str, dir: &Path) -> (bool, String) {
         .output()
         .expect("a shell");
     let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 #[test]

@@ -100,9 +100,10 @@ mod tests {
     use crate::finding::{self, Code, Finding, Grade};
     use crate::text::{FileId, SourceFile, Sources, Span};
 
-    type Drafted<'a> = (Grade, &'a [(usize, usize, &'a str)]);
+    /// Start, end and new text.
+    type Replaced<'a> = (usize, usize, &'a str);
 
-    fn fixed(text: &str, fixes: &[Drafted<'_>]) -> Option<String> {
+    fn fixed(text: &str, fixes: &[(Grade, &[Replaced<'_>])]) -> Option<String> {
         let mut sources = Sources::default();
         let id = sources.add(SourceFile::new("a.sync", text));
         assert_eq!(id, FileId(0));

@@ -73,8 +73,7 @@ pub(super) fn drive(
         if let Some(address) = address {
             eprintln!("listening on http://{address}");
         }
-        // host::stop_on_signal(waker);
-        let _ = waker;
+        host::stop_on_signal(waker);
     };
     let result = host::run(plan, settings, &mut bar, &mut ready);
     bar.finish();

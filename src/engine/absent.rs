@@ -154,7 +154,7 @@ impl Runner<'_> {
         };
         let settled = self.settled(run, system);
         let had = view.gone.is_none() && !view.known.is_empty();
-        let fresh = view.known.iter().any(|(_, k)| k.at >= settled);
+        let fresh = view.known.iter().any(|(_, k)| k.settled_at() >= settled);
         let program = self.program;
         Ok(had && !fresh && !waits(program, &mut *self.store, system, entity, key)?)
     }
@@ -225,7 +225,9 @@ impl Runner<'_> {
             for record in &records {
                 let register = register_json::parse(names, &record.doc).map_err(damaged)?;
                 let view = register.view(source.system);
-                if view.is_some_and(|v| v.gone.is_none() && v.known.iter().any(|k| !k.1.written)) {
+                if view
+                    .is_some_and(|v| v.gone.is_none() && v.known.iter().any(|k| !k.1.how.written()))
+                {
                     return Ok(true);
                 }
             }
@@ -261,7 +263,9 @@ impl Runner<'_> {
                     let register = register_json::parse(names, &found.doc).map_err(damaged)?;
                     for route in &program.scenarios[scenario as usize].routes {
                         let sent = register.view(route.to).is_some_and(|v| {
-                            v.known.iter().any(|(_, k)| k.written && k.at >= since)
+                            v.known
+                                .iter()
+                                .any(|(_, k)| k.how.written() && k.at >= since)
                                 || v.gone.and_then(|g| g.sent).is_some_and(|at| at >= since)
                         });
                         if route.entity == entity && sent {

@@ -257,7 +257,7 @@ impl Runner<'_> {
         };
         let differs = payload.fields.iter().any(|(f, value)| {
             view.field(*f)
-                .is_some_and(|k| k.written && k.value != *value)
+                .is_some_and(|k| k.how.written() && k.value != *value)
         });
         let deleted = view.gone.is_some_and(|g| g.sent.is_some()) && !payload.deleted;
         let program = self.program;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ports::{FieldIx, SystemIx, key_parts};
 use super::program::{EntityProgram, RouteProgram};
-use super::register::{Gone, Known, Register, Stamp};
+use super::register::{Gone, How, Known, Register, Stamp, View};
 use super::resolve::{Rule, Shown, disagree, leaves_out, shown};
 use crate::terms::ResolveRule;
 use crate::value::Value;
@@ -142,14 +142,32 @@ struct Standing {
     echo: bool,
     /// It tells of a time before a write, or before a later report.
     stale: bool,
+    /// It tells of a time before the write of which it may be an echo.
+    before: bool,
 }
 
-fn standing(known: Option<&Known>, report: &Report<'_>, at: i64, value: &Value) -> Standing {
-    let Some(known) = known else {
+/// Whether an event brings back a value that the runner wrote before it wrote another one: until
+/// the later write is confirmed it may still be applied, so such an event may also be younger.
+/// Gives the time of that write.
+fn echoes_older(view: &View, ix: FieldIx, known: &Known, at: i64, value: &Value) -> Option<i64> {
+    let upto = match known.how {
+        How::Reported | How::Arrived(_) => known.settled_at(),
+        How::Sent => known.at.saturating_add(TOLERANCE_US),
+    };
+    let sent = view.sent.iter().filter(|(f, v, _)| *f == ix && v == value);
+    let times = sent.map(|(_, _, when)| *when);
+    times
+        .filter(|when| at <= upto && at.saturating_add(TOLERANCE_US) >= *when)
+        .min()
+}
+
+fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Value) -> Standing {
+    let Some(known) = view.field(ix) else {
         return Standing {
             same: false,
             echo: false,
             stale: false,
+            before: false,
         };
     };
     let same = known.value == *value;
@@ -157,24 +175,36 @@ fn standing(known: Option<&Known>, report: &Report<'_>, at: i64, value: &Value) 
         Some(settled) => Standing {
             same,
             echo: same,
-            stale: !same && known.at >= settled && (known.written || at < known.at),
+            stale: !same && known.settled_at() >= settled && (known.how.written() || at < known.at),
+            before: false,
         },
-        None => Standing {
-            same,
-            echo: same && known.written && at.saturating_add(TOLERANCE_US) >= known.at,
-            stale: !same && at < known.at,
-        },
+        None => {
+            let older = echoes_older(view, ix, known, at, value).filter(|_| !same);
+            let of_this = known.how.written() && at.saturating_add(TOLERANCE_US) >= known.at;
+            Standing {
+                same,
+                echo: older.is_some() || (same && of_this),
+                stale: !same && (older.is_some() || at < known.settled_at()),
+                before: at < older.unwrap_or(known.at),
+            }
+        }
     }
 }
 
-/// Whether a value that may be no more than an echo is still taken for a change: where that can
-/// only keep a `true` (or `false`) that must not be lost, or cannot change what is shown.
-fn counts_as_echo(rule: Rule, value: &Value) -> bool {
+/// Whether a value that may be no more than an echo is still taken for a change: where it keeps a
+/// `true` (or `false`) that must not be lost and is an echo by the allowance for clocks only, or
+/// where being one cannot change what is shown.
+fn counts(rule: Rule, value: &Value, standing: &Standing) -> bool {
     match rule.resolve {
-        Some(ResolveRule::AnyTrue) => *value == Value::Bool(true),
-        Some(ResolveRule::AllTrue) => *value == Value::Bool(false),
+        Some(ResolveRule::AnyTrue) => standing.before && *value == Value::Bool(true),
+        Some(ResolveRule::AllTrue) => standing.before && *value == Value::Bool(false),
         Some(ResolveRule::FirstWriteWins) => true,
-        _ => false,
+        // One that is told with the time of a clock that is behind loses to the change it echoes.
+        None | Some(ResolveRule::OwnerWins | ResolveRule::LastWriteWins | ResolveRule::Manual) => {
+            standing.before
+        }
+        // Here a value counts as long as its origin says nothing else.
+        Some(ResolveRule::Max | ResolveRule::Min | ResolveRule::Union) => false,
     }
 }
 
@@ -191,7 +221,7 @@ fn absorb_field(
     };
     let system = report.system;
     let view = register.view_mut(system);
-    let standing = standing(view.field(ix), report, at, value);
+    let standing = standing(view, ix, report, at, value);
     let seen_anew = there && !standing.same && !standing.stale;
     let at = match seen_anew && report.read.is_some() {
         true => after_own_last(register, system, ix, at, value),
@@ -202,16 +232,16 @@ fn absorb_field(
         let known = Known {
             value: value.clone(),
             at,
-            written: false,
+            how: How::Reported,
         };
-        view.set(ix, known);
+        view.replace(ix, known);
         out.changed = true;
     }
     let told = match report.read {
         // A field that is as it was is no change; one read while a write was under way has no
         // time of its own to be told by.
         Some(_) => !standing.same && (report.timed || !standing.stale),
-        None => !standing.echo || counts_as_echo(field.rule, value),
+        None => !standing.echo || counts(field.rule, value, &standing),
     };
     if !told || !field.origins.contains(&system) {
         return;
@@ -279,12 +309,12 @@ fn follow_latest(register: &mut Register, system: SystemIx, ix: FieldIx) {
         .map(|o| (o.latest.at, o.latest.value.clone()));
     let view = register.view_mut(system);
     if let (Some((at, value)), Some(known)) = (latest, view.field(ix))
-        && !known.written
+        && !known.how.written()
         && at >= known.at
         && (known.value != value || known.at != at)
     {
-        let written = false;
-        view.set(ix, Known { value, at, written });
+        let how = How::Reported;
+        view.set(ix, Known { value, at, how });
     }
 }
 
@@ -451,12 +481,12 @@ pub fn note_written(register: &mut Register, to: SystemIx, owed: &Owed, now: i64
     }
     view.gone = None;
     for (field, value) in &owed.fields {
-        view.set(
+        view.replace(
             *field,
             Known {
                 value: value.clone(),
                 at: now,
-                written: true,
+                how: How::Sent,
             },
         );
     }

@@ -8,7 +8,7 @@ use super::ports::{
     Answer, Call, DeadLetter, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored,
     SystemIx, Waiting, Write, WriteReport, WriteRequest,
 };
-use super::register::Known;
+use super::register::{How, Known};
 use super::runner::{Errand, Runner};
 use crate::time::{Instant, Millis};
 
@@ -266,17 +266,18 @@ impl Runner<'_> {
                 continue;
             };
             // A newer value that waits already is not to be taken back.
-            if known.value != *value && known.written {
+            if known.value != *value && known.how.written() {
                 continue;
             }
+            let sent_at = if known.how.written() { known.at } else { now };
             contested |= known.value != *value;
             changed = true;
-            view.set(
+            view.replace(
                 *ix,
                 Known {
                     value: value.clone(),
-                    at: now,
-                    written: true,
+                    at: sent_at,
+                    how: How::Arrived(now),
                 },
             );
         }

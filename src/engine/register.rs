@@ -110,6 +110,24 @@ impl FieldRegister {
     }
 }
 
+/// How it is known what a system holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The system showed it.
+    Reported,
+    /// The runner is writing it, or has handed it over with a run.
+    Sent,
+    /// The runner wrote it, and the system confirmed that at this time (microseconds).
+    Arrived(i64),
+}
+
+impl How {
+    /// Whether the runner wrote it.
+    pub fn written(self) -> bool {
+        self != How::Reported
+    }
+}
+
 /// A value that a system is known to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
@@ -117,8 +135,18 @@ pub struct Known {
     pub value: Value,
     /// Since when: the report's change time, or when it was written; microseconds.
     pub at: i64,
-    /// Whether the runner wrote it (else the system showed it).
-    pub written: bool,
+    /// How it is known.
+    pub how: How,
+}
+
+impl Known {
+    /// What tells of an earlier time than this is older; microseconds.
+    pub fn settled_at(&self) -> i64 {
+        match self.how {
+            How::Arrived(at) => at.max(self.at),
+            How::Reported | How::Sent => self.at,
+        }
+    }
 }
 
 /// That a system no longer has a record.
@@ -130,6 +158,11 @@ pub struct Gone {
     pub sent: Option<i64>,
 }
 
+/// For how long a written value is remembered after another took its place, microseconds.
+const REMEMBER_US: i64 = 3_600_000_000;
+/// How many of them at most.
+const REMEMBER: usize = 16;
+
 /// What one system is known to hold of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
@@ -137,6 +170,9 @@ pub struct View {
     pub native_key: Option<String>,
     /// By field, ascending.
     pub known: Vec<(FieldIx, Known)>,
+    /// Values written lately that others have taken the place of: when they come back as events,
+    /// late, they are echoes and no changes. With the time of each write.
+    pub sent: Vec<(FieldIx, Value, i64)>,
     /// Whether the record is gone there.
     pub gone: Option<Gone>,
 }
@@ -145,6 +181,21 @@ impl View {
     /// What is known of a field.
     pub fn field(&self, field: FieldIx) -> Option<&Known> {
         find(&self.known, field).map(|i| &self.known[i].1)
+    }
+
+    /// Sets it; a value written before is remembered for a while.
+    pub fn replace(&mut self, field: FieldIx, known: Known) {
+        let before = self
+            .field(field)
+            .filter(|b| b.how.written() && b.value != known.value);
+        if let Some((value, at)) = before.map(|b| (b.value.clone(), b.at)) {
+            let horizon = known.at.max(at).saturating_sub(REMEMBER_US);
+            self.sent.retain(|(_, _, at)| *at >= horizon);
+            self.sent.push((field, value, at));
+            let over = self.sent.len().saturating_sub(REMEMBER);
+            self.sent.drain(..over);
+        }
+        self.set(field, known);
     }
 
     /// Sets it.
@@ -207,7 +258,7 @@ impl Register {
         let shown = stamps.map(|o| o.latest.at);
         let known = self.view(system).into_iter().flat_map(|v| &v.known);
         shown
-            .chain(known.map(|(_, k)| k.at))
+            .chain(known.map(|(_, k)| k.settled_at()))
             .max()
             .unwrap_or(i64::MIN)
     }

@@ -10,9 +10,9 @@
 //!
 //! A mark is a change time (microseconds) and an event id, named by position. In `known` a bare
 //! mark says that the value of the field's one origin was written then; a pair holds another value,
-//! with `"w"` behind it where the runner wrote it. What an origin reported last is known of it and
+//! with `"w"` behind it where the runner sent it, or the time at which the system confirmed that. What an origin reported last is known of it and
 //! not said twice; `null` takes that back. `gone` is the time of a deletion, a pair where the
-//! runner sent it. Nothing depends on a rule, so that a changed policy reads what an older one
+//! runner sent it; `sent` are values written lately that others have taken the place of. Nothing depends on a rule, so that a changed policy reads what an older one
 //! wrote.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json};
 
 use super::ports::{FieldIx, SystemIx};
 use super::program::EntityProgram;
-use super::register::{FieldRegister, Gone, Known, Origin, Register, Stamp};
+use super::register::{FieldRegister, Gone, How, Known, Origin, Register, Stamp, View};
 use crate::value::Value;
 
 /// A register that cannot be read.
@@ -98,17 +98,22 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             open_member(&mut known_members, &program.name);
             let mark = marks.add(known.at, &none);
             let said = register.field(*ix).and_then(sole);
-            if known.written && said == Some(&known.value) {
+            if known.how == How::Sent && said == Some(&known.value) {
                 push_number(&mut known_members, mark as i64);
             } else {
                 push_all(&mut known_members, &["["]);
                 push_value(&mut known_members, &known.value);
                 push_all(&mut known_members, &[","]);
                 push_number(&mut known_members, mark as i64);
-                push_all(
-                    &mut known_members,
-                    &[if known.written { ",\"w\"]" } else { "]" }],
-                );
+                match known.how {
+                    How::Reported => {}
+                    How::Sent => push_all(&mut known_members, &[",\"w\""]),
+                    How::Arrived(at) => {
+                        push_all(&mut known_members, &[","]);
+                        push_number(&mut known_members, at);
+                    }
+                }
+                push_all(&mut known_members, &["]"]);
             }
         }
         for (ix, field) in &register.fields {
@@ -124,6 +129,10 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
         if !known_members.is_empty() {
             open_member(&mut members, "known");
             push_all(&mut members, &["{", &known_members, "}"]);
+        }
+        if !view.sent.is_empty() {
+            open_member(&mut members, "sent");
+            print_sent(&mut members, entity, view);
         }
         if !members.is_empty() {
             open_member(&mut systems, system_name(entity, *system));
@@ -149,6 +158,35 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     out
 }
 
+fn print_sent(out: &mut String, entity: &EntityProgram, view: &View) {
+    push_all(out, &["["]);
+    let mut first = true;
+    for (ix, value, at) in &view.sent {
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
+        push_all(out, &[if first { "[" } else { ",[" }]);
+        first = false;
+        push_text(out, &program.name);
+        push_all(out, &[","]);
+        push_value(out, value);
+        push_all(out, &[","]);
+        push_number(out, *at);
+        push_all(out, &["]"]);
+    }
+    push_all(out, &["]"]);
+}
+
+fn parse_sent(entity: &EntityProgram, json: &Json) -> Vec<(FieldIx, Value, i64)> {
+    let one = |entry: &Json| {
+        let ix = entity.field(entry.get(0)?.as_str()?)?;
+        let value = stored(&entity.fields[ix as usize].ty, entry.get(1)?);
+        Some((ix, value, entry.get(2)?.as_i64()?))
+    };
+    let entries = json.as_array().map_or(&[][..], Vec::as_slice);
+    entries.iter().filter_map(one).collect()
+}
+
 /// The value of a field that has one origin.
 fn sole(field: &FieldRegister) -> Option<&Value> {
     match &field.origins[..] {
@@ -159,8 +197,9 @@ fn sole(field: &FieldRegister) -> Option<&Value> {
 
 fn said_by_origin(register: &Register, system: SystemIx, field: FieldIx, known: &Known) -> bool {
     let origin = register.field(field).and_then(|f| f.origin(system));
-    origin
-        .is_some_and(|o| !known.written && o.latest.value == known.value && o.latest.at == known.at)
+    origin.is_some_and(|o| {
+        !known.how.written() && o.latest.value == known.value && o.latest.at == known.at
+    })
 }
 
 fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
@@ -283,7 +322,7 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
             let known = Known {
                 value: origin.latest.value.clone(),
                 at: origin.latest.at,
-                written: false,
+                how: How::Reported,
             };
             view.set(ix, known);
             let slot = register.field_mut(ix);
@@ -306,6 +345,9 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
         let slot = register.view_mut(system);
         slot.native_key = view.get("key").and_then(Json::as_str).map(str::to_owned);
         slot.gone = view.get("gone").and_then(parse_gone);
+        if let Some(sent) = view.get("sent") {
+            slot.sent = parse_sent(entity, sent);
+        }
         for (field, known) in view
             .get("known")
             .and_then(Json::as_object)
@@ -396,7 +438,7 @@ fn parse_known(
         return Some(said.map(|value| Known {
             value: value.clone(),
             at,
-            written: true,
+            how: How::Sent,
         }));
     }
     let at = marks.get(json.get(1)?.as_u64()? as usize)?.0;
@@ -404,6 +446,9 @@ fn parse_known(
     Some(Some(Known {
         value,
         at,
-        written: json.get(2).is_some(),
+        how: match json.get(2) {
+            None => How::Reported,
+            Some(how) => how.as_i64().map_or(How::Sent, How::Arrived),
+        },
     }))
 }

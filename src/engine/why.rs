@@ -143,7 +143,11 @@ fn held(
                 system: program.system_name(*s).to_owned(),
                 value: known.value.to_json(),
                 at: instant(known.at),
-                how: if known.written { "written" } else { "reported" },
+                how: if known.how.written() {
+                    "written"
+                } else {
+                    "reported"
+                },
                 in_step: value.is_none_or(|v| *v == known.value),
             })
         })

@@ -1,0 +1,13 @@
+//! Holds the engine to its contract under virtual time: emulated systems, seeded disorder, killed
+//! runners.
+
+#[path = "support/fixtures.rs"]
+mod fixtures;
+#[path = "support/world.rs"]
+mod world;
+
+#[path = "engine/basics.rs"]
+mod basics;
+
+#[path = "engine/resolve.rs"]
+mod resolve;
