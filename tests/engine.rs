@@ -11,3 +11,8 @@ mod basics;
 
 #[path = "engine/resolve.rs"]
 mod resolve;
+
+#[path = "engine/deletes.rs"]
+mod deletes;
+#[path = "engine/kills.rs"]
+mod kills;

@@ -49,7 +49,7 @@ pub(super) struct Global {
         help = "Colours: auto, always or never"
     )]
     pub color: When,
-    /// Say more on standard error; twice, more still
+    /// Say more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on standard error but what went wrong

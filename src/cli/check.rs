@@ -11,8 +11,8 @@ use super::failure::{Exit, Failure};
 use super::policy::{self, Question, STDIN};
 use super::shell::Shell;
 use super::{disk, fix};
-use crate::finding::{CODES, Code, code_by_name};
-use crate::render::{Report, Severity, Style, human, json};
+use crate::finding::{CODES, Code, Level, code_by_name};
+use crate::render::{Diagnostic, Report, Severity, Style, human, json};
 use crate::text::nearest;
 use crate::time::Date;
 
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Report only the findings of this check; may repeat
     #[arg(long, value_name = "CODE", value_parser = check_code)]
     only: Vec<Code>,
+    /// Report the findings of a check that is off unless asked for, such as SL0804; may repeat
+    #[arg(long, value_name = "CODE", value_parser = check_code)]
+    warn: Vec<Code>,
     /// Accept what this file lists: the JSON of an earlier check, or what --write-baseline wrote
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -159,16 +162,16 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         stdin_filename: args.stdin_filename.clone(),
         today: args.now.unwrap_or_else(policy::today),
     };
-    let mut report = look(&question, &args.only, shell)?;
+    let mut report = look(&question, args, shell)?;
     if args.fix {
         let changes = fix::plan(&report);
         if args.diff {
             shell.print(&fix::diff(&report, &changes, shell.style));
-            return Ok(Exit::Clean);
+            return Ok(verdict(&report, &args.deny));
         }
         if !changes.is_empty() {
             fix::apply(&changes, shell)?;
-            report = look(&question, &args.only, shell)?;
+            report = look(&question, args, shell)?;
         }
     }
     if let Some(mut baseline) = baseline {
@@ -189,7 +192,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
 }
 
 /// Checks everything that is asked for and says how many files that were.
-fn look(question: &Question, only: &[Code], shell: &mut Shell) -> Result<Report, Failure> {
+fn look(question: &Question, args: &Args, shell: &mut Shell) -> Result<Report, Failure> {
     let policies = policy::check_all(question)?;
     let mut report = Report::default();
     let mut files = BTreeSet::new();
@@ -200,10 +203,13 @@ fn look(question: &Question, only: &[Code], shell: &mut Shell) -> Result<Report,
     if files.is_empty() {
         return Err(Failure::input("no file was read"));
     }
-    if !only.is_empty() {
-        let only: Vec<String> = only.iter().map(Code::to_string).collect();
-        report.diagnostics.retain(|d| only.contains(&d.code));
-    }
+    let wanted = |d: &Diagnostic| {
+        let asked = |codes: &[Code]| codes.iter().any(|c| c.to_string() == d.code);
+        let off = code_by_name(&d.code).is_some_and(|c| c.info().level == Level::Off);
+        (args.only.is_empty() || asked(&args.only))
+            && (!off || asked(&args.warn) || asked(&args.only))
+    };
+    report.diagnostics.retain(wanted);
     report.sort();
     let plural = if files.len() == 1 { "" } else { "s" };
     shell.note(&format!("read {} file{plural}", files.len()));

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::failure::Failure;
 use crate::syntax::load::FileReader;
@@ -45,6 +45,19 @@ impl FileReader for Disk {
 pub(super) fn current() -> Result<PathBuf, Failure> {
     std::env::current_dir()
         .map_err(|e| Failure::input(format!("the current directory cannot be read: {e}")))
+}
+
+/// A path as seen from a directory, both absolute and without links.
+pub(super) fn relative(directory: &Path, path: &Path) -> PathBuf {
+    let shared = directory
+        .components()
+        .zip(path.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = directory.components().skip(shared);
+    up.map(|_| Component::ParentDir)
+        .chain(path.components().skip(shared))
+        .collect()
 }
 
 /// All of standard input.

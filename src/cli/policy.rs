@@ -8,15 +8,16 @@ use super::disk::{self, Disk};
 use super::failure::Failure;
 use crate::catalog::{self, Catalog};
 use crate::checks;
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{self, Code, Finding, Severity};
 use crate::graph::Graph;
 use crate::model::{self, Policy};
 use crate::plan::Plan;
 use crate::syntax::load::{
     FileReader, LoadError, Loaded, MAX_FILE_BYTES, ROOT_FILE, Root, load, load_markdown,
 };
+use crate::syntax::markdown;
 use crate::syntax::tree::ItemKind;
-use crate::text::{SourceFile, Sources};
+use crate::text::{FileId, SourceFile, Sources, Span};
 use crate::time::Date;
 
 /// The PATH that stands for standard input.
@@ -44,8 +45,25 @@ impl Checked {
         if self.has_errors() {
             return None;
         }
-        crate::plan::compile(&self.sources, &self.policy)
+        let current = disk::current().ok()?;
+        crate::plan::compile(&seen_from_root(&self.sources, &current), &self.policy)
     }
+}
+
+/// The same texts named from the root's directory, so that a plan does not show where it was
+/// compiled.
+fn seen_from_root(sources: &Sources, current: &Path) -> Sources {
+    let real = |file: &SourceFile| canonical(&current.join(&file.path));
+    let root = sources.iter().next().map(|(_, file)| real(file));
+    let directory = root.as_deref().and_then(Path::parent).unwrap_or(current);
+    let mut named = Sources::default();
+    for (_, file) in sources.iter() {
+        let mut file = file.clone();
+        let path = disk::relative(directory, &real(&file));
+        file.path = path.to_string_lossy().replace('\\', "/");
+        named.add(file);
+    }
+    named
 }
 
 /// What is asked of the policies.
@@ -108,6 +126,8 @@ pub(super) fn check_all(question: &Question) -> Result<Vec<Checked>, Failure> {
 /// A loaded policy that is to be checked.
 struct Job {
     loaded: Loaded,
+    /// Where the policy begins in its first file: after the fence of a Markdown block.
+    start: usize,
     /// The root's one path; none for a block of a Markdown text.
     root: Option<PathBuf>,
     /// The files to which findings are limited, by their shown names; none: all.
@@ -192,6 +212,7 @@ impl<'a> Finder<'a> {
         }
         Ok(vec![Job {
             loaded,
+            start: 0,
             root: Some(real),
             only: None,
         }])
@@ -200,12 +221,19 @@ impl<'a> Finder<'a> {
     /// Every block of a Markdown text is a policy of its own.
     fn find_blocks(&self, root: Root<'_>, name: &Path) -> Result<Vec<Job>, Failure> {
         let blocks = load_markdown(root, &self.disk, self.current).map_err(no_policy)?;
+        let starts = |loaded: &Loaded| {
+            let text = loaded.sources.iter().next();
+            let blocks = markdown::blocks(text.map_or("", |(_, file)| &file.text));
+            blocks.into_iter().map(|block| block.range.start).collect()
+        };
+        let starts: Vec<usize> = blocks.first().map_or_else(Vec::new, starts);
         if blocks.is_empty() {
             let message = format!("`{}` holds no ```sync block", name.display());
             return Err(Failure::input(message));
         }
-        let jobs = blocks.into_iter().map(|loaded| Job {
+        let jobs = blocks.into_iter().enumerate().map(|(index, loaded)| Job {
             loaded,
+            start: starts.get(index).copied().unwrap_or_default(),
             root: None,
             only: None,
         });
@@ -215,16 +243,19 @@ impl<'a> Finder<'a> {
     /// The nearest `policy.sync` above a file that reaches it through `use`.
     fn look_up(&self, file: &Path, loaded: &Loaded) -> Option<Job> {
         let name = loaded.sources.iter().next().map(|(_, f)| f.path.clone())?;
+        let here = canonical(self.current);
         for directory in file.ancestors().skip(1) {
             let root = directory.join(ROOT_FILE);
+            let shown = disk::relative(&here, &root);
             if root != file
                 && self.disk.exists(&root)
-                && let Ok(loaded) = load(Root::Path(&root), &self.disk, self.current)
+                && let Ok(loaded) = load(Root::Path(&shown), &self.disk, self.current)
                 && let Some(shown) = self.reached(&loaded, file)
             {
                 return Some(Job {
                     root: Some(self.real(&loaded)),
                     loaded,
+                    start: 0,
                     only: Some(BTreeSet::from([shown, name])),
                 });
             }
@@ -321,6 +352,16 @@ impl Job {
             let graph = Graph::build(&policy);
             let context = checks::Context::new(&sources, &policy, &graph, today);
             findings = checks::run(&context, findings);
+        }
+        // What is about a block as a whole stands where the block begins, not where its file does.
+        if self.start > 0 {
+            let whole = Span::point(FileId(0), 0);
+            for finding in &mut findings {
+                if finding.primary.is_none_or(|place| place == whole) {
+                    finding.primary = Some(Span::point(FileId(0), self.start));
+                }
+            }
+            finding::sort(&mut findings, &sources);
         }
         if let Some(only) = &self.only {
             findings.retain(|f| {

@@ -79,7 +79,10 @@ impl Books {
         let program = office.program;
         let propagate = program.plan.scenarios[scenario as usize].propagate_deletes;
         let names = &program.entities[entity as usize];
-        for route in &program.scenarios[scenario as usize].routes {
+        let routes = &program.scenarios[scenario as usize].routes;
+        // Where a record comes back to one system, others may have it from there in turn.
+        let rounds = if propagate { 2 } else { 1 };
+        for route in (0..rounds).flat_map(|_| routes) {
             if route.entity != entity || only.is_some_and(|o| o != route.to) {
                 continue;
             }

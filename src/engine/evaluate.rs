@@ -16,6 +16,22 @@ use crate::value::Value;
 /// the time of a write.
 pub const TOLERANCE_US: i64 = 300_000_000;
 
+/// The change time of a field that is seen for the first time in a record whose own time `at` the
+/// runner's write has moved: it is older than that, nobody knows by how much. It loses to whatever
+/// has a time, but for a value that must not be lost and for a rule that asks who was first.
+fn unknown_time(entity: &EntityProgram, field: FieldIx, value: &Value, at: i64) -> i64 {
+    let rule = entity
+        .fields
+        .get(field as usize)
+        .and_then(|f| f.rule.resolve);
+    match rule {
+        Some(ResolveRule::AnyTrue) if *value == Value::Bool(true) => at,
+        Some(ResolveRule::AllTrue) if *value == Value::Bool(false) => at,
+        Some(ResolveRule::FirstWriteWins) => at,
+        _ => 0,
+    }
+}
+
 /// The time of a change and whether it was clamped: its own, or its arrival where it has none or
 /// lies too far in the future; microseconds.
 pub fn change_time(own: Option<i64>, arrival: i64) -> (i64, bool) {
@@ -97,7 +113,16 @@ pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'
             at = at.max(gone.at.saturating_add(1));
         }
     }
+    let bumped = report.read.is_some() && report.timed && told_by_own_write(register, report);
     for (field, value) in report.fields {
+        let unseen = || {
+            let view = register.view(report.system);
+            view.is_none_or(|v| v.field(*field).is_none())
+        };
+        let at = match bumped && unseen() {
+            true => unknown_time(entity, *field, value, at),
+            false => at,
+        };
         if !entity.keys.contains(field) {
             absorb_field(
                 entity,
@@ -110,6 +135,18 @@ pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'
         }
     }
     out
+}
+
+/// Whether a record's change time is that of the runner's own write to it.
+fn told_by_own_write(register: &Register, report: &Report<'_>) -> bool {
+    let known = register
+        .view(report.system)
+        .into_iter()
+        .flat_map(|v| &v.known);
+    known.filter(|(_, k)| k.how.written()).any(|(_, k)| {
+        let until = k.settled_at().max(k.at.saturating_add(TOLERANCE_US));
+        (k.at..=until).contains(&report.at)
+    })
 }
 
 /// A deletion counts where the system is not known to have had the record later.
@@ -423,9 +460,11 @@ pub fn owed(
     anew: bool,
 ) -> Option<Owed> {
     let receiver = register.view(route.to);
-    if let Some(gone) = register.view(route.from).and_then(|v| v.gone) {
-        // What another origin changed after the deletion keeps the record.
-        let holds = propagate_deletes && gone.at >= register.newest_but(route.from);
+    let sender_gone = register.view(route.from).and_then(|v| v.gone);
+    let kept = sender_gone.is_some_and(|g| register.outlives(route.from, g));
+    // Where the runner deleted it, it has it no more, and still what it last changed counts.
+    if let Some(gone) = sender_gone.filter(|g| !(kept && g.sent.is_some())) {
+        let holds = propagate_deletes && !kept;
         let there = receiver.is_some_and(|v| match v.gone {
             None => !v.known.is_empty(),
             Some(gone) => anew && gone.sent.is_some(),
@@ -437,7 +476,7 @@ pub fn owed(
     }
     // Where a record was deleted it is made again only for what changed later.
     if let Some(gone) = receiver.and_then(|v| v.gone)
-        && register.newest_but(route.to) <= gone.at
+        && !register.outlives(route.to, gone)
     {
         return None;
     }

@@ -241,15 +241,13 @@ impl Register {
         find(&self.systems, system).map(|i| &self.systems[i].1)
     }
 
-    /// The latest change that any origin but `system` told of, microseconds; the least number
-    /// where there is none.
-    pub fn newest_but(&self, system: SystemIx) -> i64 {
+    /// Whether a change after a deletion keeps the record: one of any origin but the system that
+    /// deleted it.
+    pub fn outlives(&self, system: SystemIx, gone: Gone) -> bool {
         let stamps = self.fields.iter().flat_map(|(_, f)| &f.origins);
         stamps
-            .filter(|(origin, _)| *origin != system)
-            .map(|(_, o)| o.latest.at)
-            .max()
-            .unwrap_or(i64::MIN)
+            .filter(|(origin, _)| gone.sent.is_some() || *origin != system)
+            .any(|(_, o)| o.latest.at > gone.at)
     }
 
     /// The latest time for which a system is known to have had the record.

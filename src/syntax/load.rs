@@ -198,7 +198,9 @@ impl<'a> Loader<'a> {
     /// A path as shown: without `.`, relative where it lies below the current directory, with `/`.
     fn shown(&self, path: &Path) -> String {
         let path = normal(path);
-        let path = path.strip_prefix(&self.current).unwrap_or(&path);
+        // `../here/a.sync` is `a.sync` where the current directory is `here`.
+        let absolute = normal(&self.current.join(&path));
+        let path = absolute.strip_prefix(&self.current).unwrap_or(&path);
         path.to_string_lossy().replace('\\', "/")
     }
 

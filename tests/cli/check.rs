@@ -213,6 +213,13 @@ fn a_part_of_a_policy_is_checked_with_the_whole_and_only_its_findings_show() {
         assert_eq!(ran.status, 1);
         assert_eq!(ran.found(), [format!("SL0003 {path}:1:16")], "in {below}");
     }
+    // Labels in the root are named from here as well.
+    dir.write("teams/mail.sync", "map contact in crm { same_names }\n");
+    let args = ["check", "mail.sync", "--format", "json"];
+    let ran = dir.run_in("teams", &args, b"", &[]);
+    let found = &ran.json()["diagnostics"][0];
+    assert_eq!(found["code"], "SL0002");
+    assert_eq!(found["labels"][0]["file"], "../policy.sync", "{found:#}");
     // As an editor holds it, mended and not yet saved.
     let args = [
         "check",
@@ -454,6 +461,14 @@ fn markdown_blocks_are_policies_with_lines_of_their_own() {
         ]
     );
     assert_eq!(ran.stderr, "read 1 file\n");
+}
+
+#[test]
+fn a_markdown_block_without_a_policy_item_is_found_where_it_begins() {
+    let block = "```sync\n// nothing\n```\n";
+    let dir = Dir::with(&[("guide.md", &format!("# Guide\n\n{block}\n{block}"))]);
+    let ran = dir.run(&["check", "guide.md", "--format", "json"]);
+    assert_eq!(ran.found(), ["SL0008 guide.md:4:1", "SL0008 guide.md:8:1"]);
 }
 
 #[test]

@@ -84,11 +84,8 @@ fn the_same_policy_gives_the_same_bytes_from_everywhere() {
             "b/p" => ".",
             _ => "../p",
         };
-        assert_eq!(
-            dir.run_in(below, &["plan", path], b"", &[]).stdout,
-            split,
-            "from {below}"
-        );
+        let here = dir.run_in(below, &["plan", path], b"", &[]).stdout;
+        assert!(here == split, "another plan from {below}");
     }
 }
 

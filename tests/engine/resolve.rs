@@ -190,3 +190,17 @@ fn scheduled_reads_in_any_batching_end_in_one_value_everywhere() {
         }
     }
 }
+
+#[test]
+fn a_write_of_one_flow_does_not_make_what_another_reads_there_look_new() {
+    let fields = "field name: text? field f: bool? owner b accepts a resolve any_true";
+    let flows = "scenario s { sync contact(name) from a to b mode hourly } \
+         scenario t { sync contact(f) between a, b mode daily at 03:00 }";
+    let mut bench = Bench::new(&policy(fields, flows), 1);
+    bench.seed("b", "k", &[("f", Value::Bool(false))], -90_000);
+    let told = [("f", Value::Bool(true)), ("name", Value::Text("x".into()))];
+    bench.seed("a", "k", &told, -50_000);
+    bench.until_idle();
+    assert_eq!(bench.value("b", "k", "f"), Some(Value::Bool(true)));
+    assert_eq!(bench.value("a", "k", "f"), Some(Value::Bool(true)));
+}

@@ -816,6 +816,10 @@ impl Bench {
             .sum()
     }
 
+    pub fn inner_open_runs(&self) -> Vec<RunRecord> {
+        self.inner().open_runs().unwrap()
+    }
+
     pub fn run_records(&self, scenario: &str) -> Vec<RunRecord> {
         self.inner().runs(Some(scenario), 1_000).unwrap()
     }
