@@ -12,7 +12,15 @@ mod basics;
 #[path = "engine/resolve.rs"]
 mod resolve;
 
+#[path = "engine/checkpoints.rs"]
+mod checkpoints;
 #[path = "engine/deletes.rs"]
 mod deletes;
 #[path = "engine/kills.rs"]
 mod kills;
+#[path = "engine/outbox.rs"]
+mod outbox;
+#[path = "engine/records.rs"]
+mod records;
+#[path = "engine/schedules.rs"]
+mod schedules;

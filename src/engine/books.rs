@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::evaluate::{note_written, owed};
+use super::evaluate::{is_held, note_written, owed};
 use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
 };
 use super::program::{EntityProgram, Program};
 use super::register::Register;
 use super::register_json;
-use super::resolve::{Shown, shown};
 use super::runner::damaged;
 use crate::time::Instant;
 
@@ -261,7 +260,7 @@ pub(super) fn note_held(
         else {
             continue;
         };
-        if !matches!(shown(program.rule, field), Shown::Held { .. }) {
+        if !is_held(names, register, *ix) {
             store.clear_conflict(&names.name, key, &program.name)?;
             continue;
         }

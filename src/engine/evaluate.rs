@@ -434,6 +434,15 @@ impl<'a> Sight<'a> {
     }
 }
 
+/// Whether origins differ on a field and a person has to choose.
+pub fn is_held(entity: &EntityProgram, register: &Register, ix: FieldIx) -> bool {
+    let program = entity.fields.get(ix as usize);
+    let seen = program
+        .zip(register.field(ix))
+        .map(|(p, f)| shown(p.rule, f));
+    matches!(seen, Some(Shown::Held { .. }))
+}
+
 /// Whether a route's condition lets a record through; one that cannot be told does not.
 pub fn passes(
     entity: &EntityProgram,

@@ -3,7 +3,7 @@
 //! system that is down is left alone without blaming the records.
 
 use super::books::{Books, load, put};
-use super::evaluate::{forget, passes};
+use super::evaluate::{forget, is_held, passes};
 use super::ports::{
     Answer, Call, DeadLetter, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored,
     SystemIx, Waiting, Write, WriteReport, WriteRequest,
@@ -149,10 +149,21 @@ impl Runner<'_> {
     ) -> Stored<Option<Write>> {
         let program = self.program;
         let names = &program.entities[entity as usize];
-        let register = load(program, &mut *self.store, entity, &waiting.key)?;
+        let mut register = load(program, &mut *self.store, entity, &waiting.key)?;
+        let asked = positions(names, &waiting.fields);
+        // What has come to be held for a person meanwhile is not written.
+        let held: Vec<FieldIx> = asked
+            .iter()
+            .copied()
+            .filter(|ix| is_held(names, &register, *ix))
+            .collect();
+        if !held.is_empty() {
+            forget(&mut register, system, &held);
+            put(names, &mut *self.store, &waiting.key, &mut register)?;
+        }
         let view = register.view(system);
         let mut fields = Vec::new();
-        for ix in positions(names, &waiting.fields) {
+        for ix in asked {
             if let Some(known) = view.and_then(|v| v.field(ix)) {
                 fields.push((ix, known.value.clone()));
             }

@@ -1,0 +1,261 @@
+//! Retries, dead letters, outages: what waits, what is given up, and what is not.
+
+use syncline::value::Value;
+
+use crate::basics::policy;
+use crate::world::{Act, Bench, named, text};
+
+const FIELDS: &str = "field name: text?";
+const FLOW: &str = "scenario s { sync contact(name) from a to b mode realtime \
+     retry exponential from 1s to 1m, 3 attempts breaker 4 failures, 30s pause }";
+
+fn bench(flow: &str) -> Bench {
+    Bench::new(&policy(FIELDS, flow), 11)
+}
+
+fn tell(bench: &mut Bench, keys: std::ops::Range<u32>) {
+    for i in keys {
+        bench.sets(
+            "a",
+            &format!("k{i:02}"),
+            &[("name", text(&format!("n{i}")))],
+        );
+    }
+}
+
+fn letters(bench: &Bench) -> Vec<String> {
+    let letters = bench.inner().dead_letters().unwrap();
+    letters.into_iter().map(|l| l.key).collect()
+}
+
+use syncline::engine::ports::Store;
+
+#[test]
+fn an_outage_makes_no_dead_letter_and_all_arrives_after_it() {
+    let mut bench = bench(FLOW);
+    tell(&mut bench, 0..20);
+    let until = bench.sim.now + 3_600_000;
+    bench.sim.system("b").down_until = until;
+    bench.for_ms(3_600_000 - 1_000);
+    assert_eq!(letters(&bench), [""; 0]);
+    assert_eq!(bench.waiting(), 20);
+    // A breaker that is open lets one call through a pause.
+    let calls = bench
+        .sim
+        .system("b")
+        .calls
+        .iter()
+        .filter(|c| c.1 == "write")
+        .count();
+    assert!(calls < 3 * 3_600 / 30, "{calls} calls");
+    bench.for_ms(300_000);
+    assert_eq!(bench.sim.values("b", "contact").len(), 20);
+    assert_eq!(bench.waiting(), 0);
+}
+
+#[test]
+fn an_until_idle_run_ends_though_a_system_is_down_and_leaves_what_waits() {
+    let mut bench = bench(FLOW);
+    tell(&mut bench, 0..20);
+    bench.sim.system("b").down_until = i64::MAX;
+    bench.until_idle();
+    assert_eq!((bench.waiting(), letters(&bench).len()), (20, 0));
+    assert_eq!(bench.troubles.len(), 1);
+    bench.sim.system("b").down_until = 0;
+    bench.sim.now += 600_000;
+    bench.until_idle();
+    assert_eq!(bench.sim.values("b", "contact").len(), 20);
+}
+
+#[test]
+fn a_newer_version_takes_the_place_of_one_that_waits() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").down_until = i64::MAX;
+    for i in 0..10 {
+        bench.sim.now += 1_000;
+        bench.sets("a", "k", &[("name", text(&format!("v{i}")))]);
+        bench.until_idle();
+    }
+    assert_eq!(bench.waiting(), 1);
+    bench.sim.system("b").down_until = 0;
+    bench.sim.now += 600_000;
+    bench.until_idle();
+    assert_eq!(bench.writes("b"), 1);
+    assert_eq!(bench.value("b", "k", "name"), Some(text("v9")));
+}
+
+#[test]
+fn a_refused_record_is_a_dead_letter_at_once_and_its_siblings_go_on() {
+    for whole in [false, true] {
+        let mut bench = bench(FLOW);
+        let b = bench.sim.system("b");
+        let refuses = if whole {
+            &mut b.refuses_batch
+        } else {
+            &mut b.refuses
+        };
+        refuses.insert("k07".into());
+        tell(&mut bench, 0..40);
+        bench.until_idle();
+        assert_eq!(letters(&bench), ["k07"]);
+        assert_eq!(bench.sim.values("b", "contact").len(), 39);
+        assert_eq!(bench.waiting(), 0);
+        let counts = bench.tallies["s"].counts;
+        assert_eq!((counts.written, counts.failed), (39, 1));
+        assert!(bench.sim.system("b").calls.len() < 20);
+        // A newer version that is delivered clears it.
+        bench.sim.system("b").refuses.clear();
+        bench.sim.system("b").refuses_batch.clear();
+        bench.sim.now += 1_000;
+        bench.sets("a", "k07", &[("name", text("well"))]);
+        bench.until_idle();
+        assert_eq!(letters(&bench), [""; 0]);
+        assert_eq!(bench.value("b", "k07", "name"), Some(text("well")));
+    }
+}
+
+#[test]
+fn a_refused_record_of_a_run_is_a_dead_letter_and_the_next_run_does_not_repeat_it() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode hourly batch 5 }");
+    for i in 0..12 {
+        bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], -9_000);
+    }
+    bench.sim.system("b").refuses.insert("k03".into());
+    bench.until_idle();
+    assert_eq!(letters(&bench), ["k03"]);
+    assert_eq!(bench.sim.values("b", "contact").len(), 11);
+    let counts = bench.run_records("s")[0].counts;
+    assert_eq!((counts.read, counts.written, counts.failed), (12, 11, 1));
+    bench.sim.system("b").refuses.clear();
+    bench.sim.now += 9_000;
+    bench.seed("a", "k03", &[("name", text("y"))], 9_000);
+    bench.until_idle();
+    assert_eq!(letters(&bench), [""; 0]);
+}
+
+#[test]
+fn a_record_that_fails_while_the_system_is_up_is_given_up_after_its_attempts() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").chokes_on.insert("k03".into());
+    tell(&mut bench, 0..9);
+    bench.for_ms(900_000);
+    assert_eq!(letters(&bench), ["k03"]);
+    assert_eq!(bench.sim.values("b", "contact").len(), 8);
+    let letter = bench.inner().dead_letters().unwrap().remove(0);
+    assert_eq!(letter.attempts, 3);
+    assert_eq!(letter.error, "500");
+    assert!(letter.payload.contains("n3"));
+}
+
+#[test]
+fn patience_asked_for_is_given() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").asks_patience = Some((90_000, 1));
+    tell(&mut bench, 0..3);
+    bench.for_ms(300_000);
+    let calls: Vec<i64> = bench
+        .sim
+        .system("b")
+        .calls
+        .iter()
+        .filter(|c| c.1 == "write")
+        .map(|c| c.0)
+        .collect();
+    assert!(calls[1] - calls[0] >= 90_000, "{calls:?}");
+    assert_eq!(bench.sim.values("b", "contact").len(), 3);
+}
+
+#[test]
+fn wrong_credentials_pause_their_system_alone() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b, c mode realtime }");
+    bench.sim.system("b").locked = true;
+    tell(&mut bench, 0..5);
+    bench.for_ms(600_000);
+    assert_eq!(bench.sim.values("c", "contact").len(), 5);
+    assert_eq!((bench.waiting(), letters(&bench).len()), (5, 0));
+    assert_eq!(bench.troubles.len(), 1);
+    assert!(bench.sim.system("b").calls.len() <= 60);
+    bench.sim.system("b").locked = false;
+    bench.for_ms(400_000);
+    assert_eq!(bench.sim.values("b", "contact").len(), 5);
+}
+
+#[test]
+fn a_write_whose_reply_is_lost_has_its_effect_once_more_and_no_other() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").loses_replies = 1;
+    tell(&mut bench, 0..3);
+    bench.until_idle();
+    bench.until_idle();
+    assert_eq!(bench.sim.values("b", "contact").len(), 3);
+    assert_eq!(bench.writes("b"), 6);
+    assert_eq!(bench.waiting(), 0);
+}
+
+#[test]
+fn what_a_flow_no_longer_lets_through_is_not_sent_late() {
+    let fields = "field name: text? field out: bool?";
+    let flow = "scenario s { sync contact(name) from a to b if `!contact.out` mode realtime }";
+    let mut bench = Bench::new(&policy(fields, flow), 2);
+    bench.sim.system("b").down_until = i64::MAX;
+    bench.sets(
+        "a",
+        "k",
+        &[("name", text("x")), ("out", Value::Bool(false))],
+    );
+    bench.until_idle();
+    assert_eq!(bench.waiting(), 1);
+    bench.sim.now += 1_000;
+    bench.sets("a", "k", &[("out", Value::Bool(true))]);
+    bench.sim.system("b").down_until = 0;
+    bench.sim.now += 600_000;
+    bench.until_idle();
+    assert_eq!((bench.writes("b"), bench.waiting()), (0, 0));
+    bench.sets("a", "k", &[("out", Value::Bool(false))]);
+    bench.until_idle();
+    assert_eq!(bench.value("b", "k", "name"), Some(text("x")));
+}
+
+#[test]
+fn a_run_into_a_system_that_is_down_leaves_its_writes_to_the_outbox() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode hourly batch 2 }");
+    for i in 0..30 {
+        bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], -9_000);
+    }
+    bench.sim.system("b").down_until = bench.sim.now + 7_200_000;
+    bench.for_ms(7_000_000);
+    assert_eq!(bench.waiting(), 30);
+    assert_eq!(
+        bench.run_records("s").last().unwrap().status,
+        syncline::engine::ports::RunStatus::Partial
+    );
+    bench.for_ms(900_000);
+    assert_eq!(bench.sim.values("b", "contact").len(), 30);
+    assert_eq!(letters(&bench), [""; 0]);
+}
+
+#[test]
+fn a_change_made_while_a_write_is_under_way_is_not_lost() {
+    for seed in 0..200 {
+        let fields = "field name: text? accepts b resolve last_write_wins";
+        let flow = "scenario s { sync contact(name) between a, b mode realtime }";
+        let mut bench = Bench::new(&policy(fields, flow), seed);
+        bench.sim.system("b").manner.echoes = seed % 2 == 0;
+        bench.sim.system("b").manner.slowness = 400;
+        let sets = |system, value: &str| {
+            Act::Sets(
+                system,
+                "contact".into(),
+                "k".into(),
+                named(&[("name", text(value))]),
+            )
+        };
+        bench.sim.at(0, sets("a", "x"));
+        let at = bench.sim.rng.i64(1..900);
+        bench.sim.at(at, sets("b", "y"));
+        bench.for_ms(60_000);
+        bench.until_idle();
+        let (a, b) = (bench.value("a", "k", "name"), bench.value("b", "k", "name"));
+        assert_eq!(a, b, "seed {seed}, {at} ms\n{}", bench.story("k"));
+    }
+}

@@ -1,0 +1,163 @@
+//! When runs start: the clock, windows, what was missed, what goes first.
+
+use syncline::engine::ports::RunStatus;
+
+use crate::basics::policy;
+use crate::world::{Bench, START, text};
+
+const HOUR: i64 = 3_600_000;
+
+fn bench(flows: &str) -> Bench {
+    let mut bench = Bench::new(&policy("field name: text?", flows), 6);
+    for i in 0..50 {
+        bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], -9_000);
+    }
+    bench
+}
+
+/// Starts in minutes since the beginning, with their reasons, oldest first.
+fn starts(bench: &Bench, scenario: &str) -> Vec<(i64, String)> {
+    let runs = bench.run_records(scenario).into_iter().rev();
+    runs.map(|r| ((r.started.0 - START) / 60_000, r.why))
+        .collect()
+}
+
+fn minutes(bench: &Bench, scenario: &str) -> Vec<i64> {
+    starts(bench, scenario).into_iter().map(|s| s.0).collect()
+}
+
+#[test]
+fn runs_start_by_the_clock_and_one_at_a_time() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode every 15m }");
+    bench.for_ms(HOUR + 60_000);
+    assert_eq!(minutes(&bench, "s"), [15, 30, 45, 60]);
+    assert!(
+        bench
+            .run_records("s")
+            .iter()
+            .all(|r| r.status == RunStatus::Done)
+    );
+    // A run that takes longer than the gap: its missed starts are made up once.
+    bench.sim.system("a").manner.slowness = 0;
+    bench.sim.system("a").down_until = 0;
+    let read = bench.sim.system("a").calls.len();
+    assert_eq!(read, 4);
+}
+
+#[test]
+fn what_was_missed_is_made_up_once() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode every 15m }");
+    bench.for_ms(HOUR / 4 + 60_000);
+    bench.sim.now += 5 * HOUR;
+    bench.for_ms(HOUR / 3);
+    let starts = starts(&bench, "s");
+    let missed: Vec<_> = starts.iter().filter(|s| s.1 == "missed").collect();
+    assert_eq!(missed.len(), 1, "{starts:?}");
+    assert_eq!(starts.len(), 3, "{starts:?}");
+}
+
+#[test]
+fn a_first_start_that_fell_into_a_pause_is_made_up_too() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode daily at 03:00 }");
+    bench.for_ms(HOUR);
+    bench.sim.now += 5 * HOUR;
+    bench.for_ms(HOUR);
+    assert_eq!(starts(&bench, "s"), [(6 * 60, "missed".to_owned())]);
+}
+
+#[test]
+fn nothing_starts_outside_its_window_and_a_run_pauses_at_its_end() {
+    let flow =
+        "scenario s { sync contact(name) from a to b mode every 30m window 01:00..02:00 batch 1 }";
+    let mut bench = bench(flow);
+    // 50 writes of up to four minutes each do not fit into what is left of the hour.
+    bench.sim.system("b").manner.slowness = 240_000;
+    bench.for_ms(24 * HOUR);
+    assert!(
+        minutes(&bench, "s").iter().all(|m| (60..120).contains(m)),
+        "{:?}",
+        starts(&bench, "s")
+    );
+    let record = bench.run_records("s").pop().unwrap();
+    assert_eq!(record.status, RunStatus::Done);
+    assert_eq!(record.counts.written, 50);
+}
+
+#[test]
+fn a_missed_start_waits_for_the_window_to_open() {
+    let flow =
+        "scenario s { sync contact(name) from a to b mode daily at 01:30 window 01:00..02:00 }";
+    let mut bench = bench(flow);
+    bench.for_ms(HOUR);
+    bench.sim.now = START + 10 * HOUR;
+    bench.for_ms(26 * HOUR);
+    assert_eq!(minutes(&bench, "s"), [25 * 60, 25 * 60 + 30]);
+}
+
+#[test]
+fn what_goes_after_another_waits_for_it() {
+    let flows = "scenario late { sync contact(name) from a to b mode every 30m after first } \
+         scenario first { sync contact(name) from a to c mode every 30m }";
+    let mut bench = bench(flows);
+    bench.sim.system("c").manner.slowness = 300_000;
+    bench.for_ms(HOUR / 2 + 20 * 60_000);
+    let (late, first) = (
+        bench.run_records("late").remove(0),
+        bench.run_records("first").remove(0),
+    );
+    assert!(late.started >= first.ended.unwrap());
+    let mut bench = self::bench(flows);
+    bench.until_idle();
+    let (late, first) = (bench.run_records("late"), bench.run_records("first"));
+    assert_eq!((late.len(), first.len()), (1, 1));
+    assert!(late[0].started >= first[0].ended.unwrap());
+}
+
+#[test]
+fn a_stop_leaves_everything_durable() {
+    for ms in (0..4_000).step_by(37) {
+        let flows = "scenario s { sync contact(name) from a to b, c mode every 1s batch 3 }";
+        let mut bench = bench(&flows.replace("every 1s", "every 1m"));
+        bench.for_ms(60_000 + ms);
+        bench.until_idle();
+        assert_eq!(
+            bench.sim.values("b", "contact").len(),
+            50,
+            "stopped after {ms} ms"
+        );
+        assert_eq!(
+            bench.sim.values("c", "contact").len(),
+            50,
+            "stopped after {ms} ms"
+        );
+        assert!(bench.inner_open_runs().is_empty());
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_call_that_hangs() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode realtime }");
+    bench.sim.system("b").manner.slowness = 1 << 40;
+    bench.sets("a", "k", &[("name", text("new"))]);
+    bench.for_ms(1_000);
+    assert!(bench.sim.now - START <= 31_000 + 1_000);
+    assert_eq!(bench.waiting(), 1);
+}
+
+#[test]
+fn a_source_that_cannot_be_read_fails_its_run_and_moves_no_cursor() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode hourly }");
+    bench.sim.system("a").down_until = i64::MAX;
+    bench.until_idle();
+    assert_eq!(bench.run_records("s")[0].status, RunStatus::Failed);
+    assert_eq!(bench.all_writes(), 0);
+    bench.sim.system("a").down_until = 0;
+    // A hiccup within a read is tried again.
+    bench.sim.system("a").asks_patience = Some((1_000, 2));
+    bench.until_idle();
+    let run = bench.run_records("s").remove(0);
+    assert_eq!(
+        (run.status, run.counts.read, run.counts.written),
+        (RunStatus::Done, 50, 50)
+    );
+}
