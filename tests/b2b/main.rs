@@ -3,6 +3,8 @@
 
 #[path = "../../examples/b2b/generate/mod.rs"]
 mod generate;
+
+mod companies;
 mod inputs;
 mod oracle;
 
