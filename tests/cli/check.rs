@@ -547,3 +547,20 @@ fn people_see_every_place_of_a_finding() {
         );
     }
 }
+
+#[test]
+fn broken_clauses_do_not_hide_what_the_others_say() {
+    let dir = Dir::new();
+    dir.write(
+        "policy.sync",
+        "policy p { timezone \"UTC\" }\nsystem a {\n  connector csv\n  option path \"x\"\n}\nsystem b {\n  connector sqlite\n  option path = \"b.db\"\n}\nentity e {\n  key id\n  field id: text\n  field n: txt\n  field m: int  owner b  accepts none\n}\nmap e in a { same_names }\nmap e in b { same_names }\nscenario s {\n  sync e(m) from a to b\n  mode evry 5m\n}\n",
+    );
+    let answer = dir.run(&["check", "--format", "json"]);
+    let codes: Vec<String> = answer.json()["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["code"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(codes, ["SL0001", "SL0001", "SL0103", "SL0001"]);
+}

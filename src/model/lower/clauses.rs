@@ -13,6 +13,11 @@ pub(super) struct Read<'a, C> {
 }
 
 impl<C> Read<'_, C> {
+    /// Whether a clause of another keyword than these could not be read.
+    pub(super) fn is_broken_beside(&self, keywords: &[&str]) -> bool {
+        self.broken.iter().any(|k| !keywords.contains(k))
+    }
+
     /// Whether a clause of that keyword stands there but could not be read.
     pub(super) fn lost(&self, keyword: &str) -> bool {
         self.broken.contains(&keyword)

@@ -55,7 +55,8 @@ impl<'a> Lowering<'a> {
                 fresh: None,
                 classes: None,
                 fields: Vec::new(),
-                broken: read.is_broken(),
+                // A field that cannot be read says nothing of its siblings.
+                broken: read.is_broken_beside(&["field", "allow"]),
             };
             self.policy.entities.push(entity);
             self.policy.index.fields.push(HashMap::new());
@@ -81,7 +82,7 @@ impl<'a> Lowering<'a> {
         let Some(id) = entity.id else { return };
         self.declare_fields(id, item.span, false, &read, declared);
         if let Some(entity) = self.policy.entities.get_mut(id.index()) {
-            entity.broken |= read.is_broken();
+            entity.broken |= read.is_broken_beside(&["field", "allow"]);
         }
     }
 
@@ -153,7 +154,7 @@ impl<'a> Lowering<'a> {
         block: &'a Block<EntityClause>,
         read: Read<'a, EntityClause>,
     ) {
-        let mut has_key = read.is_broken();
+        let mut has_key = read.is_broken_beside(&["field", "allow"]);
         // Worked on apart, so that names can be looked up in the policy meanwhile.
         let entity = self.policy.entity(id);
         let (name, item) = (entity.name.clone(), entity.span);
