@@ -372,7 +372,9 @@ impl Runner<'_> {
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let checkpoint = plan.checkpoint.as_ref();
         let kept_back = run.record.counts.quarantined;
-        let read: u64 = scenario.reads.iter().filter_map(|s| run.rows.get(s)).sum();
+        let held = |source: &Source| self.held_to_checkpoint(run, *source);
+        let rows = run.rows.iter().filter(|(source, _)| held(source));
+        let read: u64 = rows.map(|(_, rows)| rows).sum();
         if let Some(over) = checkpoint.and_then(|c| c.abort_over)
             && kept_back as f64 > over * read as f64
         {

@@ -52,9 +52,8 @@ impl Runner<'_> {
         let entity = &program.entities[source.entity as usize];
         let absorbed = self.absorbed_fields(run, source);
         let arrival = self.world.now().0.saturating_mul(1_000);
-        // What a reconcile reads from receivers is held to the conditions too: the run writes what
-        // it knows of a record, whoever showed it. As kept back counts only what sources show.
-        let checked = scenario.reads.contains(&source);
+        let input = scenario.reads.contains(&source);
+        let checked = self.held_to_checkpoint(run, source);
         let tracks = run.tracks_presence(plan);
         let mut out = Sifted::default();
         for row in rows {
@@ -62,6 +61,7 @@ impl Runner<'_> {
             let failed = match (&row.problem, row.deleted) {
                 (Some(problem), _) => Some((problem.clone(), false)),
                 (None, true) => None,
+                (None, false) if !checked => None,
                 (None, false) => unmet(&scenario.require, source.entity, entity, &row),
             };
             let (at, clamped) = change_time(row.changed_at, arrival);
@@ -85,7 +85,7 @@ impl Runner<'_> {
                 continue;
             }
             out.clamped += u64::from(clamped);
-            let group = match checked {
+            let group = match input {
                 true => self.group_of(run, source, &row),
                 false => String::new(),
             };
@@ -109,6 +109,21 @@ impl Runner<'_> {
                 .push(stage(run, source, payload, (group, order), clean));
         }
         out
+    }
+
+    /// Whether the checkpoint speaks of a source's records. What is only read for comparison is
+    /// nobody's input; but what an origin says of a field that is carried goes on to the others.
+    pub(super) fn held_to_checkpoint(&self, run: &ActiveRun, source: Source) -> bool {
+        let program = self.program;
+        let fields = &program.entities[source.entity as usize].fields;
+        let speaks = |f: &FieldIx| {
+            let field = fields.get(usize::from(*f));
+            field.is_some_and(|f| f.origins.contains(&source.system))
+        };
+        let input = program.scenarios[run.scenario as usize]
+            .reads
+            .contains(&source);
+        input || self.absorbed_fields(run, source).iter().any(speaks)
     }
 
     /// The fields of a source that the run's routes take over.

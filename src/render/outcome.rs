@@ -179,7 +179,12 @@ fn next(out: &mut String, plan: &Plan, outcome: &Outcome, store: &Path) {
     let store = store.display();
     line(out, "\nWhere to look next");
     line(out, format_args!("  syncline runs --store {store}"));
-    if let Some(entity) = plan.entities.first() {
+    // The entity that most routes carry is the one that people ask about.
+    let routes = |name: &str| {
+        let all = plan.scenarios.iter().flat_map(|s| &s.routes);
+        all.filter(|r| r.entity == name).count()
+    };
+    if let Some(entity) = plan.entities.iter().rev().max_by_key(|e| routes(&e.name)) {
         line(
             out,
             format_args!("  syncline why {}:KEY --store {store}", entity.name),

@@ -3,6 +3,8 @@
 
 #[path = "../../examples/b2b/generate/mod.rs"]
 mod generate;
+
+mod companies;
 mod inputs;
 mod oracle;
 
@@ -161,8 +163,8 @@ impl Example {
             ("lead_scores", of(inputs.scores_refused)),
             ("newsletter_refresh", refused),
             ("product_consent", refused),
-            // An event without an address lacks the workspace as well; both records are kept back.
-            ("product_signals", of(2 * (product.nobody + product.wrong))),
+            // Of two records that both fail the event is kept back once.
+            ("product_signals", of(product.nobody + product.wrong)),
             ("unsubscribes", 2 * refused + of(mail.nobody + mail.wrong)),
             ("webinar_signups", of(inputs.webinars_refused)),
         ];

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::companies::{accounts, crm_subscriptions, subscriptions, warehouse_subscriptions};
 use crate::inputs::{Event, Inputs, Row, Time, is_address, key, time};
 
 /// Contents expected of every system.
@@ -34,7 +35,7 @@ const STATUS: [(&str, &str, &str); 5] = [
 
 /// What one system says of one field: `None` where it says that there is nothing.
 #[derive(Debug, Clone)]
-struct Said {
+pub struct Said {
     at: Time,
     id: String,
     value: Option<String>,
@@ -42,10 +43,10 @@ struct Said {
 
 /// What all say of one field, by system; systems that say nothing are missing.
 #[derive(Debug, Default, Clone)]
-struct Voices(BTreeMap<&'static str, Vec<Said>>);
+pub struct Voices(BTreeMap<&'static str, Vec<Said>>);
 
 impl Voices {
-    fn say(&mut self, system: &'static str, at: Time, id: &str, value: Option<&str>) {
+    pub fn say(&mut self, system: &'static str, at: Time, id: &str, value: Option<&str>) {
         let value = value.map(str::to_owned);
         let said = Said {
             at,
@@ -64,7 +65,7 @@ impl Voices {
     }
 
     /// The latest word; at the same instant the owner's, then the first system's by name.
-    fn last(&self, owner: &str) -> Option<Option<String>> {
+    pub fn last(&self, owner: &str) -> Option<Option<String>> {
         let systems = self.0.keys().filter_map(|s| Some((*s, self.latest(s)?)));
         let best = systems
             .max_by_key(|(s, said)| (said.at, *s == owner, std::cmp::Reverse(s.to_string())));
@@ -324,7 +325,7 @@ fn told(voices: &mut Voices, system: &'static str, event: &Event, member: &str) 
     }
 }
 
-fn put(row: &mut Row, column: &str, value: Option<String>) {
+pub fn put(row: &mut Row, column: &str, value: Option<String>) {
     match value {
         Some(value) => row.insert(column.to_owned(), value),
         None => row.remove(column),
@@ -510,108 +511,4 @@ fn warehouse_contacts(contacts: &BTreeMap<String, Contact>, crm: &[Row]) -> Vec<
         rows.push(row);
     }
     rows
-}
-
-fn accounts(inputs: &Inputs) -> (Vec<Row>, Vec<Row>) {
-    let columns = ["domain", "name", "industry", "employees"];
-    let reported = inputs.accounts.iter().map(|row| {
-        let cells = row
-            .iter()
-            .filter(|(name, _)| columns.contains(&name.as_str()));
-        cells.map(|(k, v)| (k.clone(), v.clone())).collect()
-    });
-    (inputs.accounts.clone(), reported.collect())
-}
-
-/// The fields of each workspace: the latest word of the product's database or of its events.
-fn subscriptions(inputs: &Inputs) -> BTreeMap<String, Row> {
-    let mut all: BTreeMap<String, BTreeMap<&'static str, Voices>> = BTreeMap::new();
-    let fields = [
-        ("plan", "plan"),
-        ("standing", "status"),
-        ("seats", "seats"),
-        ("mrr", "mrr"),
-    ];
-    for row in inputs
-        .workspaces
-        .iter()
-        .filter(|r| !r.contains_key("deleted_at"))
-    {
-        let at = time(&row["updated_at"]).expect("a time");
-        for (field, column) in fields {
-            let voices = all
-                .entry(row["id"].clone())
-                .or_default()
-                .entry(field)
-                .or_default();
-            voices.say("product", at, "", Some(&row[column]));
-        }
-    }
-    for event in &inputs.product.events {
-        let workspace = event.data["workspace"].as_str().expect("a workspace");
-        for (field, member) in fields {
-            let value = match &event.data[member] {
-                Json::String(text) => text.clone(),
-                Json::Number(number) => number.to_string(),
-                _ => continue,
-            };
-            let voices = all
-                .entry(workspace.to_owned())
-                .or_default()
-                .entry(field)
-                .or_default();
-            voices.say("product_events", event.at, &event.id, Some(&value));
-        }
-    }
-    let shown = all.into_iter().map(|(workspace, fields)| {
-        let mut row = Row::new();
-        for (field, voices) in fields {
-            let value = voices.last("product").flatten();
-            // Money is written without zeros that say nothing.
-            put(
-                &mut row,
-                field,
-                value.map(|v| if field == "mrr" { money(&v) } else { v }),
-            );
-        }
-        (workspace, row)
-    });
-    shown.collect()
-}
-
-fn money(text: &str) -> String {
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
-    }
-}
-
-fn crm_subscriptions(inputs: &Inputs, shown: &BTreeMap<String, Row>) -> Vec<Row> {
-    let mut rows: BTreeMap<String, Row> = inputs
-        .crm_subscriptions
-        .iter()
-        .map(|row| (row["workspace_id"].clone(), row.clone()))
-        .collect();
-    for (workspace, fields) in shown {
-        let row = rows.entry(workspace.clone()).or_default();
-        put(row, "workspace_id", Some(workspace.clone()));
-        for (field, value) in fields {
-            put(row, field, Some(value.clone()));
-        }
-    }
-    rows.into_values().collect()
-}
-
-/// The reports have what the product's database still has.
-fn warehouse_subscriptions(inputs: &Inputs, shown: &BTreeMap<String, Row>) -> Vec<Row> {
-    let there = inputs
-        .workspaces
-        .iter()
-        .filter(|r| !r.contains_key("deleted_at"));
-    let rows = there.map(|workspace| {
-        let mut row = shown[&workspace["id"]].clone();
-        put(&mut row, "workspace", Some(workspace["id"].clone()));
-        row
-    });
-    rows.collect()
 }
