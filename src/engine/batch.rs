@@ -100,7 +100,7 @@ impl ActiveRun {
         self.record.why == OPENING
     }
 
-    fn over(record: RunRecord, scenario: ScenarioIx, reconcile: bool) -> Self {
+    pub(super) fn over(record: RunRecord, scenario: ScenarioIx, reconcile: bool) -> Self {
         ActiveRun {
             scenario,
             reconcile,
@@ -500,61 +500,6 @@ impl Runner<'_> {
         run.phase = Phase::Over;
         self.store.stage_drop(run.record.id)
     }
-
-    /// Runs that a killed runner left: one that was reading starts over, one that was writing
-    /// goes on after its last confirmed chunk.
-    pub(super) fn resume_runs(&mut self) -> Stored<()> {
-        for record in self.store.open_runs()? {
-            let scenario = self.program.scenario_ix(&record.scenario);
-            if scenario.is_some_and(|s| !self.wanted(s)) {
-                continue;
-            }
-            let digest = self.store.meta(&digest_key(&record.scenario))?;
-            // A stage made by another plan names its fields and systems by that plan's positions.
-            let readable = digest.as_ref() == Some(&self.program.plan.digest)
-                && self.store.stage_len(record.id)? > 0;
-            match scenario {
-                Some(scenario) if record.status == RunStatus::Writing && readable => {
-                    self.runs.push(ActiveRun {
-                        phase: Phase::Write(record.confirmed.clone()),
-                        cursors: record.cursor_after.clone(),
-                        redo: record.committed.clone(),
-                        ..ActiveRun::over(
-                            record,
-                            scenario,
-                            self.program.plan.scenarios[scenario as usize].mode.realtime,
-                        )
-                    });
-                }
-                _ => self.start_over(scenario, record)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends a run whose stage is of no use, and starts it anew.
-    fn start_over(&mut self, scenario: Option<ScenarioIx>, record: RunRecord) -> Stored<()> {
-        if let Some(scenario) = scenario.filter(|_| record.status == RunStatus::Writing) {
-            self.recover_unconfirmed(scenario, &record)?;
-        }
-        let opening = record.why == OPENING;
-        let cut_off = match record.status {
-            RunStatus::Writing => "cut off while it wrote, its stage lost; started anew",
-            _ => "cut off before its first write; started anew",
-        };
-        let record = RunRecord {
-            status: RunStatus::Failed,
-            ended: Some(self.world.now()),
-            note: Some(cut_off.into()),
-            ..record
-        };
-        self.store.put_run(&record)?;
-        self.store.stage_drop(record.id)?;
-        match scenario {
-            Some(scenario) => self.start_run(scenario, if opening { OPENING } else { "resumed" }),
-            None => Ok(()),
-        }
-    }
 }
 
 fn cursor_key(scenario: &str, source: &str) -> String {
@@ -562,6 +507,6 @@ fn cursor_key(scenario: &str, source: &str) -> String {
 }
 
 /// Where the digest of the plan is kept with which a scenario's last run was started.
-fn digest_key(scenario: &str) -> String {
+pub(super) fn digest_key(scenario: &str) -> String {
     format!("planned:{scenario}")
 }

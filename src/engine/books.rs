@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::evaluate::{is_held, note_written, owed};
+use super::owed::{is_held, note_written, owed};
 use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
 };
@@ -184,6 +184,11 @@ impl Books {
             }
         }
         Ok(())
+    }
+
+    /// Whether any write was entered.
+    pub fn has_entries(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Stores everything.

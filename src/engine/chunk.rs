@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, load, note_held, order_of, put, waits};
-use super::evaluate::{Absorbed, Report, absorb, note_written, owed};
-use super::outbox::{Given, idempotency_key};
+use super::evaluate::{Absorbed, Report, absorb};
+use super::letters::Given;
+use super::outbox::idempotency_key;
+use super::owed::{note_written, owed};
 use super::ports::{
     Answer, Call, EntityIx, Failure, FailureClass, FieldIx, MapIx, ScenarioIx, Staged, Stored,
     SystemIx, Write, WriteReport, WriteRequest,

@@ -3,10 +3,11 @@
 //! system that is down is left alone without blaming the records.
 
 use super::books::{Books, load, put};
-use super::evaluate::{forget, is_held, passes};
+use super::letters::Given;
+use super::owed::{forget, is_held, passes};
 use super::ports::{
-    Answer, Call, DeadLetter, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored,
-    SystemIx, Waiting, Write, WriteReport, WriteRequest,
+    Answer, Call, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored, SystemIx, Waiting,
+    Write, WriteReport, WriteRequest,
 };
 use super::register::{How, Known};
 use super::runner::{Errand, Runner};
@@ -17,14 +18,6 @@ const BATCH: usize = 10_000;
 /// Until-idle runs give up on a system after so many failures in a row: it is down, what waits
 /// stays durable for the next run.
 const PATIENCE: u32 = 4;
-
-/// A write that is given up.
-pub(super) struct Given<'w> {
-    pub scenario: ScenarioIx,
-    pub attempts: u32,
-    pub since: Instant,
-    pub write: &'w Write,
-}
 
 impl Runner<'_> {
     /// Hands each idle system its next batch.
@@ -434,60 +427,6 @@ impl Runner<'_> {
         {
             state.rest_until = state.rest_until.max(Some(now + Millis(asked)));
         }
-    }
-
-    /// Gives a write up: a dead letter keeps it, and the register forgets that the system was to
-    /// hold it.
-    pub(super) fn bury(
-        &mut self,
-        system: SystemIx,
-        entity: EntityIx,
-        given: &Given<'_>,
-        error: &str,
-    ) -> Stored<()> {
-        let program = self.program;
-        let names = &program.entities[entity as usize];
-        let name = program.system_name(system);
-        let write = given.write;
-        let value = |(ix, value): &(FieldIx, crate::value::Value)| {
-            let field = names.fields.get(*ix as usize)?;
-            Some((field.name.clone(), value.to_json()))
-        };
-        let payload: serde_json::Map<_, _> = write.fields.iter().filter_map(value).collect();
-        let scenario = &program.plan.scenarios[given.scenario as usize].name;
-        self.store.put_dead_letter(&DeadLetter {
-            id: 0,
-            system: name.to_owned(),
-            entity: names.name.clone(),
-            key: write.key.clone(),
-            scenario: scenario.clone(),
-            payload: serde_json::Value::Object(payload).to_string(),
-            error: error.to_owned(),
-            attempts: given.attempts.max(1),
-            first_at: given.since,
-            last_at: self.world.now(),
-        })?;
-        self.letters.insert((system, entity, write.key.clone()));
-        let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
-        let mut register = load(program, &mut *self.store, entity, &write.key)?;
-        forget(&mut register, system, &fields);
-        put(names, &mut *self.store, &write.key, &mut register)
-    }
-
-    /// A write arrived: the dead letter of an older version is over.
-    pub(super) fn clear_letter(
-        &mut self,
-        system: SystemIx,
-        entity: EntityIx,
-        key: &str,
-    ) -> Stored<()> {
-        let slot = (system, entity, key.to_owned());
-        if !self.letters.remove(&slot) {
-            return Ok(());
-        }
-        let names = &self.program.entities[entity as usize].name;
-        let name = self.program.system_name(system);
-        self.store.clear_dead_letter(name, names, key)
     }
 
     /// Whether every system has nothing left to send, or is down.

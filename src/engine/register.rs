@@ -31,8 +31,8 @@ impl Stamp {
 pub struct Origin {
     /// Its latest value.
     pub latest: Stamp,
-    /// Its earliest value.
-    pub earliest: Stamp,
+    /// Its earliest value, where that is another one.
+    earlier: Option<Stamp>,
     /// When it last set true.
     pub true_at: Option<i64>,
     /// When it last set false.
@@ -44,8 +44,8 @@ impl Origin {
     pub fn new(stamp: Stamp) -> Self {
         let (true_at, false_at) = truth(&stamp);
         Origin {
-            earliest: stamp.clone(),
             latest: stamp,
+            earlier: None,
             true_at,
             false_at,
         }
@@ -55,15 +55,36 @@ impl Origin {
     pub fn merge(&mut self, stamp: Stamp) -> bool {
         let (true_at, false_at) = truth(&stamp);
         let mut changed = raise(&mut self.true_at, true_at) | raise(&mut self.false_at, false_at);
-        if stamp.rank() < self.earliest.rank() {
-            self.earliest = stamp.clone();
-            changed = true;
-        }
         if stamp.rank() > self.latest.rank() {
-            self.latest = stamp;
+            let before = std::mem::replace(&mut self.latest, stamp);
+            self.earlier.get_or_insert(before);
+            changed = true;
+        } else if stamp.rank() < self.earliest().rank() {
+            self.earlier = Some(stamp);
             changed = true;
         }
         changed
+    }
+
+    /// Its earliest value.
+    pub fn earliest(&self) -> &Stamp {
+        self.earlier.as_ref().unwrap_or(&self.latest)
+    }
+
+    /// From its parts.
+    pub fn from_parts(
+        latest: Stamp,
+        earliest: Stamp,
+        true_at: Option<i64>,
+        false_at: Option<i64>,
+    ) -> Self {
+        let earlier = (earliest != latest).then_some(earliest);
+        Origin {
+            latest,
+            earlier,
+            true_at,
+            false_at,
+        }
     }
 }
 

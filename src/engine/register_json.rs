@@ -45,95 +45,45 @@ impl Marks {
     }
 }
 
+impl Marks {
+    /// A time that no event stands for.
+    fn add_unnamed(&mut self, at: i64) -> usize {
+        match self.0.iter().position(|(a, i)| *a == at && i.is_empty()) {
+            Some(i) => i,
+            None => {
+                self.0.push((at, Arc::from("")));
+                self.0.len() - 1
+            }
+        }
+    }
+}
+
 /// Prints a register.
 pub fn print(entity: &EntityProgram, register: &Register) -> String {
-    let none: Arc<str> = Arc::from("");
     let mut marks = Marks::default();
-    let mut fields = String::new();
+    let mut fields = String::with_capacity(512);
     let mut agreed = String::new();
     for (ix, field) in &register.fields {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
         };
         open_member(&mut fields, &program.name);
-        let mut origins = String::new();
+        fields.push('{');
         for (system, origin) in &field.origins {
-            open_member(&mut origins, system_name(entity, *system));
-            print_origin(&mut origins, origin, &mut marks);
+            open_member(&mut fields, system_name(entity, *system));
+            print_origin(&mut fields, origin, &mut marks);
         }
-        push_all(&mut fields, &["{", &origins, "}"]);
+        fields.push('}');
         if let Some(stamp) = &field.agreed {
             open_member(&mut agreed, &program.name);
             print_stamp(&mut agreed, stamp, &mut marks);
         }
     }
-    let mut systems = String::new();
+    let mut systems = String::with_capacity(256);
+    let mut members = String::with_capacity(128);
     for (system, view) in &register.systems {
-        let mut members = String::new();
-        if let Some(key) = &view.native_key {
-            open_member(&mut members, "key");
-            push_text(&mut members, key);
-        }
-        if let Some(gone) = view.gone {
-            open_member(&mut members, "gone");
-            match gone.sent {
-                None => push_number(&mut members, gone.at),
-                Some(sent) => {
-                    push_all(&mut members, &["["]);
-                    push_number(&mut members, gone.at);
-                    push_all(&mut members, &[","]);
-                    push_number(&mut members, sent);
-                    push_all(&mut members, &["]"]);
-                }
-            }
-        }
-        let mut known_members = String::new();
-        for (ix, known) in &view.known {
-            let Some(program) = entity.fields.get(*ix as usize) else {
-                continue;
-            };
-            if said_by_origin(register, *system, *ix, known) {
-                continue;
-            }
-            open_member(&mut known_members, &program.name);
-            let mark = marks.add(known.at, &none);
-            let said = register.field(*ix).and_then(sole);
-            if known.how == How::Sent && said == Some(&known.value) {
-                push_number(&mut known_members, mark as i64);
-            } else {
-                push_all(&mut known_members, &["["]);
-                push_value(&mut known_members, &known.value);
-                push_all(&mut known_members, &[","]);
-                push_number(&mut known_members, mark as i64);
-                match known.how {
-                    How::Reported => {}
-                    How::Sent => push_all(&mut known_members, &[",\"w\""]),
-                    How::Arrived(at) => {
-                        push_all(&mut known_members, &[","]);
-                        push_number(&mut known_members, at);
-                    }
-                }
-                push_all(&mut known_members, &["]"]);
-            }
-        }
-        for (ix, field) in &register.fields {
-            if let (Some(program), Some(_), None) = (
-                entity.fields.get(*ix as usize),
-                field.origin(*system),
-                view.field(*ix),
-            ) {
-                open_member(&mut known_members, &program.name);
-                push_all(&mut known_members, &["null"]);
-            }
-        }
-        if !known_members.is_empty() {
-            open_member(&mut members, "known");
-            push_all(&mut members, &["{", &known_members, "}"]);
-        }
-        if !view.sent.is_empty() {
-            open_member(&mut members, "sent");
-            print_sent(&mut members, entity, view);
-        }
+        members.clear();
+        print_view(&mut members, entity, register, (*system, view), &mut marks);
         if !members.is_empty() {
             open_member(&mut systems, system_name(entity, *system));
             push_all(&mut systems, &["{", &members, "}"]);
@@ -156,6 +106,92 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     }
     push_all(&mut out, &[",\"systems\":{", &systems, "}}"]);
     out
+}
+
+fn print_view(
+    out: &mut String,
+    entity: &EntityProgram,
+    register: &Register,
+    (system, view): (SystemIx, &View),
+    marks: &mut Marks,
+) {
+    if let Some(key) = &view.native_key {
+        open_member(out, "key");
+        push_text(out, key);
+    }
+    if let Some(gone) = view.gone {
+        open_member(out, "gone");
+        match gone.sent {
+            None => push_number(out, gone.at),
+            Some(sent) => {
+                out.push('[');
+                push_number(out, gone.at);
+                out.push(',');
+                push_number(out, sent);
+                out.push(']');
+            }
+        }
+    }
+    let before = out.len();
+    open_member(out, "known");
+    out.push('{');
+    let opened = out.len();
+    print_known(out, entity, register, (system, view), marks);
+    match out.len() > opened {
+        true => out.push('}'),
+        false => out.truncate(before),
+    }
+    if !view.sent.is_empty() {
+        open_member(out, "sent");
+        print_sent(out, entity, view);
+    }
+}
+
+fn print_known(
+    out: &mut String,
+    entity: &EntityProgram,
+    register: &Register,
+    (system, view): (SystemIx, &View),
+    marks: &mut Marks,
+) {
+    for (ix, known) in &view.known {
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
+        if said_by_origin(register, system, *ix, known) {
+            continue;
+        }
+        open_member(out, &program.name);
+        let mark = marks.add_unnamed(known.at);
+        let said = register.field(*ix).and_then(sole);
+        if known.how == How::Sent && said == Some(&known.value) {
+            push_number(out, mark as i64);
+            continue;
+        }
+        out.push('[');
+        push_value(out, &known.value);
+        out.push(',');
+        push_number(out, mark as i64);
+        match known.how {
+            How::Reported => {}
+            How::Sent => out.push_str(",\"w\""),
+            How::Arrived(at) => {
+                out.push(',');
+                push_number(out, at);
+            }
+        }
+        out.push(']');
+    }
+    for (ix, field) in &register.fields {
+        if let (Some(program), Some(_), None) = (
+            entity.fields.get(*ix as usize),
+            field.origin(system),
+            view.field(*ix),
+        ) {
+            open_member(out, &program.name);
+            out.push_str("null");
+        }
+    }
 }
 
 fn print_sent(out: &mut String, entity: &EntityProgram, view: &View) {
@@ -204,14 +240,16 @@ fn said_by_origin(register: &Register, system: SystemIx, field: FieldIx, known: 
 
 fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
     let (true_at, false_at) = implied(origin);
-    if origin.earliest == origin.latest && origin.true_at == true_at && origin.false_at == false_at
+    if origin.earliest() == &origin.latest
+        && origin.true_at == true_at
+        && origin.false_at == false_at
     {
         return print_stamp(out, &origin.latest, marks);
     }
     push_all(out, &["{\"latest\":"]);
     print_stamp(out, &origin.latest, marks);
     push_all(out, &[",\"earliest\":"]);
-    print_stamp(out, &origin.earliest, marks);
+    print_stamp(out, origin.earliest(), marks);
     for (name, at) in [
         (",\"true_at\":", origin.true_at),
         (",\"false_at\":", origin.false_at),
@@ -242,7 +280,8 @@ fn print_stamp(out: &mut String, stamp: &Stamp, marks: &mut Marks) {
 }
 
 fn open_member(out: &mut String, name: &str) {
-    if !out.is_empty() {
+    // Nothing that is printed but the start of an object ends so.
+    if !matches!(out.as_bytes().last(), None | Some(b'{')) {
         out.push(',');
     }
     push_text(out, name);
@@ -406,12 +445,12 @@ fn parse_origin(ty: &crate::value::Type, json: &Json, marks: &[(i64, Arc<str>)])
     if json.is_array() {
         return parse_stamp(ty, json, marks).map(Origin::new);
     }
-    Some(Origin {
-        latest: parse_stamp(ty, json.get("latest")?, marks)?,
-        earliest: parse_stamp(ty, json.get("earliest")?, marks)?,
-        true_at: json.get("true_at").and_then(Json::as_i64),
-        false_at: json.get("false_at").and_then(Json::as_i64),
-    })
+    Some(Origin::from_parts(
+        parse_stamp(ty, json.get("latest")?, marks)?,
+        parse_stamp(ty, json.get("earliest")?, marks)?,
+        json.get("true_at").and_then(Json::as_i64),
+        json.get("false_at").and_then(Json::as_i64),
+    ))
 }
 
 fn parse_gone(json: &Json) -> Option<Gone> {

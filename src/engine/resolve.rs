@@ -162,7 +162,7 @@ fn last(rule: Rule, field: &FieldRegister) -> Shown<'_> {
 fn first(rule: Rule, field: &FieldRegister) -> Shown<'_> {
     best(
         field,
-        |o| &o.earliest,
+        |o| o.earliest(),
         |s, stamp| (Reverse(stamp.at), precedence(rule, s)),
     )
 }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::batch::ActiveRun;
-use super::evaluate::{change_time, key_values};
+use super::evaluate::change_time;
+use super::owed::key_values;
 use super::ports::{EntityIx, FieldIx, Quarantined, Row, Staged, key_text};
 use super::program::{EntityProgram, RequireProgram, Source};
 use super::runner::Runner;
@@ -236,7 +237,7 @@ fn stage(
 ) -> Staged {
     run.staged += 1;
     // A record that cannot be encoded cannot be made: every part has a fixed encoding.
-    let encoded = postcard::to_stdvec(&payload).unwrap_or_default();
+    let encoded = postcard::to_extend(&payload, Vec::with_capacity(160)).unwrap_or_default();
     let key = match clean && !group.is_empty() {
         true => group.clone(),
         false => payload.key,

@@ -259,3 +259,24 @@ fn a_change_made_while_a_write_is_under_way_is_not_lost() {
         assert_eq!(a, b, "seed {seed}, {at} ms\n{}", bench.story("k"));
     }
 }
+
+#[test]
+fn a_replayed_letter_sends_what_is_now_and_not_what_was() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").refuses.insert("k00".into());
+    tell(&mut bench, 0..2);
+    bench.until_idle();
+    let letter = bench.inner().dead_letters().unwrap().remove(0);
+    // Changed since, and refused again.
+    bench.sim.now += 1_000;
+    bench.sets("a", "k00", &[("name", text("newest"))]);
+    bench.until_idle();
+    assert_eq!(letters(&bench), ["k00"]);
+    bench.sim.system("b").refuses.clear();
+    let now = syncline::time::Instant(bench.sim.now);
+    let mut store = bench.store.clone();
+    assert!(syncline::engine::decide::replay(&bench.program, &mut store, now, &letter).unwrap());
+    bench.until_idle();
+    assert_eq!(bench.value("b", "k00", "name"), Some(text("newest")));
+    assert_eq!(letters(&bench), [""; 0]);
+}

@@ -304,3 +304,36 @@ fn fields_and_systems_that_are_no_more_are_passed_over() {
     assert!(register_json::parse(&program.entities[0], "{}").is_err());
     assert!(register_json::parse(&program.entities[0], "[").is_err());
 }
+
+#[test]
+fn what_a_person_chose_goes_everywhere_and_holds_until_somebody_changes_it() {
+    for mode in ["realtime", "hourly"] {
+        let fields = "field name: text? accepts b resolve manual";
+        let flow = format!("scenario s {{ sync contact(name) between a, b mode {mode} }}");
+        let mut bench = Bench::new(&policy(fields, &flow), 1);
+        bench.sets("a", "k", &[("name", text("x"))]);
+        bench.sim.now += 1_000;
+        bench.sets("b", "k", &[("name", text("y"))]);
+        bench.until_idle();
+        let now = syncline::time::Instant(bench.sim.now);
+        let mut store = bench.store.clone();
+        let field = bench.program.entities[0].field("name").unwrap();
+        let place = (0, "k", field);
+        syncline::engine::decide::choose(&bench.program, &mut store, now, place, text("z"), "ada")
+            .unwrap();
+        assert_eq!(bench.inner().conflicts().unwrap(), []);
+        bench.until_idle();
+        for s in ["a", "b"] {
+            assert_eq!(bench.value(s, "k", "name"), Some(text("z")), "{mode}");
+        }
+        bench.sim.now += 60_000;
+        bench.sets("b", "k", &[("name", text("after"))]);
+        bench.until_idle();
+        assert_eq!(
+            bench.value("a", "k", "name"),
+            Some(text("after")),
+            "{mode}\n{}",
+            bench.story("k")
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Dead letters: writes that were given up, kept until a newer version of their record arrives.
+
+use super::books::{load, put};
+use super::owed::forget;
+use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Stored, SystemIx, Write};
+use super::runner::Runner;
+use crate::time::Instant;
+
+/// A write that is given up.
+pub(super) struct Given<'w> {
+    pub scenario: ScenarioIx,
+    pub attempts: u32,
+    pub since: Instant,
+    pub write: &'w Write,
+}
+
+impl Runner<'_> {
+    /// Gives a write up: a dead letter keeps it, and the register forgets that the system was to
+    /// hold it.
+    pub(super) fn bury(
+        &mut self,
+        system: SystemIx,
+        entity: EntityIx,
+        given: &Given<'_>,
+        error: &str,
+    ) -> Stored<()> {
+        let program = self.program;
+        let names = &program.entities[entity as usize];
+        let name = program.system_name(system);
+        let write = given.write;
+        let value = |(ix, value): &(FieldIx, crate::value::Value)| {
+            let field = names.fields.get(*ix as usize)?;
+            Some((field.name.clone(), value.to_json()))
+        };
+        let payload: serde_json::Map<_, _> = write.fields.iter().filter_map(value).collect();
+        let scenario = &program.plan.scenarios[given.scenario as usize].name;
+        self.store.put_dead_letter(&DeadLetter {
+            id: 0,
+            system: name.to_owned(),
+            entity: names.name.clone(),
+            key: write.key.clone(),
+            scenario: scenario.clone(),
+            payload: serde_json::Value::Object(payload).to_string(),
+            error: error.to_owned(),
+            attempts: given.attempts.max(1),
+            first_at: given.since,
+            last_at: self.world.now(),
+        })?;
+        self.letters.insert((system, entity, write.key.clone()));
+        let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
+        let mut register = load(program, &mut *self.store, entity, &write.key)?;
+        forget(&mut register, system, &fields);
+        put(names, &mut *self.store, &write.key, &mut register)
+    }
+
+    /// A write arrived: the dead letter of an older version is over.
+    pub(super) fn clear_letter(
+        &mut self,
+        system: SystemIx,
+        entity: EntityIx,
+        key: &str,
+    ) -> Stored<()> {
+        let slot = (system, entity, key.to_owned());
+        if !self.letters.remove(&slot) {
+            return Ok(());
+        }
+        let names = &self.program.entities[entity as usize].name;
+        let name = self.program.system_name(system);
+        self.store.clear_dead_letter(name, names, key)
+    }
+}

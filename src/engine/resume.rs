@@ -1,0 +1,62 @@
+//! Runs that a killed runner left behind.
+
+use super::batch::{ActiveRun, OPENING, Phase, digest_key};
+use super::ports::{RunRecord, RunStatus, ScenarioIx, Stored};
+use super::runner::Runner;
+
+impl Runner<'_> {
+    /// Runs that a killed runner left: one that was reading starts over, one that was writing
+    /// goes on after its last confirmed chunk.
+    pub(super) fn resume_runs(&mut self) -> Stored<()> {
+        for record in self.store.open_runs()? {
+            let scenario = self.program.scenario_ix(&record.scenario);
+            if scenario.is_some_and(|s| !self.wanted(s)) {
+                continue;
+            }
+            let digest = self.store.meta(&digest_key(&record.scenario))?;
+            // A stage made by another plan names its fields and systems by that plan's positions.
+            let readable = digest.as_ref() == Some(&self.program.plan.digest)
+                && self.store.stage_len(record.id)? > 0;
+            match scenario {
+                Some(scenario) if record.status == RunStatus::Writing && readable => {
+                    self.runs.push(ActiveRun {
+                        phase: Phase::Write(record.confirmed.clone()),
+                        cursors: record.cursor_after.clone(),
+                        redo: record.committed.clone(),
+                        ..ActiveRun::over(
+                            record,
+                            scenario,
+                            self.program.plan.scenarios[scenario as usize].mode.realtime,
+                        )
+                    });
+                }
+                _ => self.start_over(scenario, record)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a run whose stage is of no use, and starts it anew.
+    fn start_over(&mut self, scenario: Option<ScenarioIx>, record: RunRecord) -> Stored<()> {
+        if let Some(scenario) = scenario.filter(|_| record.status == RunStatus::Writing) {
+            self.recover_unconfirmed(scenario, &record)?;
+        }
+        let opening = record.why == OPENING;
+        let cut_off = match record.status {
+            RunStatus::Writing => "cut off while it wrote, its stage lost; started anew",
+            _ => "cut off before its first write; started anew",
+        };
+        let record = RunRecord {
+            status: RunStatus::Failed,
+            ended: Some(self.world.now()),
+            note: Some(cut_off.into()),
+            ..record
+        };
+        self.store.put_run(&record)?;
+        self.store.stage_drop(record.id)?;
+        match scenario {
+            Some(scenario) => self.start_run(scenario, if opening { OPENING } else { "resumed" }),
+            None => Ok(()),
+        }
+    }
+}
