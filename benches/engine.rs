@@ -53,7 +53,7 @@ fn row(i: u64) -> Row {
             (0, text(format!("city {}", i % 97))),
             (1, text(format!("person{i}@example.com"))),
             (3, text(format!("Person Number {i}"))),
-            (4, Value::Bool(i % 3 == 0)),
+            (4, Value::Bool(i.is_multiple_of(3))),
             (5, Value::Int(i as i64 % 100)),
             (6, text("working".into())),
         ],
