@@ -215,8 +215,28 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// A source that was read whole and showed nothing, where it had records before.
+    pub(super) fn silent_source(&mut self, run: &ActiveRun) -> Stored<Option<String>> {
+        let program = self.program;
+        let plan = &program.plan.scenarios[run.scenario as usize];
+        if !run.reads_all(plan) {
+            return Ok(None);
+        }
+        for source in &program.scenarios[run.scenario as usize].reads {
+            let shown = run.rows.get(source).copied().unwrap_or_default();
+            if shown == 0 && self.had_records(*source)? {
+                return Ok(Some(format!(
+                    "`{}` shows no `{}` at all, where it had some before",
+                    program.system_name(source.system),
+                    program.entities[source.entity as usize].name
+                )));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether a source is known to have had any record.
-    pub(super) fn had_records(&mut self, source: Source) -> Stored<bool> {
+    fn had_records(&mut self, source: Source) -> Stored<bool> {
         let names = &self.program.entities[source.entity as usize];
         let mut after: Option<String> = None;
         loop {

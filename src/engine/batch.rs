@@ -415,26 +415,6 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// A source that was read whole and showed nothing, where it had records before.
-    fn silent_source(&mut self, run: &ActiveRun) -> Stored<Option<String>> {
-        let program = self.program;
-        let plan = &program.plan.scenarios[run.scenario as usize];
-        if !run.reads_all(plan) {
-            return Ok(None);
-        }
-        for source in &program.scenarios[run.scenario as usize].reads {
-            let shown = run.rows.get(source).copied().unwrap_or_default();
-            if shown == 0 && self.had_records(*source)? {
-                return Ok(Some(format!(
-                    "`{}` shows no `{}` at all, where it had some before",
-                    program.system_name(source.system),
-                    program.entities[source.entity as usize].name
-                )));
-            }
-        }
-        Ok(None)
-    }
-
     /// Records that other flows left to this scenario to put right go to the outbox.
     fn enter_owed(&mut self, scenario: ScenarioIx) -> Stored<()> {
         let name = &self.program.plan.scenarios[scenario as usize].name;
