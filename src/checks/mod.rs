@@ -14,8 +14,12 @@ mod table;
 mod words;
 
 mod connectors;
+mod freshness;
 mod mapping;
 mod ownership;
+mod policy_tests;
+mod protection;
+mod quota;
 mod tidiness;
 
 pub use context::Context;

@@ -73,6 +73,9 @@ pub struct Finding {
     pub primary_label: String,
     /// Every other place involved.
     pub labels: Vec<Label>,
+    /// The places of a path in the order in which it is walked, where the finding is about one.
+    /// Each stands among the primary place and the labels too; forms that know paths show the order.
+    pub path: Vec<Label>,
     /// How to mend it.
     pub help: Option<String>,
     /// Mends that one edit set carries.
@@ -92,6 +95,7 @@ impl Finding {
             primary: Some(primary),
             primary_label: String::new(),
             labels: Vec::new(),
+            path: Vec::new(),
             help: None,
             fixes: Vec::new(),
         }
@@ -106,6 +110,15 @@ impl Finding {
     /// Adds another place.
     pub fn label(mut self, span: Span, message: impl Into<String>) -> Self {
         self.labels.push(Label {
+            span,
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Adds the next place of the path that it is about.
+    pub fn step(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.path.push(Label {
             span,
             message: message.into(),
         });

@@ -1,0 +1,1 @@
+//! SL02: whether each field gets where it must be in the time that it may take.

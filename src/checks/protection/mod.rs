@@ -1,0 +1,1 @@
+//! SL06: who may see what, and who hears when something goes wrong.
