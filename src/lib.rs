@@ -20,6 +20,8 @@ pub mod model;
 
 pub mod graph;
 
+pub mod arithmetic;
+
 pub mod checks;
 
 pub mod plan;

@@ -16,6 +16,7 @@ const RANKS: &[(&str, u8)] = &[
     ("syntax", 2),
     ("model", 3),
     ("graph", 4),
+    ("arithmetic", 5),
     ("checks", 6),
     ("plan", 7),
     ("engine", 8),

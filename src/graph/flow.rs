@@ -163,6 +163,19 @@ impl Flow {
         search::shortest_path(&self.graph, a, b, passable).map(|ids| self.path_edges(ids))
     }
 
+    /// A path of at least one hop from one system to another whose hops cost least together; none:
+    /// no path. Costs are not negative; an infinite one is taken only where every path has one.
+    pub fn cheapest_path(
+        &self,
+        from: SystemId,
+        to: SystemId,
+        cost: impl Fn(Edge) -> f64,
+    ) -> Option<Vec<Edge>> {
+        let (a, b) = (self.node(from)?, self.node(to)?);
+        let cost = |id| self.edge(id).map_or(f64::INFINITY, &cost);
+        search::cheapest_path(&self.graph, a, b, cost).map(|ids| self.path_edges(ids))
+    }
+
     /// For each set of systems that feed each other a shortest circle through the first of them.
     pub fn circles(&self) -> &[Vec<Edge>] {
         self.circles.get_or_init(|| {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::{astar, tarjan_scc};
 use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
 
@@ -30,6 +30,27 @@ pub(super) fn shortest_path<N, E>(
         }
     }
     None
+}
+
+/// The edges of a path between two different nodes whose costs sum to the least. Among equally
+/// cheap edges between two nodes the first one added.
+pub(super) fn cheapest_path<N, E>(
+    graph: &DiGraph<N, E>,
+    from: NodeIndex,
+    to: NodeIndex,
+    cost: impl Fn(EdgeIndex) -> f64,
+) -> Option<Vec<EdgeIndex>> {
+    let (_, nodes) = astar(graph, from, |n| n == to, |e| cost(e.id()), |_| 0.0)?;
+    nodes
+        .windows(2)
+        .map(|pair| {
+            let [a, b] = pair else { return None };
+            let between = leaving(graph, *a).into_iter().filter(|e| e.1 == *b);
+            between
+                .map(|e| e.0)
+                .min_by(|x, y| cost(*x).total_cmp(&cost(*y)))
+        })
+        .collect()
 }
 
 /// The edges that leave a node in the order in which they were added.

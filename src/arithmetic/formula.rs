@@ -1,0 +1,273 @@
+//! The formulas themselves: numbers in, numbers out.
+//!
+//! Rates are per second or per day as each says, times are seconds, shares lie between 0 and 1.
+//! The source of each is `model.md`, "Calls", "Rates and budgets" and "Freshness", with the queue
+//! formulas of the rulings; standard results are named where they are used.
+
+use std::f64::consts::{PI, SQRT_2};
+
+/// Seconds of a day.
+pub const DAY_SECONDS: f64 = 86_400.0;
+
+/// The share of a day's changes that real time loses and a reconcile finds, where nobody knows
+/// better.
+pub const DRIFT_SHARE: f64 = 0.001;
+
+/// Means up to which a Poisson distribution is summed term by term; beyond, its normal
+/// approximation with a skewness term is closer than 1e-4 of a call.
+const SUMMED_MEAN_MAX: f64 = 400.0;
+
+/// Standard deviations of a Poisson distribution beyond which nothing is left to sum.
+const TAIL: f64 = 12.0;
+
+/// Expected attempts for each call that succeeds, where a share `failure` of calls fails and is
+/// tried again: 1/(1−p). A system where every call fails is taken at 99.9 %.
+pub fn attempts(failure: f64) -> f64 {
+    1.0 / (1.0 - failure.clamp(0.0, 0.999))
+}
+
+/// Distinct records that change within `days`, of `records` that change `per_day` times in all:
+/// N·(1 − e^(−λt/N)), since repeated changes of one record collapse. Without a known number of
+/// records none collapse.
+pub fn distinct(records: Option<f64>, per_day: f64, days: f64) -> f64 {
+    let changes = (per_day * days).max(0.0);
+    match records {
+        Some(n) if n > 0.0 => n * -(-changes / n).exp_m1(),
+        Some(_) => 0.0,
+        None => changes,
+    }
+}
+
+/// Expected calls for a Poisson number of records with this mean in groups of `group`:
+/// E⌈X/m⌉ = Σ_{j≥0} P(X > j·m). Without a group everything goes in one call.
+pub fn grouped_calls(mean: f64, group: Option<u32>) -> f64 {
+    if mean.is_nan() || mean <= 0.0 {
+        return 0.0;
+    }
+    let Some(group) = group else {
+        return -(-mean).exp_m1();
+    };
+    let m = f64::from(group.max(1));
+    if m == 1.0 {
+        return mean;
+    }
+    let deviation = mean.sqrt();
+    if mean > SUMMED_MEAN_MAX && deviation > 3.0 * m {
+        // The distribution spans many groups: the last one is filled evenly.
+        return mean / m + (m - 1.0) / (2.0 * m);
+    }
+    if mean <= SUMMED_MEAN_MAX {
+        summed(mean, m)
+    } else {
+        approximated(mean, deviation, m)
+    }
+}
+
+/// The sum with exact probabilities, each from the one before.
+fn summed(mean: f64, m: f64) -> f64 {
+    let last = mean + TAIL * mean.sqrt() + TAIL;
+    let (mut calls, mut boundary) = (0.0, 0.0);
+    let (mut k, mut probability, mut below) = (0.0, (-mean).exp(), (-mean).exp());
+    while k <= last {
+        if k >= boundary {
+            calls += (1.0 - below).max(0.0);
+            boundary += m;
+        }
+        k += 1.0;
+        probability *= mean / k;
+        below += probability;
+    }
+    calls
+}
+
+/// The sum with normal probabilities, from the first group that may not be full.
+fn approximated(mean: f64, deviation: f64, m: f64) -> f64 {
+    let sure = ((mean - TAIL * deviation) / m).floor().max(-1.0) + 1.0;
+    let mut calls = sure;
+    let mut j = sure;
+    while j * m <= mean + TAIL * deviation {
+        let z = (j * m + 0.5 - mean) / deviation;
+        let density = (-z * z / 2.0).exp() / (2.0 * PI).sqrt();
+        // Edgeworth's first term: a Poisson distribution's skewness is 1/σ.
+        let above = 0.5 * libm::erfc(z / SQRT_2) + (z * z - 1.0) * density / (6.0 * deviation);
+        calls += above.clamp(0.0, 1.0);
+        j += 1.0;
+    }
+    calls
+}
+
+/// Expected calls of one read for a Poisson number of records: one even where nothing changed,
+/// 1·P(X = 0) + E⌈X/g⌉.
+pub fn read_calls(mean: f64, page: Option<u32>) -> f64 {
+    (-mean.max(0.0)).exp() + grouped_calls(mean, page)
+}
+
+/// Calls that read a known number of records: at least one.
+pub fn full_read_calls(records: f64, page: Option<u32>) -> f64 {
+    match page {
+        Some(page) => (records / f64::from(page.max(1))).ceil().max(1.0),
+        None => 1.0,
+    }
+}
+
+/// A queue with random arrivals and a fixed time of service (M/D/1), at one rate of service.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Queue {
+    /// Calls a second that arrive.
+    pub arrivals: f64,
+    /// Calls a second that can be served.
+    pub service: f64,
+}
+
+impl Queue {
+    /// Utilisation ρ; at 1 or more the queue has no bound.
+    pub fn utilisation(self) -> f64 {
+        match self.service > 0.0 {
+            true => self.arrivals / self.service,
+            false => f64::INFINITY,
+        }
+    }
+
+    /// The mean wait in seconds, ρs/(2(1−ρ)) (Pollaczek and Khinchine); none: unbounded.
+    pub fn mean_wait(self) -> Option<f64> {
+        let rho = self.utilisation();
+        (rho < 1.0).then(|| rho / self.service / (2.0 * (1.0 - rho)))
+    }
+
+    /// The wait in seconds that 99 of 100 calls stay under, s/(2(1−ρ))·ln(100ρ) and no less than
+    /// nothing (the exponential tail of M/D/1); none: unbounded.
+    pub fn p99_wait(self) -> Option<f64> {
+        let rho = self.utilisation();
+        (rho < 1.0).then(|| match rho > 0.0 {
+            true => ((100.0 * rho).ln() / self.service / (2.0 * (1.0 - rho))).max(0.0),
+            false => 0.0,
+        })
+    }
+}
+
+/// How long a run keeps one system busy, in seconds: its calls at the rate that is left (none: no
+/// limit), or one after the other at the system's own pace. None: nothing is left, it never ends.
+pub fn busy_seconds(
+    calls: f64,
+    rate: Option<f64>,
+    latency_seconds: f64,
+    at_a_time: f64,
+) -> Option<f64> {
+    let pace = calls * latency_seconds / at_a_time.max(1.0);
+    match rate {
+        None => Some(pace),
+        Some(rate) if rate > 0.0 => Some((calls / rate).max(pace)),
+        Some(_) if calls <= 0.0 => Some(0.0),
+        Some(_) => None,
+    }
+}
+
+/// How long a system needs to work off an outage of `outage_seconds` at a service rate and the
+/// rate at which work keeps coming, λ'·t/(μ − λ'); none: it never catches up.
+pub fn drain_seconds(arrivals: f64, service: f64, outage_seconds: f64) -> Option<f64> {
+    if arrivals <= 0.0 {
+        return Some(0.0);
+    }
+    (service > arrivals).then(|| arrivals * outage_seconds / (service - arrivals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn near(a: f64, b: f64, tolerance: f64) -> bool {
+        (a - b).abs() <= tolerance * b.abs().max(1.0)
+    }
+
+    /// E⌈X/m⌉ by its definition, with probabilities through logarithms.
+    fn by_definition(mean: f64, m: u32) -> f64 {
+        let top = (mean + 40.0 * mean.sqrt() + 60.0) as u32;
+        let mut log_factorial = 0.0;
+        (1..=top)
+            .map(|k| {
+                log_factorial += f64::from(k).ln();
+                let p = (f64::from(k) * mean.ln() - mean - log_factorial).exp();
+                p * f64::from(k.div_ceil(m))
+            })
+            .sum()
+    }
+
+    #[test]
+    fn batches_save_calls_where_changes_of_a_record_collapse() {
+        assert!(near(distinct(Some(250_000.0), 6_000.0, 1.0), 5_928.6, 1e-4));
+        assert!(near(distinct(Some(10.0), 1_000.0, 1.0), 10.0, 1e-9));
+        assert_eq!(distinct(None, 6_000.0, 0.5), 3_000.0);
+        assert_eq!(distinct(Some(0.0), 6_000.0, 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_read_takes_a_call_even_where_nothing_changed() {
+        assert_eq!(read_calls(0.0, Some(100)), 1.0);
+        // Half a record on average: one call either way.
+        assert!(near(read_calls(0.5, Some(100)), 1.0, 1e-9));
+        assert_eq!(grouped_calls(0.0, Some(100)), 0.0);
+        assert!(near(grouped_calls(0.5, Some(100)), 0.393_469, 1e-5));
+        assert!(near(grouped_calls(0.5, None), 0.393_469, 1e-5));
+        assert_eq!(full_read_calls(250_000.0, Some(2_000)), 125.0);
+        assert_eq!(full_read_calls(0.0, Some(2_000)), 1.0);
+        assert_eq!(full_read_calls(250_000.0, None), 1.0);
+    }
+
+    #[test]
+    fn waits_grow_without_bound_towards_full_use() {
+        let queue = |arrivals| Queue {
+            arrivals,
+            service: 10.0,
+        };
+        assert_eq!(queue(0.0).mean_wait(), Some(0.0));
+        assert_eq!(queue(0.0).p99_wait(), Some(0.0));
+        assert!(near(queue(5.0).mean_wait().unwrap(), 0.05, 1e-12));
+        // s/(2·0.5)·ln 50 = 0.1·3.912
+        assert!(near(queue(5.0).p99_wait().unwrap(), 0.391_2, 1e-4));
+        assert_eq!(
+            queue(0.05).p99_wait(),
+            Some(0.0),
+            "rarer than one in a hundred"
+        );
+        assert_eq!(queue(10.0).p99_wait(), None);
+        assert_eq!(queue(11.0).mean_wait(), None);
+        let nothing_left = Queue {
+            arrivals: 0.0,
+            service: 0.0,
+        };
+        assert_eq!(nothing_left.p99_wait(), None);
+    }
+
+    #[test]
+    fn a_run_lasts_as_long_as_its_slowest_constraint() {
+        assert_eq!(busy_seconds(100.0, Some(10.0), 0.05, 1.0), Some(10.0));
+        assert_eq!(busy_seconds(100.0, Some(10.0), 1.0, 5.0), Some(20.0));
+        assert_eq!(busy_seconds(100.0, None, 1.0, 5.0), Some(20.0));
+        assert_eq!(busy_seconds(100.0, Some(0.0), 1.0, 5.0), None);
+        assert_eq!(busy_seconds(0.0, Some(0.0), 1.0, 5.0), Some(0.0));
+    }
+
+    #[test]
+    fn a_backlog_drains_at_what_is_left() {
+        assert_eq!(drain_seconds(8.0, 10.0, 3_600.0), Some(14_400.0));
+        assert_eq!(drain_seconds(10.0, 10.0, 3_600.0), None);
+        assert_eq!(drain_seconds(0.0, 0.0, 3_600.0), Some(0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn grouped_calls_are_what_their_definition_says(mean in 0.01f64..5_000.0, m in 1u32..3_000) {
+            let exact = by_definition(mean, m);
+            let found = grouped_calls(mean, Some(m));
+            prop_assert!(near(found, exact, 2e-3), "{found} for {exact}");
+        }
+
+        #[test]
+        fn grouped_calls_never_fall_as_records_grow(mean in 0.0f64..2_000.0, more in 0.0f64..50.0, m in 2u32..500) {
+            let (few, many) = (grouped_calls(mean, Some(m)), grouped_calls(mean + more, Some(m)));
+            prop_assert!(many >= few - 2e-3);
+            prop_assert!(few <= mean + 1e-9);
+        }
+    }
+}

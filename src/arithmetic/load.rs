@@ -1,0 +1,367 @@
+//! Calls of each hop: a day, at the busiest, at the peak second and in one run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::calls::Calls;
+use super::demand::{self, Demand};
+use super::facts::SystemFacts;
+use super::formula::{
+    DAY_SECONDS, DRIFT_SHARE, distinct, full_read_calls, grouped_calls, read_calls,
+};
+use super::timing::Timing;
+use crate::graph::{Graph, HopId};
+use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
+use crate::time::Gaps;
+
+/// Calls at both ends of a hop.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ends {
+    /// At the system that it comes from.
+    pub source: Calls,
+    /// At the system that it goes to; of a `clean`, nothing: both ends are one system.
+    pub target: Calls,
+}
+
+impl Ends {
+    fn plus(self, more: Ends) -> Ends {
+        Ends {
+            source: self.source + more.source,
+            target: self.target + more.target,
+        }
+    }
+
+    fn times(self, factor: f64) -> Ends {
+        Ends {
+            source: self.source * factor,
+            target: self.target * factor,
+        }
+    }
+
+    fn total(self) -> f64 {
+        self.source.total() + self.target.total()
+    }
+}
+
+/// What a hop, or a `clean`, asks of its systems.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HopLoad {
+    /// Its scenario.
+    pub scenario: ScenarioId,
+    /// The hop; none: the scenario's `clean`.
+    pub hop: Option<HopId>,
+    /// The entity.
+    pub entity: EntityId,
+    /// From where.
+    pub from: SystemId,
+    /// To where; of a `clean` the same system.
+    pub to: SystemId,
+    /// What it has to carry.
+    pub demand: Demand,
+    /// Calls a day, the mean over the horizon.
+    pub per_day: Ends,
+    /// Calls on its busiest day.
+    pub busiest_day: Ends,
+    /// Calls a second of its real-time part in the busiest minute.
+    pub peak: Ends,
+    /// Calls of one run after the longest gap, with the mean rate of change; nothing in real time.
+    pub run: Ends,
+}
+
+impl HopLoad {
+    /// Each end with what it is called: calls a day, calls on the busiest day, peak calls a second
+    /// and calls of one run.
+    pub fn ends(&self) -> [(SystemId, [Calls; 4]); 2] {
+        let of = |end: fn(&Ends) -> Calls| {
+            [
+                end(&self.per_day),
+                end(&self.busiest_day),
+                end(&self.peak),
+                end(&self.run),
+            ]
+        };
+        [(self.from, of(|e| e.source)), (self.to, of(|e| e.target))]
+    }
+
+    /// Whether nothing declares its volume, so that its figures are not known.
+    pub fn volume_is_unknown(&self) -> bool {
+        demand::is_unknown(&self.demand)
+    }
+}
+
+/// What the loads of all scenarios are made from.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    pub policy: &'a Policy,
+    pub graph: &'a Graph,
+    pub facts: &'a [SystemFacts],
+    /// By hop.
+    pub demands: &'a [Demand],
+    /// By system and entity: whether a real-time hop listens to the entity's events there.
+    pub heard: &'a BTreeSet<(SystemId, EntityId)>,
+}
+
+/// The systems whose events a scenario of this timing hears, with the entity.
+pub(super) fn hears(scenario: &Scenario) -> impl Iterator<Item = (SystemId, EntityId)> {
+    scenario.hops.iter().map(|hop| (hop.from.value, hop.entity))
+}
+
+/// The loads of a scenario's hops, its `clean` last, if it had this timing.
+pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing) -> Vec<HopLoad> {
+    let mut loads: Vec<HopLoad> = scenario
+        .hops
+        .iter()
+        .zip(demand::hop_ids(ground.graph, scenario))
+        .filter_map(|(hop, id)| {
+            Some(HopLoad {
+                scenario: scenario.id,
+                hop: Some(id),
+                entity: hop.entity,
+                from: hop.from.value,
+                to: hop.to.value,
+                demand: ground.demands.get(id.0 as usize)?.clone(),
+                per_day: Ends::default(),
+                busiest_day: Ends::default(),
+                peak: Ends::default(),
+                run: Ends::default(),
+            })
+        })
+        .collect();
+    if let Some(clean) = scenario.clean
+        && let (Some(entity), Some(system)) = (clean.entity.id, clean.system.id)
+        && let Some(demand) = demand::of_clean(ground.policy, scenario)
+    {
+        loads.push(HopLoad {
+            scenario: scenario.id,
+            hop: None,
+            entity,
+            from: system,
+            to: system,
+            demand,
+            per_day: Ends::default(),
+            busiest_day: Ends::default(),
+            peak: Ends::default(),
+            run: Ends::default(),
+        });
+    }
+    let shares = Shares::of(scenario, &loads);
+    for (position, load) in loads.iter_mut().enumerate() {
+        let counting = Counting {
+            ground,
+            scenario,
+            shares: &shares,
+            position,
+        };
+        counting.fill(load, timing);
+    }
+    loads
+}
+
+/// How many hops share a read: one read of a source serves every hop of its clause, one read of a
+/// system in a reconcile serves every hop that touches it.
+struct Shares {
+    /// By hop: hops of the same clause from the same source.
+    reads: Vec<f64>,
+    /// By hop: ends at its source's, and its target's, system and entity.
+    reconciles: Vec<(f64, f64)>,
+}
+
+impl Shares {
+    fn of(scenario: &Scenario, loads: &[HopLoad]) -> Shares {
+        let clause = |position: usize| scenario.hops.get(position).map(|h| h.sync);
+        let mut reads: BTreeMap<_, f64> = BTreeMap::new();
+        let mut ends: BTreeMap<_, f64> = BTreeMap::new();
+        for (at, load) in loads.iter().enumerate() {
+            *reads.entry((clause(at), load.from)).or_default() += 1.0;
+            for system in [load.from, load.to] {
+                *ends.entry((load.entity, system)).or_default() += 1.0;
+            }
+        }
+        let end = |load: &HopLoad, system| ends.get(&(load.entity, system)).copied();
+        Shares {
+            reads: loads
+                .iter()
+                .enumerate()
+                .map(|(at, load)| reads.get(&(clause(at), load.from)).copied())
+                .map(|n| n.unwrap_or(1.0))
+                .collect(),
+            reconciles: loads
+                .iter()
+                .map(|l| (end(l, l.from).unwrap_or(1.0), end(l, l.to).unwrap_or(1.0)))
+                .collect(),
+        }
+    }
+}
+
+/// Counting the calls of one hop.
+struct Counting<'a> {
+    ground: &'a Ground<'a>,
+    scenario: &'a Scenario,
+    shares: &'a Shares,
+    position: usize,
+}
+
+impl Counting<'_> {
+    fn fill(&self, load: &mut HopLoad, timing: &Timing) {
+        let (Some(source), Some(target)) = (self.facts(load.from), self.facts(load.to)) else {
+            return;
+        };
+        if timing.is_realtime() && load.hop.is_some() {
+            let day = self.by_event(load, source, target);
+            load.peak = day.times(load.demand.peak.value / DAY_SECONDS);
+            load.per_day = day;
+            load.busiest_day = day;
+        }
+        let Some(gaps) = timing.gaps() else {
+            return;
+        };
+        let reconcile = timing.is_realtime();
+        let start = |days: f64| match reconcile {
+            true => self.reconcile(load, source, target, days),
+            false => self.by_clock(load, source, target, days),
+        };
+        let (mean, busiest, run) = over_starts(gaps, start);
+        load.per_day = load.per_day.plus(mean);
+        load.busiest_day = load.busiest_day.plus(busiest);
+        load.run = run;
+    }
+
+    fn facts(&self, system: SystemId) -> Option<&SystemFacts> {
+        self.ground.facts.get(system.index())
+    }
+
+    fn share(&self) -> f64 {
+        self.shares.reads.get(self.position).copied().unwrap_or(1.0)
+    }
+
+    /// The reads that a target's events cost when the runner's own writes come back from it.
+    fn echo_reads(&self, load: &HopLoad, target: &SystemFacts, written: f64) -> Calls {
+        match self.ground.heard.contains(&(load.to, load.entity)) {
+            true => Calls::reads(written * target.reads_per_event * target.attempts()),
+            false => Calls::NONE,
+        }
+    }
+
+    /// Calls a day of a real-time hop: λ·r·A at the source, λ·w·A at the target.
+    fn by_event(&self, load: &HopLoad, source: &SystemFacts, target: &SystemFacts) -> Ends {
+        let demand = &load.demand;
+        let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
+        let heard = carried * demand.events_pass;
+        let written = heard * demand.records_pass;
+        let reads = heard * source.reads_per_event * source.attempts() / self.share();
+        let writes = written * target.calls_per_write * target.attempts();
+        Ends {
+            source: Calls::reads(reads),
+            target: Calls::writes(writes) + self.echo_reads(load, target, written),
+        }
+    }
+
+    /// Calls of one start of a scheduled hop, so many days after the last.
+    fn by_clock(
+        &self,
+        load: &HopLoad,
+        source: &SystemFacts,
+        target: &SystemFacts,
+        days: f64,
+    ) -> Ends {
+        let demand = &load.demand;
+        let records = demand.records.as_ref().map(|n| n.value);
+        let changed = |per_day: f64| distinct(records, per_day, days);
+        let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
+        let met = demand.entity_changes_per_day.as_ref();
+        let page = source.read_page.value;
+        let reads = match (self.scenario.scans_full(), records) {
+            (true, Some(all)) => full_read_calls(all, page),
+            _ => read_calls(changed(met.map_or(carried, |m| m.value)), page),
+        };
+        let written = changed(carried) * demand.events_pass * demand.records_pass;
+        let reads = Calls::reads(reads * source.attempts() / self.share());
+        let writes = self.writes(target, written) + self.echo_reads(load, target, written);
+        match load.hop {
+            Some(_) => Ends {
+                source: reads,
+                target: writes,
+            },
+            None => Ends {
+                source: reads + writes,
+                target: Calls::NONE,
+            },
+        }
+    }
+
+    /// Calls that write a mean number of records: one bulk job where the catalog has one and the
+    /// records are many, else batches.
+    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
+        let attempts = target.attempts();
+        let own = self.scenario.batch.as_ref().map(|b| b.value);
+        if let Some(bulk) = &target.bulk
+            && own.is_none()
+            && records > bulk.from_records.value
+        {
+            let uploads = grouped_calls(records, Some(bulk.records.value));
+            return Calls {
+                bulk: (uploads + bulk.fixed_calls.value) * attempts,
+                ..Calls::NONE
+            };
+        }
+        let batch = match own {
+            Some(own) => Some(u32::try_from(own).unwrap_or(u32::MAX).max(1)),
+            None => target.write_batch.value,
+        };
+        Calls::writes(grouped_calls(records, batch) * target.calls_per_write * attempts)
+    }
+
+    /// Calls of one reconcile: both ends are read whole, what drifted is written. A source without
+    /// reads is left to its events.
+    fn reconcile(
+        &self,
+        load: &HopLoad,
+        source: &SystemFacts,
+        target: &SystemFacts,
+        days: f64,
+    ) -> Ends {
+        if !source.can_read {
+            return Ends::default();
+        }
+        let all = load.demand.records.as_ref().map_or(0.0, |n| n.value);
+        let (at_source, at_target) = self
+            .shares
+            .reconciles
+            .get(self.position)
+            .copied()
+            .unwrap_or((1.0, 1.0));
+        let read = |facts: &SystemFacts, shared: f64| match facts.can_read {
+            true => full_read_calls(all, facts.read_page.value) * facts.attempts() / shared,
+            false => 0.0,
+        };
+        let drifted = load.demand.written_per_day().unwrap_or(0.0) * DRIFT_SHARE * days;
+        Ends {
+            source: Calls::reads(read(source, at_source)),
+            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted),
+        }
+    }
+}
+
+/// The mean a day, the busiest day and the start after the longest gap.
+fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
+    let days = |length: crate::time::Millis| length.as_secs_f64() / DAY_SECONDS;
+    let run = start(days(gaps.longest));
+    let all: u32 = gaps.lengths.iter().map(|l| l.1).sum();
+    let mean = gaps
+        .lengths
+        .iter()
+        .map(|(length, count)| start(days(*length)).times(f64::from(*count)))
+        .fold(Ends::default(), Ends::plus)
+        .times(1.0 / f64::from(all.max(1)));
+    let per_day = mean.times(gaps.starts_per_day());
+    let busiest = match gaps.busiest_day {
+        0 => Ends::default(),
+        1 => run,
+        starts => mean.times(f64::from(starts)),
+    };
+    let busiest = if busiest.total() < per_day.total() {
+        per_day
+    } else {
+        busiest
+    };
+    (per_day, busiest, run)
+}

@@ -1,0 +1,216 @@
+//! The arithmetic behind checks, estimates and the choice of modes: calls, rates, waits, ages.
+//!
+//! Rank 5. May use everything below. Pure: the same policy gives the same figures. Knows no
+//! findings and no output; what is too much or too old is for others to say.
+//!
+//! * [`formula`]: numbers in, numbers out, as `model.md` has them.
+//! * [`SystemFacts`], [`Demand`]: the inputs, each with where it comes from ([`Known`]).
+//! * [`HopLoad`], [`SystemLoad`]: calls of each hop, sums by system against its limits.
+//! * [`HopAge`], [`Run`]: how old a change is behind a hop, how long a run takes.
+//! * [`Path`]: how old a field gets in a system, over all hops on its way.
+//! * [`Alternative`]: the same figures if one scenario had another mode.
+//!
+//! A scenario whose volume nothing declares counts as no calls and is marked, so that sums say
+//! what they leave out. Figures in real time are upper bounds where a filter declares no share.
+
+mod age;
+mod calls;
+mod demand;
+mod facts;
+pub mod formula;
+mod known;
+mod load;
+mod path;
+mod system;
+mod timing;
+
+pub use age::{Age, HopAge, Run, RunAt};
+pub use calls::Calls;
+pub use demand::Demand;
+pub use facts::{BulkFacts, LimitFacts, SystemFacts, tier};
+pub use known::{Known, Origin};
+pub use load::{Ends, HopLoad};
+pub use path::Path;
+pub use system::{ScenarioShare, SystemLoad};
+pub use timing::Timing;
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use crate::graph::{Graph, HopId};
+use crate::model::{EntityId, ModeKind, Policy, Scenario, ScenarioId, SystemId};
+
+/// Every figure of one policy.
+#[derive(Debug)]
+pub struct Arithmetic {
+    facts: Vec<SystemFacts>,
+    demands: Vec<Demand>,
+    heard: BTreeSet<(SystemId, EntityId)>,
+    /// By scenario.
+    scenarios: Vec<ScenarioFigures>,
+    /// By system.
+    systems: Vec<SystemLoad>,
+    /// By hop: its scenario and its position there.
+    hops: Vec<(ScenarioId, u32)>,
+}
+
+/// The figures of one scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioFigures {
+    /// When it moves records.
+    pub timing: Timing,
+    /// Its hops in order, its `clean` last.
+    pub hops: Vec<HopLoad>,
+    /// Their ages in the same order.
+    pub ages: Vec<HopAge>,
+    /// One run after the longest gap; none in real time without a reconcile.
+    pub run: Option<Run>,
+}
+
+/// What would be if one scenario had another mode.
+#[derive(Debug)]
+pub struct Alternative {
+    /// The scenario's figures.
+    pub figures: ScenarioFigures,
+    /// What all scenarios then ask of each system.
+    pub systems: Vec<SystemLoad>,
+}
+
+impl Alternative {
+    /// Calls a day at all systems together.
+    pub fn calls_per_day(&self) -> f64 {
+        self.systems.iter().map(|s| s.per_day().total()).sum()
+    }
+}
+
+impl Arithmetic {
+    /// Works out every figure of a policy.
+    pub fn of(policy: &Policy, graph: &Graph) -> Arithmetic {
+        let facts = facts::of_policy(policy);
+        let demands = demand::of_hops(policy, graph);
+        let timings: Vec<Timing> = policy
+            .scenarios
+            .par_iter()
+            .map(|s| Timing::of(policy, s))
+            .collect();
+        let heard: BTreeSet<(SystemId, EntityId)> = policy
+            .scenarios
+            .iter()
+            .zip(&timings)
+            .filter(|(_, timing)| timing.is_realtime())
+            .flat_map(|(scenario, _)| load::hears(scenario))
+            .collect();
+        let ground = load::Ground {
+            policy,
+            graph,
+            facts: &facts,
+            demands: &demands,
+            heard: &heard,
+        };
+        let loads: Vec<Vec<HopLoad>> = policy
+            .scenarios
+            .par_iter()
+            .zip(&timings)
+            .map(|(scenario, timing)| load::of_scenario(&ground, scenario, timing))
+            .collect();
+        let systems = system::sums(policy, loads.iter().flatten());
+        let scenarios = policy
+            .scenarios
+            .par_iter()
+            .zip(timings)
+            .zip(loads)
+            .map(|((scenario, timing), hops)| figures(&facts, &systems, scenario, timing, hops))
+            .collect();
+        let hops = policy
+            .scenarios
+            .iter()
+            .flat_map(|s| (0..s.hops.len()).map(|at| (s.id, at as u32)))
+            .collect();
+        Arithmetic {
+            facts,
+            demands,
+            heard,
+            scenarios,
+            systems,
+            hops,
+        }
+    }
+
+    /// What is known of a system.
+    pub fn facts(&self, system: SystemId) -> Option<&SystemFacts> {
+        system::at(&self.facts, system)
+    }
+
+    /// What all scenarios ask of a system.
+    pub fn system(&self, system: SystemId) -> Option<&SystemLoad> {
+        system::at(&self.systems, system)
+    }
+
+    /// The figures of a scenario.
+    pub fn scenario(&self, scenario: ScenarioId) -> Option<&ScenarioFigures> {
+        self.scenarios.get(scenario.index())
+    }
+
+    /// The age of a change behind a hop.
+    pub fn age(&self, hop: HopId) -> Option<&HopAge> {
+        let (scenario, position) = *self.hops.get(hop.0 as usize)?;
+        self.scenario(scenario)?.ages.get(position as usize)
+    }
+
+    /// What a hop asks of its systems.
+    pub fn load(&self, hop: HopId) -> Option<&HopLoad> {
+        let (scenario, position) = *self.hops.get(hop.0 as usize)?;
+        self.scenario(scenario)?.hops.get(position as usize)
+    }
+
+    /// Calls a day at all systems together.
+    pub fn calls_per_day(&self) -> f64 {
+        self.systems.iter().map(|s| s.per_day().total()).sum()
+    }
+
+    /// The figures if a scenario had another mode, all others as they are.
+    pub fn as_if(
+        &self,
+        policy: &Policy,
+        graph: &Graph,
+        scenario: &Scenario,
+        mode: &ModeKind,
+    ) -> Alternative {
+        let window = scenario.window.as_ref().map(|w| &w.value);
+        let timing = Timing::as_mode(policy, mode, window);
+        let mut heard = self.heard.clone();
+        if timing.is_realtime() {
+            heard.extend(load::hears(scenario));
+        }
+        let ground = load::Ground {
+            policy,
+            graph,
+            facts: &self.facts,
+            demands: &self.demands,
+            heard: &heard,
+        };
+        let hops = load::of_scenario(&ground, scenario, &timing);
+        let systems = system::replaced(policy, &self.systems, scenario.id, &hops);
+        Alternative {
+            figures: figures(&self.facts, &systems, scenario, timing, hops),
+            systems,
+        }
+    }
+}
+
+fn figures(
+    facts: &[SystemFacts],
+    systems: &[SystemLoad],
+    scenario: &Scenario,
+    timing: Timing,
+    hops: Vec<HopLoad>,
+) -> ScenarioFigures {
+    let (run, ages) = age::of_scenario(facts, systems, scenario, &timing, &hops);
+    ScenarioFigures {
+        timing,
+        hops,
+        ages,
+        run,
+    }
+}
