@@ -3,6 +3,8 @@
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
+use crate::arithmetic::Arithmetic;
+use crate::catalog::Entry;
 use crate::finding::Finding;
 use crate::graph::{Edge, Flow, Graph};
 use crate::model::{Carried, Field, FieldId, Policy, Scenario, Sync, SystemId};
@@ -17,6 +19,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// Its graphs.
     pub graph: &'a Graph,
+    /// Its figures: calls, rates, waits, ages.
+    pub arithmetic: Arithmetic,
     /// The day on which it is checked: what `until` is compared with.
     pub today: NaiveDate,
     /// Whether a flow may be missing because a scenario, or a name in a `sync`, could not be read:
@@ -36,6 +40,7 @@ impl<'a> Context<'a> {
             sources,
             policy,
             graph,
+            arithmetic: Arithmetic::of(policy, graph),
             today,
             flows_incomplete: flows_incomplete(policy),
         }
@@ -44,6 +49,12 @@ impl<'a> Context<'a> {
     /// A system's name.
     pub fn system(&self, id: SystemId) -> &'a str {
         &self.policy.system(id).name.text
+    }
+
+    /// What the catalog knows of a system's connector; `None`: it has none that exists.
+    pub fn entry(&self, id: SystemId) -> Option<&'a Entry> {
+        let connector = self.policy.system(id).connector.as_ref()?;
+        connector.entry.as_deref()
     }
 
     /// A field as messages name it, `contact.email`.

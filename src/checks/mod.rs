@@ -8,7 +8,9 @@
 //! found while a policy is read and resolved; their findings are handed in, since an `allow` may
 //! accept them too.
 
+mod alternatives;
 mod context;
+mod figures;
 mod fix;
 mod table;
 mod words;

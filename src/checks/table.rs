@@ -2,8 +2,10 @@
 
 use super::Context;
 use super::connectors::*;
+use super::freshness::*;
 use super::mapping::*;
 use super::ownership::*;
+use super::quota::*;
 use crate::finding::{Code, Finding};
 
 /// A check.
@@ -41,6 +43,13 @@ pub const CHECKS: &[Check] = &[
     row(114, sl0114_clean_not_owner::check),
     row(115, sl0115_unstable_round_trip::check),
     row(116, sl0116_coarse_change_time::check),
+    row(201, sl0201_freshness_unattainable::check),
+    row(301, sl0301_over_daily_quota::check),
+    row(302, sl0302_over_burst_limit::check),
+    row(303, sl0303_window_too_short::check),
+    row(304, sl0304_overlapping_runs::check),
+    row(306, sl0306_slow_recovery::check),
+    row(310, sl0310_unknown_volume::check),
     row(401, sl0401_not_mapped::check),
     row(402, sl0402_key_not_mapped::check),
     row(403, sl0403_values_incomplete::check),
