@@ -1,7 +1,7 @@
 //! Edits that several checks make.
 
 use crate::finding::Edit;
-use crate::model::Field;
+use crate::model::{Field, Scenario};
 use crate::text::{Sources, Span};
 
 /// Adds a clause at the end of a field's declaration.
@@ -22,6 +22,17 @@ pub(super) fn add_line(block: Span, sources: &Sources, clause: &str) -> Option<E
         span: Span::new(block.file, at, block.end as usize - 1),
         text: format!("\n  {clause}\n"),
     })
+}
+
+/// Gives a scenario another mode: in place of its own, else as a clause of its own.
+pub(super) fn set_mode(sources: &Sources, scenario: &Scenario, mode: &str) -> Option<Edit> {
+    match scenario.mode.span.filter(|_| scenario.mode.written) {
+        Some(span) => Some(Edit {
+            span,
+            text: mode.to_owned(),
+        }),
+        None => add_line(scenario.span, sources, &format!("mode {mode}")),
+    }
 }
 
 /// Takes a clause away, with the white space before it and, where it stands on a line of its own,

@@ -2,8 +2,10 @@
 
 use super::Context;
 use super::connectors::*;
+use super::freshness::*;
 use super::mapping::*;
 use super::ownership::*;
+use super::quota::*;
 use crate::finding::{Code, Finding};
 
 /// A check.
@@ -41,6 +43,17 @@ pub const CHECKS: &[Check] = &[
     row(114, sl0114_clean_not_owner::check),
     row(115, sl0115_unstable_round_trip::check),
     row(116, sl0116_coarse_change_time::check),
+    row(202, sl0202_never_arrives::check),
+    row(203, sl0203_consent_not_realtime::check),
+    row(204, sl0204_urgent_on_schedule::check),
+    row(205, sl0205_idle_realtime::check),
+    row(206, sl0206_stale_relay::check),
+    row(207, sl0207_stale_copy::check),
+    row(208, sl0208_no_reconcile::check),
+    row(305, sl0305_batch_too_large::check),
+    row(307, sl0307_never_runs::check),
+    row(308, sl0308_clock_change::check),
+    row(309, sl0309_loosened_limit::check),
     row(401, sl0401_not_mapped::check),
     row(402, sl0402_key_not_mapped::check),
     row(403, sl0403_values_incomplete::check),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use crate::finding::Finding;
 use crate::graph::{Edge, HopId, ReadBy};
-use crate::model::{Field, ModeKind, Scenario, SystemId};
+use crate::model::{Field, Mode, ModeKind, Scenario, SystemId};
 use crate::terms::ResolveRule;
 use crate::text::Span;
 use crate::value::Type;
@@ -203,6 +203,42 @@ pub(super) fn rule_meaning(rule: ResolveRule) -> &'static str {
 /// by the policy's.
 pub(super) fn mode_is_known(scenario: &Scenario) -> bool {
     scenario.mode.written || !scenario.broken
+}
+
+/// A number for people: two digits that count, thousands apart.
+pub(super) fn about(number: f64) -> String {
+    let digits = number.max(1.0).log10().floor() as i32;
+    let step = 10_f64.powi((digits - 1).max(0));
+    let whole = ((number / step).round() * step) as u64;
+    let text = whole.to_string();
+    let mut out = String::new();
+    for (i, digit) in text.chars().enumerate() {
+        if i > 0 && (text.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Where a scenario's mode is said; its name where it says none.
+pub(super) fn mode_place(scenario: &Scenario) -> Span {
+    match &scenario.mode {
+        Mode {
+            written: true,
+            span: Some(span),
+            ..
+        } => *span,
+        _ => scenario.name.span,
+    }
+}
+
+/// Labels the policy's `unsure` where a scenario takes its mode from there.
+pub(super) fn label_unsure(finding: Finding, scenario: &Scenario) -> Finding {
+    match scenario.mode.span.filter(|_| !scenario.mode.written) {
+        Some(unsure) => label(finding, unsure, "the mode of a scenario that names none"),
+        None => finding,
+    }
 }
 
 /// Whether a scenario reads a system by schedule: any mode by the clock, and a reconcile where the

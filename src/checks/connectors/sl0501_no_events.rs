@@ -1,8 +1,7 @@
 //! SL0501 no-events: a scenario waits for events of a system that sends none.
 
 use super::super::{Context, fix, words};
-use super::mode_place;
-use crate::finding::{Code, Edit, Finding, Grade};
+use crate::finding::{Code, Finding, Grade};
 use crate::model::{Connector, Scenario, SystemId};
 
 const CODE: Code = Code(501);
@@ -19,7 +18,8 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
         .collect()
 }
 
-fn silent_sources<'a>(ctx: &Context<'a>, scenario: &Scenario) -> Vec<(SystemId, &'a Connector)> {
+/// The systems whose events a scenario waits for in vain.
+pub(in super::super) fn silent_sources<'a>(ctx: &Context<'a>, scenario: &Scenario) -> Vec<(SystemId, &'a Connector)> {
     let mut silent: Vec<(SystemId, &Connector)> = Vec::new();
     let sources = scenario.hops.iter().map(|h| h.from.value);
     for system in sources.chain(scenario.when.iter().filter_map(|w| w.system.id)) {
@@ -44,14 +44,12 @@ fn finding(ctx: &Context, scenario: &Scenario, silent: &[(SystemId, &Connector)]
         "scenario `{}` is to run in real time, but {names} {tells} no change events",
         scenario.name
     );
-    let mut found = Finding::new(CODE, mode_place(scenario), message).mark("waits for events");
+    let mut found = Finding::new(CODE, words::mode_place(scenario), message).mark("waits for events");
     for (_, connector) in silent {
         let text = format!("`{}` has no change events", connector.written);
         found = words::label(found, connector.clause, text);
     }
-    if let Some(unsure) = scenario.mode.span.filter(|_| !scenario.mode.written) {
-        found = words::label(found, unsure, "the mode of a scenario that names none");
-    }
+    found = words::label_unsure(found, scenario);
     for hop in &scenario.hops {
         if silent.iter().any(|s| s.0 == hop.from.value) {
             let text = format!("read from `{}` here", ctx.system(hop.from.value));
@@ -65,18 +63,8 @@ fn finding(ctx: &Context, scenario: &Scenario, silent: &[(SystemId, &Connector)]
         );
     }
     found = found.help("write `mode every 5m`");
-    match slower(ctx, scenario) {
+    match fix::set_mode(ctx.sources, scenario, "every 5m") {
         Some(edit) => found.fix("run it every 5 minutes", Grade::Review, vec![edit]),
         None => found,
-    }
-}
-
-fn slower(ctx: &Context, scenario: &Scenario) -> Option<Edit> {
-    match scenario.mode.span.filter(|_| scenario.mode.written) {
-        Some(span) => Some(Edit {
-            span,
-            text: "every 5m".to_owned(),
-        }),
-        None => fix::add_line(scenario.span, ctx.sources, "mode every 5m"),
     }
 }

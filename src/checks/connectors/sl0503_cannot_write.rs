@@ -2,7 +2,6 @@
 //! that gives none.
 
 use super::super::{Context, words};
-use super::mode_place;
 use crate::finding::{Code, Finding};
 use crate::model::{Connector, ModeKind, Scenario, SystemId};
 use crate::text::Span;
@@ -104,7 +103,7 @@ fn finding(ctx: &Context, scenario: &Scenario, used: &Use) -> Option<Finding> {
     } else {
         return None;
     };
-    let found = Finding::new(CODE, mode_place(scenario), message);
+    let found = Finding::new(CODE, words::mode_place(scenario), message);
     let mark = match used.writes {
         true => format!("cannot write to `{name}`"),
         false => format!("cannot read `{name}` by the clock"),

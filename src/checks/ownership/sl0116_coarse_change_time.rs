@@ -147,7 +147,11 @@ fn tells_time_itself(entry: &Entry) -> bool {
 }
 
 /// Changes a day of the records that a scenario carries.
-fn carried_rate(scenario: &Scenario, entity: &Entity, volume: &Volume) -> Option<f64> {
+pub(in super::super) fn carried_rate(
+    scenario: &Scenario,
+    entity: &Entity,
+    volume: &Volume,
+) -> Option<f64> {
     if let Some(own) = &scenario.volume {
         return Some(own.value.rate.per_day());
     }
