@@ -358,7 +358,9 @@ impl Tally {
         // Only a gap that would be the longest is worth a look at the zone: thousands of a year
         // are alike.
         if gap > self.longest_by_clock {
-            let shown = gap.0.saturating_add_signed(zone.offset_ms(to) - zone.offset_ms(from));
+            let shown = gap
+                .0
+                .saturating_add_signed(zone.offset_ms(to) - zone.offset_ms(from));
             self.longest_by_clock = self.longest_by_clock.max(gap.min(Millis(shown)));
         }
     }

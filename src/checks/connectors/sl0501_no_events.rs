@@ -19,7 +19,10 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
 }
 
 /// The systems whose events a scenario waits for in vain.
-pub(in super::super) fn silent_sources<'a>(ctx: &Context<'a>, scenario: &Scenario) -> Vec<(SystemId, &'a Connector)> {
+pub(in super::super) fn silent_sources<'a>(
+    ctx: &Context<'a>,
+    scenario: &Scenario,
+) -> Vec<(SystemId, &'a Connector)> {
     let mut silent: Vec<(SystemId, &Connector)> = Vec::new();
     let sources = scenario.hops.iter().map(|h| h.from.value);
     for system in sources.chain(scenario.when.iter().filter_map(|w| w.system.id)) {
@@ -44,7 +47,8 @@ fn finding(ctx: &Context, scenario: &Scenario, silent: &[(SystemId, &Connector)]
         "scenario `{}` is to run in real time, but {names} {tells} no change events",
         scenario.name
     );
-    let mut found = Finding::new(CODE, words::mode_place(scenario), message).mark("waits for events");
+    let mut found =
+        Finding::new(CODE, words::mode_place(scenario), message).mark("waits for events");
     for (_, connector) in silent {
         let text = format!("`{}` has no change events", connector.written);
         found = words::label(found, connector.clause, text);

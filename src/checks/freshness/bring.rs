@@ -1,7 +1,7 @@
 //! The edit that lets a flow that is there bring a field to one more system.
 
 use super::super::Context;
-use super::pace;
+use super::{by_count, pace};
 use crate::finding::Edit;
 use crate::model::{Carried, Field, FieldId, Ref, Scenario, Sync, SystemId};
 use crate::text::Span;
@@ -71,9 +71,13 @@ fn add_fields(
         && comes_from_owner(sync, want)
         && want.fields.iter().all(takes);
     let last = carried.last().filter(|_| fits)?;
-    let more: Vec<String> = want.fields.iter().map(|f| format!(", {}", f.name)).collect();
+    let more: Vec<String> = want
+        .fields
+        .iter()
+        .map(|f| format!(", {}", f.name))
+        .collect();
     Some((
-        format!("let `{}` carry it too", scenario.name),
+        format!("let `{}` carry {} too", scenario.name, them(want)),
         insert_after(last.span, more.concat()),
     ))
 }
@@ -99,9 +103,17 @@ fn add_system(
     let last = sync.targets.last().filter(|_| fits)?;
     let system = ctx.system(want.to);
     Some((
-        format!("let `{}` bring it to `{system}` too", scenario.name),
+        format!(
+            "let `{}` bring {} to `{system}` too",
+            scenario.name,
+            them(want)
+        ),
         insert_after(last.span, format!(", {system}")),
     ))
+}
+
+fn them(want: &Want) -> &'static str {
+    by_count(want.fields.len(), "it", "them")
 }
 
 fn insert_after(span: Span, text: String) -> Edit {

@@ -67,12 +67,12 @@ pub(super) fn gap(ctx: &Context, scenario: &Scenario) -> Option<Millis> {
     gap_of(ctx, schedule(scenario)?, window(scenario))
 }
 
-/// A scheduled scenario's mode as a reader needs it: "`every 1h`".
+/// How a scheduled scenario runs: "`every 1h`".
 pub(super) fn named(scenario: &Scenario) -> String {
     match (&scenario.mode.kind, schedule(scenario)) {
-        (ModeKind::Auto, Some(schedule)) => format!("`auto`, which runs as `{schedule}`"),
+        (ModeKind::Auto, Some(schedule)) => format!("`auto`, for now `{schedule}`"),
         (_, Some(schedule)) => format!("`{schedule}`"),
-        (_, None) => "the clock".to_owned(),
+        (_, None) => "by the clock".to_owned(),
     }
 }
 
@@ -80,8 +80,9 @@ pub(super) fn named(scenario: &Scenario) -> String {
 /// where events can be lost or another clause needs a schedule; `None`: a source sends no events.
 pub(super) fn live(ctx: &Context, scenario: &Scenario) -> Option<String> {
     let mut lost_within = None;
-    let mut reconcile =
-        scenario.after_clause.is_some() || scenario.window.is_some() || scenario.scan_full.is_some();
+    let mut reconcile = scenario.after_clause.is_some()
+        || scenario.window.is_some()
+        || scenario.scan_full.is_some();
     for hop in &scenario.hops {
         let entry = ctx.entry(hop.from.value)?;
         let events = entry.events.as_ref()?;
@@ -147,8 +148,7 @@ pub(super) fn slowest(
         .chain(intervals.map(|m| Schedule::Every(Millis::from_mins(m))))
         .find(|s| {
             let gap = gap_of(ctx, s, window);
-            gap.is_some_and(|gap| below.is_none_or(|below| gap < below))
-                && is_plain(ctx, s, window)
+            gap.is_some_and(|gap| below.is_none_or(|below| gap < below)) && is_plain(ctx, s, window)
         })
 }
 

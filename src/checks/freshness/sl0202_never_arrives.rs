@@ -29,9 +29,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     }
     lacks
         .iter()
-        .filter_map(|((clause, system, lack), fields)| {
-            finding(ctx, *clause, *system, lack, fields)
-        })
+        .filter_map(|((clause, system, lack), fields)| finding(ctx, *clause, *system, lack, fields))
         .collect()
 }
 
@@ -112,8 +110,11 @@ impl<'c, 'a> Arrivals<'c, 'a> {
             return Vec::new();
         };
         let flow = self.ctx.graph.flows.of(field.id);
-        let targets: BTreeSet<SystemId> =
-            flow.into_iter().flat_map(|f| f.edges()).map(|e| e.to).collect();
+        let targets: BTreeSet<SystemId> = flow
+            .into_iter()
+            .flat_map(|f| f.edges())
+            .map(|e| e.to)
+            .collect();
         let only_a_source = |s: &SystemId| {
             let of_field = flow.is_some_and(|f| f.is_source(*s)) && !targets.contains(s);
             of_field || (ends.sources.contains(s) && !ends.targets.contains(s))
@@ -124,8 +125,8 @@ impl<'c, 'a> Arrivals<'c, 'a> {
 
     /// What a field lacks to arrive in a system that maps it.
     fn lack(&self, field: &Field, system: SystemId) -> Option<Lack> {
-        let unknown = self.ctx.flows_incomplete
-            || self.ends(field.id.entity).is_none_or(|e| e.maps_unknown);
+        let unknown =
+            self.ctx.flows_incomplete || self.ends(field.id.entity).is_none_or(|e| e.maps_unknown);
         // What could not be read may bring it.
         if unknown || field.is_key || field.broken {
             return None;
@@ -171,7 +172,11 @@ impl<'c, 'a> Arrivals<'c, 'a> {
         derived.expr.program.as_ref()?;
         let flow = self.ctx.graph.flows.of(field.id);
         let mut first = None;
-        for edge in flow.into_iter().flat_map(|f| f.edges()).filter(|e| e.to == system) {
+        for edge in flow
+            .into_iter()
+            .flat_map(|f| f.edges())
+            .filter(|e| e.to == system)
+        {
             match self.missing_input(field, edge.from) {
                 None => return None,
                 lack => first = first.or(lack),
@@ -216,10 +221,16 @@ fn finding(
     let why = match lack {
         Lack::NotCarried(None) => format!("no scenario brings {it} there"),
         Lack::NotCarried(Some(owner)) => {
-            format!("no scenario brings {it} there from `{}`", ctx.system(*owner))
+            format!(
+                "no scenario brings {it} there from `{}`",
+                ctx.system(*owner)
+            )
         }
         Lack::OnlyFromOthers(owner) => {
-            format!("what `{}`, the owner, says never gets there", ctx.system(*owner))
+            format!(
+                "what `{}`, the owner, says never gets there",
+                ctx.system(*owner)
+            )
         }
         Lack::Input {
             input,
@@ -241,7 +252,15 @@ fn finding(
             format!("`{}` is declared here", field.name),
         );
     }
-    found = words::label_origins(ctx, found, first);
+    let of_owner = match lack {
+        Lack::Input { input, .. } => ctx.policy.field(*input),
+        _ => first,
+    };
+    if of_owner.id != first.id {
+        let text = format!("`{}` is computed from this", first.name);
+        found = words::label(found, of_owner.name.span, text);
+    }
+    found = words::label_origins(ctx, found, of_owner);
     found = label_flows(ctx, found, first, system, lack);
     if let Some(map) = ctx.policy.map_for(first.id.entity, system) {
         let text = format!("`{to}` has a place for {it}");

@@ -127,19 +127,22 @@ fn finding(ctx: &Context, scenario: &Scenario, late: &[Late]) -> Finding {
     let edges: Vec<Edge> = late.iter().map(|l| l.0).collect();
     let targets = words::systems(ctx, words::targets(&edges));
     let what = paths(ctx, &fields);
-    let wait = match pace::gap(ctx, scenario) {
-        Some(gap) => format!("waits up to {gap} for"),
-        None => "waits for".to_owned(),
+    let late_by = match pace::gap(ctx, scenario) {
+        Some(gap) => format!("up to {gap} late"),
+        None => "late".to_owned(),
     };
     let mode = pace::named(scenario);
     let by_impact = late.iter().any(|l| l.2 == Why::Compliance);
     let message = match by_impact {
         true => format!(
-            "scenario `{}` is `stale compliance`, but what it carries to {targets} {wait} {mode}: \
-             {what}",
+            "scenario `{}` is `stale compliance` but runs {mode}: {what} {} {targets} {late_by}",
+            scenario.name,
+            by_count(fields.len(), "reaches", "reach"),
+        ),
+        false => format!(
+            "scenario `{}` runs {mode}, so a change of the consent {what} reaches {targets} {late_by}",
             scenario.name
         ),
-        false => format!("a change of consent in {what} {wait} {mode} on its way to {targets}"),
     };
     let mut found = Finding::new(CODE, words::mode_place(scenario), message)
         .mark("runs by the clock, not at each change");
@@ -148,7 +151,11 @@ fn finding(ctx: &Context, scenario: &Scenario, late: &[Late]) -> Finding {
     found = words::label_edges(ctx, found, &edges);
     for id in fields.iter().take(SHOWN_FIELDS) {
         let field = ctx.policy.field(*id);
-        if let Some(classes) = field.classes.as_ref().filter(|_| field.has_class("consent")) {
+        if let Some(classes) = field
+            .classes
+            .as_ref()
+            .filter(|_| field.has_class("consent"))
+        {
             let text = format!("`{}` is a consent", field.name);
             found = words::label(found, classes.clause, text);
         }
@@ -165,7 +172,9 @@ fn label_why(ctx: &Context, mut found: Finding, scenario: &Scenario, late: &[Lat
         let to = ctx.system(edge.to);
         found = match why {
             Why::Compliance => match &scenario.stale {
-                Some(stale) => words::label(found, stale.clause, "says that being late breaks a rule"),
+                Some(stale) => {
+                    words::label(found, stale.clause, "says that being late breaks a rule")
+                }
                 None => found,
             },
             Why::Bound(clause) => {
@@ -198,7 +207,9 @@ fn mends(ctx: &Context, found: Finding, scenario: &Scenario, by_impact: bool) ->
     let mut silent: Vec<&str> = Vec::new();
     for hop in &scenario.hops {
         let name = ctx.system(hop.from.value);
-        let tells = ctx.entry(hop.from.value).is_none_or(|e| e.capabilities.events);
+        let tells = ctx
+            .entry(hop.from.value)
+            .is_none_or(|e| e.capabilities.events);
         if !tells && !silent.contains(&name) {
             silent.push(name);
         }
@@ -206,7 +217,7 @@ fn mends(ctx: &Context, found: Finding, scenario: &Scenario, by_impact: bool) ->
     match silent.is_empty() {
         true => found.help("write `mode realtime`, so that each change moves at once"),
         false => found.help(format!(
-            "{} {} no change events: let a system that sends some say it too, and carry it from \
+            "{} {} no change events: record the consent in a system that does, and carry it from \
              there with `mode realtime`",
             words::names(&silent),
             by_count(silent.len(), "sends", "send"),

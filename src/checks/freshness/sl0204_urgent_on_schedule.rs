@@ -22,12 +22,12 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
 
 fn finding(ctx: &Context, scenario: &Scenario, stale: &Stale) -> Finding {
     let mode = pace::named(scenario);
-    let waits = match pace::gap(ctx, scenario) {
-        Some(gap) => format!("waits up to {gap} for"),
-        None => "waits for".to_owned(),
+    let wait = match pace::gap(ctx, scenario) {
+        Some(gap) => format!("a lead waits up to {gap}"),
+        None => "a lead waits without end".to_owned(),
     };
     let message = format!(
-        "a lead of scenario `{}` {waits} {mode}, and a lead that comes late is lost",
+        "scenario `{}` runs {mode}, so {wait}, and a lead that comes late is lost",
         scenario.name
     );
     let place = words::mode_place(scenario);
@@ -36,7 +36,11 @@ fn finding(ctx: &Context, scenario: &Scenario, stale: &Stale) -> Finding {
         .label(place, "starts more than 15 minutes apart");
     found = words::label_unsure(found, scenario);
     if let Some(window) = &scenario.window {
-        found = words::label(found, window.clause, "outside these hours it does not start");
+        found = words::label(
+            found,
+            window.clause,
+            "outside these hours it does not start",
+        );
     }
     match pace::live(ctx, scenario) {
         Some(mode) => with_mode(ctx, found, scenario, &mode, "move each lead at once"),

@@ -31,8 +31,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
 /// Whether every source can be read by the clock. Where events do not come at all, SL0501 already
 /// asks for a schedule.
 fn could_be_scheduled(ctx: &Context, scenario: &Scenario) -> bool {
-    let readable =
-        |s: SystemId| ctx.entry(s).is_some_and(|entry| entry.capabilities.read);
+    let readable = |s: SystemId| ctx.entry(s).is_some_and(|entry| entry.capabilities.read);
     !scenario.hops.is_empty()
         && scenario.hops.iter().all(|h| readable(h.from.value))
         && sl0501_no_events::silent_sources(ctx, scenario).is_empty()
@@ -44,13 +43,13 @@ fn finding(ctx: &Context, scenario: &Scenario, stale: &Stale) -> Finding {
         "scenario `{}` moves each change at once, but `stale {impact}` says that nobody waits for it",
         scenario.name
     );
-    let harm = match impact {
+    let harmless = match impact {
         Impact::Reporting => "says that being late only makes a report old",
         _ => "says that being late does no harm",
     };
     let found = Finding::new(CODE, words::mode_place(scenario), message)
         .mark("runs at each change")
-        .label(stale.clause, harm);
+        .label(stale.clause, harmless);
     let found = words::label_unsure(found, scenario);
     if let Some(consent) = consent(ctx, scenario) {
         return for_consent(ctx, found, stale, &consent);
@@ -85,16 +84,16 @@ fn for_schedule(
     };
     let mut help = format!("write `mode {schedule}`{also}");
     if let Some(sentence) = savings(ctx, scenario, schedule) {
-        help.push_str(&format!(": {sentence}"));
+        help.push_str(&format!(", which {sentence}"));
     }
-    help.push_str("; or say in `stale` what a late arrival does");
     let unread = without_cursor(ctx, scenario);
     if let Some(system) = unread {
         let name = ctx.system(system);
         help.push_str(&format!(
-            "; a schedule reads what changed in `{name}` by the `cursor` of its map, which has none"
+            ", with a `cursor` in the map of `{name}` by which a schedule finds what changed"
         ));
     }
+    help.push_str("; or say in `stale` what a late arrival does");
     let found = found.help(help);
     let Some(mut edits) = slower(ctx, scenario, schedule).filter(|_| unread.is_none()) else {
         return found;
@@ -208,7 +207,7 @@ fn savings(ctx: &Context, scenario: &Scenario, instead: &Schedule) -> Option<Str
     }
     (scheduled < live).then(|| {
         format!(
-            "that makes about {} calls a day in place of about {}",
+            "makes about {} calls a day in place of about {}",
             words::about(scheduled),
             words::about(live)
         )

@@ -207,7 +207,14 @@ fn mends(ctx: &Context, found: Finding, relay: &Relay, fed: &Scenario) -> Findin
         .iter()
         .any(|s| ctx.graph.order.waits_for(s.id, fed.id));
     if circle {
-        return found.help("take it straight to its destination, from the system that it starts in");
+        let waiting: Vec<&str> = before.iter().map(|s| &*s.name.text).collect();
+        return found.help(format!(
+            "{} {} for `{}` already: turn the `after` round, or take the field straight from where \
+             it starts",
+            words::names(&waiting),
+            by_count(waiting.len(), "waits", "wait"),
+            fed.name
+        ));
     }
     let names: Vec<&str> = before.iter().map(|s| &*s.name.text).collect();
     let names = names.join(", ");
@@ -218,7 +225,11 @@ fn mends(ctx: &Context, found: Finding, relay: &Relay, fed: &Scenario) -> Findin
     ));
     match wait_for(ctx, fed, &names) {
         Some(edit) => found.fix(
-            format!("let `{}` wait for {}", fed.name, words::names(before.iter().map(|s| &s.name.text))),
+            format!(
+                "let `{}` wait for {}",
+                fed.name,
+                words::names(before.iter().map(|s| &s.name.text))
+            ),
             Grade::Review,
             vec![edit],
         ),

@@ -1,4 +1,7 @@
 //! SL0207 stale-copy: a system is told a value once, by an event, and never again by its owner.
+//!
+//! A reconcile writes what the owner says to all its destinations, where the runner hears the owner
+//! at all: by a flow that takes the field from it, or a reconcile that reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +12,7 @@ use super::{alike, by_count, pace, paths};
 use crate::finding::{Code, Finding, Grade};
 use crate::graph::{Edge, Flow};
 use crate::model::{Field, FieldId, SystemId};
+use crate::terms::ModeClass;
 use crate::text::Span;
 
 const CODE: Code = Code(207);
@@ -21,11 +25,14 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     let arrivals = Arrivals::of(ctx);
     let mut copies: BTreeMap<(Span, SystemId, SystemId), Copy> = BTreeMap::new();
     for (fields, flow) in alike(ctx) {
-        let Some(first) = fields.first() else { continue };
+        let Some(first) = fields.first() else {
+            continue;
+        };
         for edge in left_alone(ctx, flow, first) {
-            let told = fields.iter().copied().filter(|f| {
-                ctx.policy.maps_field(f.id, edge.to) && !arrivals.concerns(f, edge.to)
-            });
+            let told = fields
+                .iter()
+                .copied()
+                .filter(|f| ctx.policy.maps_field(f.id, edge.to) && !arrivals.concerns(f, edge.to));
             let told: Vec<&Field> = told.collect();
             if let Some(owner) = first.owner().filter(|_| !told.is_empty()) {
                 let key = (ctx.sync(edge).clause, edge.to, owner);
@@ -57,12 +64,18 @@ fn left_alone(ctx: &Context, flow: &Flow, field: &Field) -> Vec<Edge> {
     let origins = field.origins();
     let known = flow.reached_from(&origins);
     let has_it = |s: &SystemId| origins.contains(s) || known.binary_search(s).is_ok();
+    let class = |e: Edge| pace::class(ctx.scenario(e));
+    let reconciled = |e: Edge| class(e) == Some(ModeClass::Hybrid);
+    let owner_is_heard =
+        flow.is_source(owner) || flow.edges().any(|e| e.to == owner && reconciled(e));
+    let once = |e: Edge| match class(e) {
+        Some(ModeClass::Realtime) => true,
+        Some(ModeClass::Hybrid) => !owner_is_heard,
+        _ => false,
+    };
     flow.edges()
         .filter(|e| {
-            e.to != owner
-                && kept.binary_search(&e.to).is_err()
-                && has_it(&e.from)
-                && pace::is_live(ctx.scenario(*e))
+            e.to != owner && kept.binary_search(&e.to).is_err() && has_it(&e.from) && once(*e)
         })
         .collect()
 }
@@ -78,11 +91,11 @@ fn finding(ctx: &Context, to: SystemId, owner: SystemId, copy: &Copy) -> Option<
     let what = paths(ctx, &ids);
     let them = by_count(ids.len(), "it", "them");
     let message = format!(
-        "`{to_name}` gets {what} from events of {from} only: what `{owner_name}`, the owner, changes \
-         later never gets there"
+        "`{to_name}` hears of {what} by events of {from} only: what `{owner_name}`, the owner, \
+         changes later never gets there"
     );
-    let mut found = Finding::new(CODE, clause, message)
-        .mark(format!("tells `{to_name}` once, at the event"));
+    let mut found =
+        Finding::new(CODE, clause, message).mark(format!("tells `{to_name}` once, at the event"));
     found = words::label_origins(ctx, found, first);
     if let Some(map) = ctx.policy.map_for(first.id.entity, to) {
         let text = format!("`{to_name}` keeps a copy of {them}");

@@ -99,9 +99,8 @@ fn carried_again(ctx: &Context, flow: &Flow, edge: Edge) -> bool {
             .any(|e| e.to == edge.to && has_clock(ctx.scenario(e)));
     }
     let within = pace::retention(ctx, edge.from);
-    let in_time = |e: Edge| {
-        words::is_scheduled_read(ctx, ctx.scenario(e), e.from) && in_time(ctx, e, within)
-    };
+    let in_time =
+        |e: Edge| words::is_scheduled_read(ctx, ctx.scenario(e), e.from) && in_time(ctx, e, within);
     flow.path(edge.from, edge.to, in_time).is_some()
 }
 
@@ -122,7 +121,9 @@ fn in_time(ctx: &Context, edge: Edge, within: Option<Millis>) -> bool {
 
 fn finding(ctx: &Context, scenario: &Scenario, lost: &BTreeMap<SystemId, Lost>) -> Option<Finding> {
     // The first in reading order leads; the others are labels.
-    let (source, first) = lost.iter().min_by_key(|(_, l)| l.edges.first().map(|e| e.hop))?;
+    let (source, first) = lost
+        .iter()
+        .min_by_key(|(_, l)| l.edges.first().map(|e| e.hop))?;
     let mut fields: Vec<FieldId> = lost.values().flat_map(|l| l.fields.clone()).collect();
     fields.sort_unstable();
     fields.dedup();
@@ -154,18 +155,21 @@ fn message(ctx: &Context, scenario: &Scenario, source: SystemId, lost: &Lost) ->
     let what = paths(ctx, &lost.fields);
     let targets = words::systems(ctx, words::targets(&lost.edges));
     let gone = match pace::retention(ctx, source) {
-        Some(within) => format!("an event of `{from}` that is missed for {within} is lost for good"),
+        Some(within) => {
+            format!("an event of `{from}` that is missed for {within} is lost for good")
+        }
         None => format!("an event of `{from}` that is missed is lost for good"),
     };
-    let again = match (is_readable(ctx, source), pace::gap(ctx, scenario)) {
-        (false, _) => format!("`{from}` cannot be read, and nothing else brings {what} to {targets} by \
-                               the clock"),
-        (true, Some(gap)) => format!(
-            "the reconcile that would mend {what} in {targets} comes only every {gap}"
+    match (is_readable(ctx, source), pace::gap(ctx, scenario)) {
+        (false, _) => format!(
+            "{gone}: `{from}` cannot be read again, and nothing brings {what} to {targets} by the \
+             clock"
         ),
-        (true, None) => format!("nothing reads {what} again for {targets}"),
-    };
-    format!("{gone}, and {again}")
+        (true, Some(gap)) => {
+            format!("{gone}, and the reconcile of {what} in {targets} comes only every {gap}")
+        }
+        (true, None) => format!("{gone}, and nothing reads {what} again for {targets}"),
+    }
 }
 
 /// What becomes of a missed event of a system.

@@ -30,7 +30,11 @@ fn with_schedule(scenario: &Scenario, schedule: &Schedule) -> Option<(String, Ed
 
 /// What stands before the mode that holds for a scenario.
 fn keyword(scenario: &Scenario) -> &'static str {
-    if scenario.mode.written { "mode" } else { "unsure" }
+    if scenario.mode.written {
+        "mode"
+    } else {
+        "unsure"
+    }
 }
 
 /// Scenarios that a schedule troubles, those together that take it from the policy and are

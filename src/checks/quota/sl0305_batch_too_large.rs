@@ -45,9 +45,9 @@ fn finding(ctx: &Context, scenario: &Scenario, batch: &Said<u64>) -> Option<Find
     let (system, most) = exceeded.first()?;
     let most = most.value;
     let message = format!(
-        "scenario `{}` puts {} records into a write call, but one of `{}` takes {most} at most",
+        "scenario `{}` puts `{}` records into a write call, but one of `{}` takes {most} at most",
         scenario.name,
-        batch.value,
+        ctx.sources.slice(batch.span),
         ctx.system(*system),
     );
     let mut found = Finding::new(CODE, batch.span, message).mark(format!("more than {most}"));
@@ -65,7 +65,9 @@ fn finding(ctx: &Context, scenario: &Scenario, batch: &Said<u64>) -> Option<Find
     }
     Some(
         found
-            .help(format!("write `batch {most}`, or leave `batch` out: the most is taken then"))
+            .help(format!(
+                "write `batch {most}`, or leave `batch` out: the most is taken then"
+            ))
             .fix(
                 format!("put {most} into a call"),
                 Grade::Safe,

@@ -29,7 +29,11 @@ fn finding(ctx: &Context, scenarios: &[&Scenario], kept_out: Option<&Window>) ->
     let first = scenarios.first()?;
     let schedule = first.mode.schedule()?;
     let names = words::names(scenarios.iter().map(|s| &s.name.text));
-    let noun = if scenarios.len() == 1 { "scenario" } else { "scenarios" };
+    let noun = if scenarios.len() == 1 {
+        "scenario"
+    } else {
+        "scenarios"
+    };
     let never = match (&first.mode.kind, scenarios.len()) {
         (ModeKind::Hybrid(_), 1) => "never reconciles",
         (ModeKind::Hybrid(_), _) => "never reconcile",
@@ -47,7 +51,11 @@ fn finding(ctx: &Context, scenarios: &[&Scenario], kept_out: Option<&Window>) ->
         if let Some(window) = &scenario.window
             && kept_out.is_some()
         {
-            found = words::label(found, window.clause, "starts outside these hours do not happen");
+            found = words::label(
+                found,
+                window.clause,
+                "starts outside these hours do not happen",
+            );
         }
         if scenario.name.span != first.name.span {
             found = words::label(found, scenario.name.span, "runs by the same mode");
@@ -64,16 +72,16 @@ fn mends(
     kept_out: Option<&Window>,
 ) -> Finding {
     let Some(window) = kept_out else {
-        return found.help("write a day that its month has");
+        return found.help("write a day of the month that one of its months has");
     };
     let inside = moved_inside(ctx, schedule, window).and_then(|s| with_schedule(scenario, &s));
     match inside {
         Some((mode, edit)) => found
             .help(format!(
-                "write `{} {mode}`, which starts when the window opens, or change `window`",
+                "write `{} {mode}`, which lies inside the window, or change `window`",
                 keyword(scenario)
             ))
-            .fix("start it when the window opens", Grade::Review, vec![edit]),
+            .fix("start it inside the window", Grade::Review, vec![edit]),
         None => found.help("let the window be open when it starts, or remove `window`"),
     }
 }

@@ -4,7 +4,7 @@ use super::super::{Context, words};
 use super::{by_mode, keyword, window, with_schedule};
 use crate::finding::{Code, Finding, Grade};
 use crate::model::{ModeKind, Scenario};
-use crate::time::{ClockChange, ClockChangeHit, Schedule};
+use crate::time::{ClockChange, ClockChangeHit, Instant, Millis, Schedule};
 
 const CODE: Code = Code(308);
 
@@ -32,27 +32,25 @@ fn finding(ctx: &Context, scenarios: &[&Scenario], hits: &[ClockChangeHit]) -> O
         .into_iter()
         .chain(hits.iter().find(|h| !skipped(h)))
         .collect();
-    let said: Vec<String> = shown.iter().map(|h| change(ctx, h)).collect();
     let more = match hits.len() - shown.len() {
         0 => String::new(),
-        1 => ", and one start more is touched".to_owned(),
-        n => format!(", and {n} starts more are touched"),
+        1 => "; one start more is touched".to_owned(),
+        n => format!("; {n} starts more are touched"),
     };
     let hit = shown.first()?;
-    let noun = if scenarios.len() == 1 { "scenario" } else { "scenarios" };
+    let one = scenarios.len() == 1;
+    let said: Vec<String> = shown.iter().map(|h| change(ctx, h, one)).collect();
     let message = format!(
-        "{} {noun} {names} starts: {}{more}",
-        match hit.change {
-            ClockChange::Skipped { .. } => "a clock change skips a time at which",
-            ClockChange::Repeated { .. } => "a clock change repeats a time at which",
-        },
-        said.join("; ")
+        "{} {names} {} at {}, but {}{more}",
+        if one { "scenario" } else { "scenarios" },
+        runs(first, one),
+        time(hit.minute_of_day),
+        said.join("; "),
     );
-    let message = match scenarios.len() {
-        1 => message,
-        _ => message.replacen(" starts: ", " start: ", 1),
-    };
-    let mut found = Finding::new(CODE, words::mode_place(first), message).mark(mark(first, hit));
+    let mut found = Finding::new(CODE, words::mode_place(first), message).mark(format!(
+        "not once at {} on every day",
+        time(hit.minute_of_day)
+    ));
     found = words::label_unsure(found, first);
     if let Some(zone) = ctx.policy.zone_span {
         let text = "the time zone whose clock changes";
@@ -64,41 +62,48 @@ fn finding(ctx: &Context, scenarios: &[&Scenario], hits: &[ClockChangeHit]) -> O
     Some(mends(ctx, found, first, schedule, hits))
 }
 
-fn mark(scenario: &Scenario, hit: &ClockChangeHit) -> String {
-    let what = match scenario.mode.kind {
-        ModeKind::Hybrid(_) => "reconciles",
-        _ => "starts",
-    };
-    format!("{what} at {}", time(hit.minute_of_day))
+fn runs(scenario: &Scenario, one: bool) -> &'static str {
+    match (&scenario.mode.kind, one) {
+        (ModeKind::Hybrid(_), true) => "reconciles",
+        (ModeKind::Hybrid(_), false) => "reconcile",
+        (_, true) => "starts",
+        (_, false) => "start",
+    }
 }
 
 /// What happens on the day, with both readings of the clock.
-fn change(ctx: &Context, hit: &ClockChangeHit) -> String {
-    let zone = ctx.policy.zone;
+fn change(ctx: &Context, hit: &ClockChangeHit, one: bool) -> String {
     let (date, at) = (hit.date, time(hit.minute_of_day));
+    let runs = if one { "it starts" } else { "they start" };
     match hit.change {
-        ClockChange::Skipped { runs_at } => {
-            // The minute before the gap and the first after it.
-            let before = zone.show(runs_at - crate::time::Millis::MINUTE);
-            format!(
-                "on {date} there is no {at}, the clock goes from {before} to {}, and it starts then",
-                zone.show(runs_at)
-            )
-        }
+        ClockChange::Skipped { runs_at } => format!(
+            "on {date} there is no {at}: the clock goes from {} to {}, and {runs} then",
+            reading(ctx, runs_at - Millis::MINUTE),
+            reading(ctx, runs_at)
+        ),
         ClockChange::Repeated {
             first,
             second,
             runs_twice,
         } => format!(
-            "on {date} the clock shows {at} twice, {} and {}, and it starts {}",
-            zone.show(first),
-            zone.show(second),
+            "on {date} there are two, {} and {}, and {runs} {}",
+            reading(ctx, first),
+            reading(ctx, second),
             match runs_twice {
-                true => "both times",
-                false => "the first time only",
+                true => "at both",
+                false => "at the first only",
             }
         ),
     }
+}
+
+/// The time of day that the clock shows then, with how far it is from UTC: `02:00 UTC-05:00`.
+fn reading(ctx: &Context, at: Instant) -> String {
+    let zone = ctx.policy.zone;
+    let (_, minute) = zone.date_and_minute(at);
+    let shown = zone.show(at);
+    let offset = shown.get(19..).filter(|o| *o != "Z").unwrap_or("+00:00");
+    format!("{} UTC{offset}", time(minute))
 }
 
 fn time(minute: u16) -> String {
@@ -128,7 +133,11 @@ fn mends(
             "write `{} {mode}`, a time that every day has once",
             keyword(scenario)
         ))
-        .fix("start at a time that every day has once", Grade::Review, vec![edit])
+        .fix(
+            "start at a time that every day has once",
+            Grade::Review,
+            vec![edit],
+        )
 }
 
 /// The schedule with each time that a change touches moved to the nearest that none does.
@@ -148,7 +157,12 @@ fn safe(
             });
         }
         let mut seen = Vec::new();
-        out.retain(|m| !seen.contains(m) && { seen.push(*m); true });
+        out.retain(|m| {
+            !seen.contains(m) && {
+                seen.push(*m);
+                true
+            }
+        });
         Some(out)
     };
     let safe = match schedule {

@@ -20,7 +20,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
         };
         for said in &system.limits {
             let allowed = allowed(system, entry, said.value);
-            found.extend(allowed.and_then(|a| finding(system, said, &a)));
+            found.extend(allowed.and_then(|a| finding(ctx, system, said, &a)));
         }
     }
     found
@@ -66,15 +66,18 @@ fn allowed<'a>(system: &System, entry: &'a Entry, rate: Rate) -> Option<Allowed<
     }
     match windows.remove(&rate.per) {
         Some(same) => Some(same),
-        None => windows.into_values().max_by(|a, b| {
-            a.rate
-                .per_second()
-                .total_cmp(&b.rate.per_second())
-        }),
+        None => windows
+            .into_values()
+            .max_by(|a, b| a.rate.per_second().total_cmp(&b.rate.per_second())),
     }
 }
 
-fn finding(system: &System, said: &Said<Rate>, allowed: &Allowed) -> Option<Finding> {
+fn finding(
+    ctx: &Context,
+    system: &System,
+    said: &Said<Rate>,
+    allowed: &Allowed,
+) -> Option<Finding> {
     // Compared by cross multiplication: rates of different windows need not be round.
     let asked = u128::from(said.value.count) * u128::from(allowed.rate.per.0);
     let most = u128::from(allowed.rate.count) * u128::from(said.value.per.0);
@@ -83,7 +86,7 @@ fn finding(system: &System, said: &Said<Rate>, allowed: &Allowed) -> Option<Find
     }
     let name = &system.name;
     let vendor = vendor(system)?;
-    let (asked, most) = (written(said.value), written(allowed.rate));
+    let (asked, most) = (ctx.sources.slice(said.span), written(allowed.rate));
     let message = format!(
         "the limit `{asked}` of `{name}` is above what {vendor} allows, `{most}`: a limit can only \
          be lowered"
@@ -94,16 +97,18 @@ fn finding(system: &System, said: &Said<Rate>, allowed: &Allowed) -> Option<Find
             true => "",
             false => ", as far as is known",
         };
-        let text = format!("`{most}` is its limit on `{}`{sure}", allowed.limit.name);
+        let text = format!("allows `{most}` of `{}`{sure}", allowed.limit.name);
         found = words::label(found, connector.clause, text);
     }
     if let Some(tier) = &system.tier {
         found = words::label(found, tier.clause, "the tier that sets it");
     }
-    let mut help = format!("write `limit {most}` or less, or remove it: the vendor's own always holds");
+    let has_tiers = ctx.entry(system.id).is_some_and(|e| !e.tiers.is_empty());
+    let mut help =
+        format!("write `limit {most}` or less, or remove it: the vendor's own always holds");
     if allowed.limit.per_seat.is_some() && system.seats.is_none() {
         help.push_str("; where more seats are paid for, say so with `seats`");
-    } else if system.tier.is_none() {
+    } else if system.tier.is_none() && has_tiers {
         help.push_str("; where more is paid for, say so with `tier`");
     }
     Some(found.help(help).fix(
@@ -119,11 +124,12 @@ fn finding(system: &System, said: &Said<Rate>, allowed: &Allowed) -> Option<Find
 /// A rate as a policy writes it.
 fn written(rate: Rate) -> String {
     let seconds = rate.per.0 / 1_000;
-    let unit = Unit::ALL.iter().find(|u| {
-        rate.per.0.is_multiple_of(1_000) && u.seconds() == seconds
-    });
+    let unit = Unit::ALL
+        .iter()
+        .find(|u| rate.per.0.is_multiple_of(1_000) && u.seconds() == seconds);
+    let count = words::grouped(rate.count, '_');
     match unit {
-        Some(unit) => format!("{}/{unit}", rate.count),
-        None => format!("{}/{}", rate.count, rate.per),
+        Some(unit) => format!("{count}/{unit}"),
+        None => format!("{count}/{}", rate.per),
     }
 }
