@@ -68,6 +68,14 @@ pub struct ScenarioFigures {
     pub run: Option<Run>,
 }
 
+impl ScenarioFigures {
+    /// Its calls a day at all systems together.
+    pub fn calls_per_day(&self) -> f64 {
+        let ends = self.hops.iter().flat_map(HopLoad::ends);
+        ends.map(|(_, [per_day, ..])| per_day.total()).sum()
+    }
+}
+
 /// What would be if one scenario had another mode.
 #[derive(Debug)]
 pub struct Alternative {

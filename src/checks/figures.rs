@@ -1,5 +1,6 @@
 //! Figures as messages say them: durations, counts, rates and shares.
 
+use super::words;
 use crate::time::Millis;
 
 /// A time in seconds as the language writes durations, in two units at most: `6m12s`, `1.4s`.
@@ -55,15 +56,7 @@ pub(super) fn share(share: f64) -> String {
 }
 
 fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    words::grouped(number.max(0.0) as u64, ',')
 }
 
 #[cfg(test)]

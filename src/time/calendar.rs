@@ -46,6 +46,10 @@ struct Day {
 pub struct Gaps {
     /// The longest.
     pub longest: Millis,
+    /// The longest where each gap counts for what passed or for what a wall clock says that passed,
+    /// whichever is less: `daily at 03:00` then never skips more than 24 hours, though one day of
+    /// the year may have 25.
+    pub longest_by_clock: Millis,
     /// The shortest.
     pub shortest: Millis,
     /// Each length that occurs with how often it does, shortest first.
@@ -231,7 +235,7 @@ impl Calendar {
                 let starts = self.collect(&Plan::of(schedule)?, window, &mut tally);
                 for pair in starts.windows(2) {
                     if let [a, b] = pair {
-                        tally.add(b.since(*a), 1);
+                        tally.add_between(*a, *b, self.zone);
                     }
                 }
                 last = starts.last().copied();
@@ -244,7 +248,7 @@ impl Calendar {
         };
         // A last start ever (no calendar knows one) leaves the gaps before it.
         if let Some(to) = next(from) {
-            tally.add(to.since(from), 1);
+            tally.add_between(from, to, self.zone);
         }
         tally.finish()
     }
@@ -267,7 +271,7 @@ impl Calendar {
                 continue;
             };
             if let Some(last) = *last {
-                tally.add(first.since(last), 1);
+                tally.add_between(last, first, self.zone);
             }
             tally.add(every, count - 1);
             tally.starts += count;
@@ -334,14 +338,30 @@ fn count(len: usize) -> u32 {
 #[derive(Default)]
 struct Tally {
     lengths: BTreeMap<Millis, u32>,
+    longest_by_clock: Millis,
     starts: u32,
     busiest_day: u32,
 }
 
 impl Tally {
+    /// Adds gaps that count for what passes, whatever the clock does.
     fn add(&mut self, gap: Millis, times: u32) {
         if times > 0 {
             *self.lengths.entry(gap).or_default() += times;
+            self.longest_by_clock = self.longest_by_clock.max(gap);
+        }
+    }
+
+    fn add_between(&mut self, from: Instant, to: Instant, zone: Zone) {
+        let gap = to.since(from);
+        *self.lengths.entry(gap).or_default() += 1;
+        // Only a gap that would be the longest is worth a look at the zone: thousands of a year
+        // are alike.
+        if gap > self.longest_by_clock {
+            let shown = gap
+                .0
+                .saturating_add_signed(zone.offset_ms(to) - zone.offset_ms(from));
+            self.longest_by_clock = self.longest_by_clock.max(gap.min(Millis(shown)));
         }
     }
 
@@ -349,6 +369,7 @@ impl Tally {
         Some(Gaps {
             longest: *self.lengths.keys().next_back()?,
             shortest: *self.lengths.keys().next()?,
+            longest_by_clock: self.longest_by_clock,
             lengths: self.lengths.into_iter().collect(),
             starts: self.starts,
             busiest_day: self.busiest_day,

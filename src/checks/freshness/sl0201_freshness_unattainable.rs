@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Context, alternatives, figures, fix, quota, words};
+use super::sl0203_consent_not_realtime;
 use crate::arithmetic::{Age, Path, Timing};
 use crate::finding::{Code, Finding, Grade};
 use crate::graph::Edge;
@@ -55,14 +56,15 @@ fn late_fields<'a>(ctx: &Context<'a>) -> Vec<Late<'a>> {
         let first = fields.first()?;
         let within = first.fresh.as_ref()?.value.within?;
         let path = oldest(ctx, first, group.3)?;
-        (age(&path) > within.as_secs_f64() + TOLERANCE && !told_elsewhere(ctx, &path.edges))
-            .then_some(Late {
-                clause: group.0,
-                within,
-                system: group.3,
-                path,
-                fields,
-            })
+        (age(&path) > within.as_secs_f64() + TOLERANCE
+            && !told_elsewhere(ctx, &path.edges, &fields))
+        .then_some(Late {
+            clause: group.0,
+            within,
+            system: group.3,
+            path,
+            fields,
+        })
     });
     joined(late.collect())
 }
@@ -121,7 +123,7 @@ fn age(path: &Path) -> f64 {
 }
 
 /// Whether a hop is the business of another finding, or its mode is not known.
-fn told_elsewhere(ctx: &Context, edges: &[Edge]) -> bool {
+fn told_elsewhere(ctx: &Context, edges: &[Edge], fields: &[&Field]) -> bool {
     edges.iter().any(|edge| {
         let scenario = ctx.scenario(*edge);
         let timing = ctx.arithmetic.scenario(scenario.id).map(|s| &s.timing);
@@ -129,6 +131,9 @@ fn told_elsewhere(ctx: &Context, edges: &[Edge]) -> bool {
             || !words::mode_is_known(scenario)
             || quota::sl0302_over_burst_limit::concerns(ctx, edge.to)
             || quota::sl0303_window_too_short::concerns(ctx, scenario)
+            || fields
+                .iter()
+                .any(|f| sl0203_consent_not_realtime::concerns(ctx, *edge, f).is_some())
     })
 }
 
@@ -252,7 +257,7 @@ fn scenario_finding(ctx: &Context, scenario: &Scenario) -> Option<Finding> {
     });
     let late: Vec<Edge> = edges
         .filter(|e| alternatives::worst(ctx, *e) > within.as_secs_f64() + TOLERANCE)
-        .filter(|e| !told_elsewhere(ctx, &[*e]))
+        .filter(|e| !told_elsewhere(ctx, &[*e], &carried(ctx, *e)))
         .collect();
     let worst = late
         .iter()
@@ -286,6 +291,12 @@ fn scenario_finding(ctx: &Context, scenario: &Scenario) -> Option<Finding> {
     // Hops of one scenario have one mode: what mends the slowest mends all.
     found = found.step(ctx.sync(worst).clause, hop(ctx, worst));
     Some(mend(ctx, found, &[worst], within))
+}
+
+/// The fields of a hop.
+fn carried<'a>(ctx: &Context<'a>, edge: Edge) -> Vec<&'a Field> {
+    let hop = ctx.graph.flows.hop(ctx.policy, edge.hop);
+    hop.fields.iter().map(|f| ctx.policy.field(*f)).collect()
 }
 
 /// Proposes the mode that brings a path under its bound for the fewest calls.

@@ -4,114 +4,71 @@ pub(super) mod sl0301_over_daily_quota;
 pub(super) mod sl0302_over_burst_limit;
 pub(super) mod sl0303_window_too_short;
 pub(super) mod sl0304_overlapping_runs;
+pub(super) mod sl0305_batch_too_large;
 pub(super) mod sl0306_slow_recovery;
+pub(super) mod sl0307_never_runs;
+pub(super) mod sl0308_clock_change;
+pub(super) mod sl0309_loosened_limit;
 pub(super) mod sl0310_unknown_volume;
 
-use super::{Context, alternatives, figures, words};
-use crate::arithmetic::{LimitFacts, Origin};
-use crate::catalog;
-use crate::finding::Finding;
-use crate::model::{Scenario, System};
+mod limits;
 
-/// Labels what makes a limit: the policy's own clause, or the connector and tier of the catalog's.
-fn label_limit(ctx: &Context, found: Finding, system: &System, limit: &LimitFacts) -> Finding {
-    let rate = rate(limit);
-    if let Origin::Policy(span) = limit.origin {
-        return words::label(found, span, format!("at most {rate}"));
+use super::words;
+use crate::finding::Edit;
+use crate::model::{ModeKind, Scenario, System};
+use crate::time::{Schedule, Window};
+
+fn window(scenario: &Scenario) -> Option<&Window> {
+    scenario.window.as_ref().map(|w| &w.value)
+}
+
+/// A scenario's mode with another schedule, in place of the words that say the one it has: the
+/// scenario's own, else the policy's.
+fn with_schedule(scenario: &Scenario, schedule: &Schedule) -> Option<(String, Edit)> {
+    let mode = match scenario.mode.kind {
+        ModeKind::Hybrid(_) => format!("realtime with reconcile {schedule}"),
+        _ => schedule.to_string(),
+    };
+    let edit = Edit {
+        span: scenario.mode.span?,
+        text: mode.clone(),
+    };
+    Some((mode, edit))
+}
+
+/// What stands before the mode that holds for a scenario.
+fn keyword(scenario: &Scenario) -> &'static str {
+    if scenario.mode.written {
+        "mode"
+    } else {
+        "unsure"
     }
-    let place = match (&system.tier, &system.connector) {
-        (Some(tier), _) => Some((tier.clause, format!("this tier allows {rate}"))),
-        (None, Some(connector)) => {
-            let smallest = ctx.entry(system.id).and_then(|e| e.smallest_tier());
-            let text = match smallest {
-                Some(tier) => format!(
-                    "`{}` allows {rate} in its smallest tier, `{}`, which holds where no `tier` is named",
-                    connector.written, tier.name
-                ),
-                None => format!("`{}` allows {rate}", connector.written),
-            };
-            Some((connector.clause, text))
+}
+
+/// Scenarios that a schedule troubles, those together that take it from the policy and are
+/// troubled alike: one edit there mends them.
+fn by_mode<'a, T: PartialEq>(
+    troubled: impl Iterator<Item = (&'a Scenario, T)>,
+) -> Vec<(Vec<&'a Scenario>, T)> {
+    let mut groups: Vec<(Vec<&Scenario>, T)> = Vec::new();
+    for (scenario, trouble) in troubled.filter(|(s, _)| words::mode_is_known(s)) {
+        let shares = |group: &&mut (Vec<&Scenario>, T)| {
+            let written = group.0.iter().any(|s| s.mode.written);
+            !written && !scenario.mode.written && group.1 == trouble
+        };
+        match groups.iter_mut().find(shares) {
+            Some(group) => group.0.push(scenario),
+            None => groups.push((vec![scenario], trouble)),
         }
-        (None, None) => None,
-    };
-    match place {
-        Some((span, text)) => words::label(found, span, text),
-        None => found,
     }
+    groups
 }
 
-/// "625,000 calls a day", "190 calls per 10s", "5 searches a second".
-fn rate(limit: &LimitFacts) -> String {
-    let what = match limit.counts {
-        catalog::Calls::All => "calls",
-        catalog::Calls::Reads => "reads",
-        catalog::Calls::Writes => "writes",
-        catalog::Calls::Bulk => "bulk calls",
-    };
-    let number = figures::count(limit.calls);
-    let what = match number.as_str() {
-        "1" => what.trim_end_matches('s'),
-        _ => what,
-    };
-    let per = match limit.per_seconds {
-        1.0 => "a second".to_owned(),
-        60.0 => "a minute".to_owned(),
-        3_600.0 => "an hour".to_owned(),
-        86_400.0 => "a day".to_owned(),
-        seconds => format!("per {}", figures::duration(seconds)),
-    };
-    format!("{number} {what} {per}")
-}
-
-/// How to get more from a system: by its own clause, by the vendor's tiers.
-fn more(ctx: &Context, system: &System, limit: &LimitFacts) -> String {
-    let has_tiers = ctx.entry(system.id).is_some_and(|e| e.tiers.len() > 1);
-    match limit.origin {
-        Origin::Policy(_) => "raise `limit`".to_owned(),
-        _ if has_tiers && system.tier.is_none() => {
-            format!("name the `tier` that `{}` really has", system.name)
-        }
-        _ if has_tiers => "take a larger tier".to_owned(),
-        _ => "ask the vendor for a higher limit".to_owned(),
-    }
-}
-
-/// What running a real-time scenario every 5 minutes would do for a destination's limit; none where
-/// its sources cannot be read by schedule.
-fn batching(ctx: &Context, scenario: &Scenario, system: &System) -> Option<String> {
-    if !alternatives::can_be_scheduled(ctx, scenario) {
-        return None;
-    }
-    let batch = ctx.arithmetic.facts(system.id)?.write_batch.value;
-    Some(match batch {
-        Some(1) => format!(
-            "write `mode every 5m` in `{}`: its runs then wait for what the limit leaves",
-            scenario.name
-        ),
-        Some(records) => format!(
-            "write `mode every 5m` in `{}`: one call then carries up to {} records",
-            scenario.name,
-            figures::count(f64::from(records))
-        ),
-        None => format!(
-            "write `mode every 5m` in `{}`: one call then carries all that changed",
-            scenario.name
-        ),
+/// What a system's connector is called, with its tier where one is named.
+fn vendor(system: &System) -> Option<String> {
+    let connector = system.connector.as_ref()?;
+    Some(match &system.tier {
+        Some(tier) => format!("`{}` in tier `{}`", connector.written, tier.value),
+        None => format!("`{}`", connector.written),
     })
-}
-
-/// Ways to mend something, joined to one sentence.
-fn ways(ways: impl IntoIterator<Item = Option<String>>) -> String {
-    let ways: Vec<String> = ways.into_iter().flatten().collect();
-    ways.join("; or ")
-}
-
-/// Which calls a limit counts, where not all: " (reads only)".
-fn only(limit: &LimitFacts) -> &'static str {
-    match limit.counts {
-        catalog::Calls::All => "",
-        catalog::Calls::Reads => " (reads)",
-        catalog::Calls::Writes => " (writes)",
-        catalog::Calls::Bulk => " (bulk)",
-    }
 }

@@ -2,7 +2,7 @@
 //! share of its quota allows, on the busiest day.
 
 use super::super::{Context, alternatives, figures, words};
-use super::{label_limit, only};
+use super::limits::{self, label_limit, only};
 use crate::arithmetic::{Arithmetic, LimitFacts, ScenarioShare};
 use crate::finding::{Code, Finding};
 use crate::model::{Scenario, System};
@@ -47,7 +47,7 @@ fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
             "{} of its budget, {} % of {}",
             figures::count(allowed),
             budget.value.0.normalize(),
-            super::rate(limit)
+            limits::rate(limit)
         ),
         None => format!("{} of its quota", figures::count(allowed)),
     };
@@ -104,9 +104,9 @@ fn help(
 ) -> String {
     let more = match &system.budget {
         Some(budget) if budget.value.share() < 1.0 => {
-            format!("raise `budget`, or {}", super::more(ctx, system, limit))
+            format!("raise `budget`, or {}", limits::more(ctx, system, limit))
         }
-        _ => super::more(ctx, system, limit),
+        _ => limits::more(ctx, system, limit),
     };
     for (scenario, today) in shares {
         let candidates = alternatives::feasible(ctx, scenario).into_iter();

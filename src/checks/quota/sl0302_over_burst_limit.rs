@@ -2,7 +2,7 @@
 //! it lets them.
 
 use super::super::{Context, figures, words};
-use super::{label_limit, only};
+use super::limits::{self, label_limit, only};
 use crate::arithmetic::LimitFacts;
 use crate::finding::{Code, Finding};
 use crate::model::{Scenario, System, SystemId};
@@ -74,10 +74,10 @@ fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
         found = words::label(found, scenario.name.span, text);
     }
     let first = shares.first().and_then(|s| ctx.policy.scenarios.get(s.0));
-    found.help(super::ways([
-        first.and_then(|s| super::batching(ctx, s, system)),
+    found.help(limits::ways([
+        first.and_then(|s| limits::batching(ctx, s, system)),
         first.and_then(|s| guessed_peak(ctx, s)),
-        Some(super::more(ctx, system, limit)),
+        Some(limits::more(ctx, system, limit)),
     ]))
 }
 

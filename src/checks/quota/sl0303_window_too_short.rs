@@ -2,7 +2,7 @@
 //! the next start.
 
 use super::super::{Context, figures, words};
-use super::label_limit;
+use super::limits::label_limit;
 use crate::arithmetic::{Run, RunAt, ScenarioFigures};
 use crate::finding::{Code, Finding};
 use crate::model::Scenario;

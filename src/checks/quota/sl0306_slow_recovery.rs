@@ -2,7 +2,8 @@
 //! to drain at its limit.
 
 use super::super::{Context, figures, words};
-use super::{label_limit, sl0302_over_burst_limit};
+use super::limits::{self, label_limit};
+use super::sl0302_over_burst_limit;
 use crate::arithmetic::LimitFacts;
 use crate::arithmetic::formula::{DAY_SECONDS, drain_seconds};
 use crate::finding::{Code, Finding};
@@ -89,9 +90,9 @@ fn finding(
     }
     let one_by_one = facts_batch(ctx, system) == Some(1);
     let first = shares.first().filter(|_| !one_by_one);
-    found.help(super::ways([
-        first.and_then(|s| super::batching(ctx, s.0, system)),
-        Some(super::more(ctx, system, limit)),
+    found.help(limits::ways([
+        first.and_then(|s| limits::batching(ctx, s.0, system)),
+        Some(limits::more(ctx, system, limit)),
         Some("let fewer records through with an `if`".to_owned()),
     ]))
 }

@@ -243,3 +243,56 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_day_of_25_hours_counts_as_one_by_the_clock() {
+    let ny = year("America/New_York");
+    let daily = Schedule::Daily {
+        minutes_of_day: vec![180],
+    };
+    let gaps = ny.gaps(&daily, None).unwrap();
+    assert_eq!(
+        (gaps.longest, gaps.longest_by_clock),
+        (hours(25), hours(24))
+    );
+    // What counts elapsed time is not longer because the clock jumps.
+    let every = Schedule::Every(hours(24));
+    let gaps = ny.gaps(&every, None).unwrap();
+    assert_eq!(
+        (gaps.longest, gaps.longest_by_clock),
+        (hours(24), hours(24))
+    );
+    let nights = ny.gaps(&every, Some(&window(0, 1440))).unwrap();
+    assert_eq!(nights.longest_by_clock, hours(24));
+    // A schedule that skips a day does so by the clock too.
+    let weekdays = ny.gaps(&cron("0 3 * * mon-fri"), None).unwrap();
+    assert_eq!(
+        (weekdays.longest, weekdays.longest_by_clock),
+        (hours(73), hours(72))
+    );
+    let five = ny.gaps(
+        &Schedule::Every(Millis::from_mins(5)),
+        Some(&window(60, 300)),
+    );
+    let five = five.unwrap();
+    assert_eq!(five.longest_by_clock, hours(20) + Millis::from_mins(5));
+}
+
+proptest! {
+    #[test]
+    fn by_the_clock_no_gap_is_longer_than_it_was(
+        minutes in proptest::collection::vec(0u16..1440, 1..4),
+        zone in proptest::sample::select(vec!["UTC", "America/New_York", "Australia/Lord_Howe"]),
+    ) {
+        let mut minutes = minutes;
+        minutes.sort_unstable();
+        minutes.dedup();
+        let daily = Schedule::Daily { minutes_of_day: minutes };
+        let gaps = year(zone).gaps(&daily, None).unwrap();
+        prop_assert!(gaps.longest_by_clock <= gaps.longest);
+        prop_assert!(gaps.longest_by_clock <= Millis::DAY);
+        if zone == "UTC" {
+            prop_assert_eq!(gaps.longest_by_clock, gaps.longest);
+        }
+    }
+}
