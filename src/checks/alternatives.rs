@@ -1,7 +1,7 @@
 //! Other modes for a scenario, held against limits and bounds: what several checks propose.
 
 use super::{Context, figures};
-use crate::arithmetic::{Alternative, SystemLoad, Timing};
+use crate::arithmetic::{Alternative, HopLoad, SystemLoad, Timing};
 use crate::graph::Edge;
 use crate::model::{Field, Hop, ModeKind, Scenario, SystemId};
 use crate::terms::Impact;
@@ -30,9 +30,18 @@ impl Candidate {
         self.what_if.calls_per_day() - ctx.arithmetic.calls_per_day()
     }
 
+    /// Whether nothing declares the volume of what it moves: then nobody knows its calls.
+    pub fn calls_are_unknown(&self) -> bool {
+        let mut hops = self.what_if.figures.hops.iter();
+        hops.any(HopLoad::volume_is_unknown)
+    }
+
     /// "costs about 210 more calls a day".
     pub fn price(&self, ctx: &Context) -> String {
         match self.more_calls(ctx) {
+            _ if self.calls_are_unknown() => {
+                "costs more calls (how many is not known without a `volume`)".to_owned()
+            }
             more if more >= 0.5 => format!("costs about {} more a day", figures::calls(more)),
             more if more <= -0.5 => format!("saves about {} a day", figures::calls(-more)),
             _ => "costs no more calls".to_owned(),
@@ -136,17 +145,21 @@ fn fits(ctx: &Context, scenario: &Scenario, candidate: &Candidate) -> bool {
         })
 }
 
-/// The mode that is faster than today's and asks for the fewest calls of those for which `good`
-/// holds; among equals the slower.
+/// The mode that asks for the fewest calls of those for which `good` holds; among equals, and where
+/// calls are not known, the slowest.
 pub(super) fn cheapest(
     ctx: &Context,
     candidates: Vec<Candidate>,
     good: impl Fn(&Candidate) -> bool,
 ) -> Option<Candidate> {
+    let calls = |c: &Candidate| match c.calls_are_unknown() {
+        true => 0.0,
+        false => c.more_calls(ctx),
+    };
     candidates
         .into_iter()
         .filter(|c| good(c))
-        .min_by(|a, b| a.more_calls(ctx).total_cmp(&b.more_calls(ctx)))
+        .min_by(|a, b| calls(a).total_cmp(&calls(b)))
 }
 
 /// Whether a mode keeps every bound that the scenario's hops serve today: its own `fresh` and the

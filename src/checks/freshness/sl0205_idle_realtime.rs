@@ -188,7 +188,7 @@ fn savings(ctx: &Context, scenario: &Scenario, instead: &Schedule) -> Option<Str
     let (live, scheduled) = (figures.calls_per_day(), then.figures.calls_per_day());
     (scheduled < live).then(|| {
         format!(
-            "that makes about {} calls a day in place of about {}",
+            "makes about {} calls a day in place of about {}",
             words::about(scheduled),
             words::about(live)
         )
