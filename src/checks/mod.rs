@@ -12,6 +12,7 @@ mod alternatives;
 mod context;
 mod figures;
 mod fix;
+mod suppressions;
 mod table;
 mod words;
 
@@ -25,6 +26,7 @@ mod quota;
 mod tidiness;
 
 pub use context::Context;
+pub use suppressions::{Suppression, suppressions};
 pub use table::{CHECKS, Check};
 
 use rayon::prelude::*;

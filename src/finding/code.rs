@@ -33,6 +33,21 @@ impl std::fmt::Display for Code {
 }
 
 impl Code {
+    /// The family that its hundreds stand for, in one word.
+    pub fn family(self) -> &'static str {
+        match self.0 / 100 {
+            0 => "reading",
+            1 => "ownership",
+            2 => "freshness",
+            3 => "quota",
+            4 => "mapping",
+            5 => "connectors",
+            6 => "protection",
+            7 => "tests",
+            _ => "tidiness",
+        }
+    }
+
     /// Name and level. A code that is not in the table (which the tests rule out for every code
     /// the checks use) reads as an error named `unknown`.
     pub fn info(self) -> CodeInfo {

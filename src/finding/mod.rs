@@ -57,6 +57,17 @@ pub struct Fix {
     pub grade: Grade,
 }
 
+/// An `allow` that accepts a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The whole `allow`.
+    pub allow: Span,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// How the finding would count without it.
+    pub was: Severity,
+}
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -80,6 +91,8 @@ pub struct Finding {
     pub help: Option<String>,
     /// Mends that one edit set carries.
     pub fixes: Vec<Fix>,
+    /// Every `allow` that accepts it; empty where it counts.
+    pub accepted: Vec<Accepted>,
 }
 
 impl Finding {
@@ -98,6 +111,7 @@ impl Finding {
             path: Vec::new(),
             help: None,
             fixes: Vec::new(),
+            accepted: Vec::new(),
         }
     }
 
@@ -139,6 +153,17 @@ impl Finding {
             grade,
         });
         self
+    }
+
+    /// Notes that an `allow` accepts it.
+    pub fn accept(&mut self, allow: Span, reason: impl Into<String>) {
+        let was = self.accepted.first().map_or(self.severity, |a| a.was);
+        self.severity = Severity::Allowed;
+        self.accepted.push(Accepted {
+            allow,
+            reason: reason.into(),
+            was,
+        });
     }
 
     /// Overrides the severity (a warning that is an error in some cases).

@@ -414,7 +414,8 @@ fn a_baseline_accepts_what_was_there_wherever_it_moved() {
 
 #[test]
 fn fixes_are_applied_and_checked_again() {
-    let text = CLEAN.replace("  stale reporting", "  stael reporting");
+    let laid = Dir::new().run_with(&["fmt", "-"], CLEAN).stdout;
+    let text = laid.replace("  stale   reporting", "  stael   reporting");
     let dir = Dir::with(&[("policy.sync", &text)]);
     let ran = dir.run(&["check", "--format", "json"]);
     assert_eq!(ran.status, 1);
@@ -424,7 +425,7 @@ fn fixes_are_applied_and_checked_again() {
     let ran = dir.run(&["check", "--fix", "--diff"]);
     assert!(
         ran.stdout
-            .contains("\n-  stael reporting\n+  stale reporting\n"),
+            .contains("\n-  stael   reporting\n+  stale   reporting\n"),
         "{}",
         ran.stdout
     );
@@ -435,7 +436,7 @@ fn fixes_are_applied_and_checked_again() {
         (0, "no errors, no warnings\n")
     );
     assert!(ran.stderr.contains("fixed policy.sync\n"), "{}", ran.stderr);
-    assert_eq!(dir.read("policy.sync"), CLEAN);
+    assert_eq!(dir.read("policy.sync"), laid);
     assert_eq!(dir.run_with(&["check", "-", "--fix"], &text).status, 2);
     assert_eq!(dir.run(&["check", "--diff"]).status, 2);
 }

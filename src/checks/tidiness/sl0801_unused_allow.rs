@@ -1,7 +1,7 @@
 //! SL0801 unused-allow: which findings an `allow` accepts, and which `allow` accepts nothing.
 
 use super::super::{CHECKS, Context, fix};
-use crate::finding::{Code, Finding, Grade, Severity};
+use crate::finding::{Code, Finding, Grade};
 use crate::model::Allow;
 use crate::text::Span;
 
@@ -38,7 +38,7 @@ fn accept(ctx: &Context, findings: &mut [Finding], used: &mut [bool]) {
     for finding in findings {
         for (allow, used) in ctx.policy.allows.iter().zip(used.iter_mut()) {
             if holds(ctx, allow) && allow.check == Some(finding.code) && covers(allow, finding) {
-                finding.severity = Severity::Allowed;
+                finding.accept(allow.span, &*allow.reason.text);
                 *used = true;
             }
         }
