@@ -10,6 +10,7 @@
 
 mod context;
 mod fix;
+pub mod pages;
 mod table;
 mod words;
 

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod human;
 pub mod json;
 pub mod outcome;
+pub mod page;
 pub mod plan;
 mod report;
 mod snippet;

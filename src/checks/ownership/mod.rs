@@ -24,7 +24,8 @@ use crate::model::Field;
 /// missing; not so for keys and derived fields, which have none.
 fn origins_known(ctx: &Context, field: &Field) -> bool {
     let unread = field.accepts.is_none() && ctx.policy.entity(field.id.entity).broken;
-    field.is_data() && !field.origins_unknown() && !unread
+    let disputed = sl0102_two_owners::is_disputed(field);
+    field.is_data() && !field.origins_unknown() && !unread && !disputed
 }
 
 /// Whether a field has no `resolve`, and none that could not be read.
