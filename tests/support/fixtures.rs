@@ -135,6 +135,11 @@ impl FileReader for Disk {
     fn exists(&self, path: &Path) -> bool {
         path.exists()
     }
+    fn names(&self, directory: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
         path.canonicalize()
     }
@@ -153,6 +158,10 @@ impl FileReader for Memory {
     }
     fn exists(&self, path: &Path) -> bool {
         self.0.keys().any(|p| p.starts_with(path))
+    }
+    fn names(&self, directory: &Path) -> Vec<String> {
+        let inside = self.0.keys().filter_map(|p| p.strip_prefix(directory).ok());
+        inside.map(|p| p.display().to_string()).collect()
     }
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
         Ok(path.to_owned())

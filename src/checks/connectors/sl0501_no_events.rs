@@ -2,7 +2,7 @@
 
 use super::super::{Context, fix, words};
 use super::mode_place;
-use crate::finding::{Code, Edit, Finding, Grade};
+use crate::finding::{Code, Finding, Grade};
 use crate::model::{Connector, Scenario, SystemId};
 
 const CODE: Code = Code(501);
@@ -60,23 +60,18 @@ fn finding(ctx: &Context, scenario: &Scenario, silent: &[(SystemId, &Connector)]
     }
     if let Some(when) = &scenario.when {
         found = words::label(found, when.clause, "this event never comes");
-        return found.help(
-            "write `mode every 5m` and remove `when`, or take the event from a system that sends it",
+        found = found.help(
+            "write `mode every 5m` and remove `when`, or take the event from a system that sends \
+             some",
         );
+    } else {
+        found = found.help("write `mode every 5m`");
     }
-    found = found.help("write `mode every 5m`");
-    match slower(ctx, scenario) {
-        Some(edit) => found.fix("run it every 5 minutes", Grade::Review, vec![edit]),
-        None => found,
-    }
-}
-
-fn slower(ctx: &Context, scenario: &Scenario) -> Option<Edit> {
-    match scenario.mode.span.filter(|_| scenario.mode.written) {
-        Some(span) => Some(Edit {
-            span,
-            text: "every 5m".to_owned(),
-        }),
-        None => fix::add_line(scenario.span, ctx.sources, "mode every 5m"),
-    }
+    let Some(mode) = fix::set_mode(ctx, scenario, "every 5m") else {
+        return found;
+    };
+    let when = scenario.when.as_ref();
+    let when = when.map(|w| fix::remove(w.clause, ctx.sources));
+    let edits = when.into_iter().chain([mode]).collect();
+    found.fix("run it every 5 minutes", Grade::Review, edits)
 }

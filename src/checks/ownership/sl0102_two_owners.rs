@@ -1,7 +1,7 @@
 //! SL0102 two-owners: two declarations give one field different owners.
 
-use super::super::{Context, words};
-use crate::finding::{Code, Finding};
+use super::super::{Context, fix, words};
+use crate::finding::{Code, Finding, Grade};
 use crate::model::{Declaration, Field, SystemId};
 
 const CODE: Code = Code(102);
@@ -52,8 +52,14 @@ fn finding(
             found = words::label(found, owner.clause, format!("owned by `{system}` here"));
         }
     }
-    found.help(format!(
-        "keep one declaration of `{path}` with one `owner`; where both write it, name the other \
-         one in its `accepts`, as `owner {a} accepts {b}`"
-    ))
+    found
+        .help(format!(
+            "keep one declaration of `{path}` with one `owner`; where both write it, name the \
+             other one in its `accepts`, as `owner {a} accepts {b}`"
+        ))
+        .fix(
+            format!("keep `{a}` as the owner and remove this declaration"),
+            Grade::Review,
+            vec![fix::remove(later.span, ctx.sources)],
+        )
 }
