@@ -1,7 +1,9 @@
 //! Edits that several checks make.
 
+use super::Context;
 use crate::finding::Edit;
-use crate::model::{Field, Scenario};
+use crate::graph::Edge;
+use crate::model::{Carried, Field, FieldId, Scenario};
 use crate::text::{Sources, Span};
 
 /// Adds a clause at the end of a field's declaration.
@@ -12,19 +14,31 @@ pub(super) fn add_clause(field: &Field, clause: &str) -> Edit {
     }
 }
 
-/// Adds a clause as the last line of a block, whose span ends with its brace.
+/// Adds a clause as the last of a block, whose span ends with its brace: on a line of its own, or
+/// where the block is one line, on that.
 pub(super) fn add_line(block: Span, sources: &Sources, clause: &str) -> Option<Edit> {
     let text = sources.slice(block);
     let before = text.strip_suffix('}')?;
-    let kept = before.trim_end_matches([' ', '\t', '\r', '\n']).len();
-    let at = block.start as usize + kept;
+    let kept = before.trim_end_matches([' ', '\t', '\r', '\n']);
+    let at = block.start as usize + kept.len();
+    let text = match (text.contains('\n'), kept.ends_with('{')) {
+        (true, _) => format!("\n  {clause}\n"),
+        (false, true) => format!(" {clause} "),
+        (false, false) => format!("  {clause} "),
+    };
     Some(Edit {
         span: Span::new(block.file, at, block.end as usize - 1),
-        text: format!("\n  {clause}\n"),
+        text,
     })
 }
 
-/// Gives a scenario another mode: in place of its own, else as a clause of its own.
+/// Takes a clause away, with the white space before it and, where it stands on a line of its own,
+/// that line.
+pub(super) fn remove(span: Span, sources: &Sources) -> Edit {
+    Edit::removal(span, sources)
+}
+
+/// Writes a scenario's mode: over its own, or as a new clause.
 pub(super) fn set_mode(sources: &Sources, scenario: &Scenario, mode: &str) -> Option<Edit> {
     match scenario.mode.span.filter(|_| scenario.mode.written) {
         Some(span) => Some(Edit {
@@ -35,34 +49,29 @@ pub(super) fn set_mode(sources: &Sources, scenario: &Scenario, mode: &str) -> Op
     }
 }
 
-/// Takes a clause away, with the white space before it and, where it stands on a line of its own,
-/// that line.
-pub(super) fn remove(span: Span, sources: &Sources) -> Edit {
-    let whole = sources
+/// Takes fields out of the list of a `sync`; where nothing would be left, the clause goes, unless
+/// it is the scenario's only one. `None`: no edit can do it.
+pub(super) fn uncarry(ctx: &Context, edge: Edge, fields: &[FieldId]) -> Option<Edit> {
+    let (scenario, sync) = (ctx.scenario(edge), ctx.sync(edge));
+    let Carried::Fields(named) = &sync.carried else {
+        return None;
+    };
+    let goes = |f: &FieldId| fields.contains(f);
+    let kept: Vec<&str> = named
         .iter()
-        .find(|(id, _)| *id == span.file)
-        .map_or("", |(_, f)| &*f.text);
-    let before = whole.get(..span.start as usize).unwrap_or_default();
-    let after = whole.get(span.end as usize..).unwrap_or_default();
-    let indent = before.len() - before.trim_end_matches([' ', '\t']).len();
-    let line_start = before.len() == indent || before[..before.len() - indent].ends_with('\n');
-    let line_end = after
-        .trim_start_matches([' ', '\t', '\r'])
-        .starts_with('\n');
-    let end = match after.find('\n') {
-        Some(newline) if line_start && line_end => span.end as usize + newline + 1,
-        _ => span.end as usize,
-    };
-    // A clause that shares its line with what follows keeps that line's indent.
-    let start = if line_start && !line_end {
-        span.start as usize
-    } else {
-        span.start as usize - indent
-    };
-    Edit {
-        span: Span::new(span.file, start, end),
-        text: String::new(),
+        .filter(|n| !n.id.as_ref().is_some_and(goes))
+        .map(|n| ctx.sources.slice(n.span))
+        .collect();
+    if kept.is_empty() {
+        return (scenario.syncs.len() > 1).then(|| remove(sync.clause, ctx.sources));
     }
+    let list = named.first()?.span.to(named.last()?.span);
+    // A comment among the names would be lost.
+    let plain = !ctx.sources.slice(list).contains("//");
+    (plain && kept.len() < named.len()).then(|| Edit {
+        span: list,
+        text: kept.join(", "),
+    })
 }
 
 #[cfg(test)]
@@ -70,32 +79,18 @@ mod tests {
     use super::*;
     use crate::text::SourceFile;
 
-    fn without(text: &str, clause: &str) -> String {
-        let mut sources = Sources::default();
-        let file = sources.add(SourceFile::new("a.sync", text));
-        let at = text.find(clause).unwrap();
-        let edit = remove(Span::new(file, at, at + clause.len()), &sources);
-        let mut text = text.to_owned();
-        text.replace_range(edit.span.range(), &edit.text);
-        text
-    }
-
-    #[test]
-    fn a_removed_clause_leaves_no_blank_line() {
-        assert_eq!(without("a {\n  x\n  y\n}\n", "x"), "a {\n  y\n}\n");
-        assert_eq!(without("a { x  y }", "x"), "a {  y }");
-        assert_eq!(without("  f: int  allow z\n", "allow z"), "  f: int\n");
-        assert_eq!(without("x // why\n", "x"), " // why\n");
-    }
-
     #[test]
     fn a_clause_is_added_before_the_closing_brace() {
-        let mut sources = Sources::default();
-        let text = "s {\n  a\n}\n";
-        let file = sources.add(SourceFile::new("a.sync", text));
-        let edit = add_line(Span::new(file, 0, text.len() - 1), &sources, "b").unwrap();
-        let mut text = text.to_owned();
-        text.replace_range(edit.span.range(), &edit.text);
-        assert_eq!(text, "s {\n  a\n  b\n}\n");
+        let added = |text: &str| {
+            let mut sources = Sources::default();
+            let file = sources.add(SourceFile::new("a.sync", text));
+            let edit = add_line(Span::new(file, 0, text.len() - 1), &sources, "b").unwrap();
+            let mut text = text.to_owned();
+            text.replace_range(edit.span.range(), &edit.text);
+            text
+        };
+        assert_eq!(added("s {\n  a\n}\n"), "s {\n  a\n  b\n}\n");
+        assert_eq!(added("s { a }\n"), "s { a  b }\n");
+        assert_eq!(added("s {}\n"), "s { b }\n");
     }
 }

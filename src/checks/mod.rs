@@ -12,6 +12,7 @@ mod alternatives;
 mod context;
 mod figures;
 mod fix;
+pub mod pages;
 mod suppressions;
 mod table;
 mod words;

@@ -53,6 +53,22 @@ pub(super) fn systems(ctx: &Context, ids: impl IntoIterator<Item = SystemId>) ->
     names(ids.into_iter().map(|s| ctx.system(s)))
 }
 
+/// A text as a string of the language.
+pub(super) fn string(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Adds a label unless its place is labelled already or is the primary one.
 pub(super) fn label(finding: Finding, span: Span, message: impl Into<String>) -> Finding {
     let known = finding.primary == Some(span) || finding.labels.iter().any(|l| l.span == span);
@@ -84,19 +100,46 @@ pub(super) fn label_origins(ctx: &Context, mut finding: Finding, field: &Field) 
     finding
 }
 
-/// Labels the `sync` clause of each edge, each once, with every way of these that it goes.
+/// How many flows a finding labels before it only counts them: a reader has lost the thread long
+/// before, and a policy may have thousands.
+const FLOWS_MAX: usize = 24;
+
+/// Labels the `sync` clause of each edge, each once, with its scenario and every way of these that
+/// it goes.
 pub(super) fn label_edges(ctx: &Context, mut finding: Finding, edges: &[Edge]) -> Finding {
-    for group in by_clause(ctx, edges.to_vec()) {
-        let Some(clause) = group.first().map(|e| ctx.sync(*e).clause) else {
+    for group in by_clause(ctx, edges.to_vec()).into_iter().take(FLOWS_MAX) {
+        let Some(first) = group.first() else {
             continue;
         };
-        let mut seen = BTreeSet::new();
-        let ways = group.iter().filter(|e| seen.insert((e.from, e.to)));
-        let ways = ways.map(|e| way(ctx, *e)).collect();
-        let text = format!("carried {} here", listed(ways, "and"));
-        finding = label(finding, clause, text);
+        let text = carries(ctx, &group);
+        finding = label(finding, ctx.sync(*first).clause, text);
     }
     finding
+}
+
+/// "`names` carries it from `a` to `b` here", for edges of one clause.
+pub(super) fn carries(ctx: &Context, edges: &[Edge]) -> String {
+    let scenario = edges.first().map_or("", |e| &*ctx.scenario(*e).name.text);
+    let mut seen = BTreeSet::new();
+    let ways = edges.iter().filter(|e| seen.insert((e.from, e.to)));
+    let ways = ways.map(|e| way(ctx, *e)).collect();
+    format!("`{scenario}` carries it {} here", listed(ways, "and"))
+}
+
+/// Adds edges that follow each other as the finding's path.
+pub(super) fn walk(ctx: &Context, mut finding: Finding, edges: &[Edge]) -> Finding {
+    for edge in edges {
+        let text = carries(ctx, std::slice::from_ref(edge));
+        finding = finding.step(ctx.sync(*edge).clause, text);
+    }
+    finding
+}
+
+/// The scenarios of edges, each once.
+pub(super) fn scenarios(ctx: &Context, edges: &[Edge]) -> String {
+    let mut seen = BTreeSet::new();
+    let all = edges.iter().map(|e| ctx.scenario(*e));
+    names(all.filter(|s| seen.insert(s.id)).map(|s| &*s.name.text))
 }
 
 /// "from `a` to `b`".

@@ -54,6 +54,18 @@ impl Walk<'_> {
             part,
             message,
             help,
+            instead: None,
+        });
+    }
+
+    /// The same, where another word in its place is plainly what was meant.
+    fn misspelt(&mut self, part: Part, message: String, meant: &str) {
+        self.troubles.push(Trouble {
+            path: self.path.clone(),
+            part,
+            message,
+            help: Some(format!("write `{meant}`")),
+            instead: Some(meant.to_owned()),
         });
     }
 
@@ -157,6 +169,10 @@ impl Walk<'_> {
                     Kind::Type
                 }
             }
+            Scope::Variable { name: known, .. } if nearest(name, [known]).is_some() => {
+                self.misspelt(Part::Whole, format!("`{name}` is not known here"), known);
+                Kind::Any
+            }
             scope => {
                 let help = match scope {
                     Scope::Record { name, .. } => format!("fields are written `{name}.FIELD`"),
@@ -232,15 +248,19 @@ impl Walk<'_> {
         match signatures::find(name, member, &kinds) {
             Found::Gives(kind) => kind,
             Found::NoFunction => {
-                let help = if signatures::exists(name, !member) {
-                    Some(match member {
-                        true => format!("write `{name}(…)`"),
-                        false => format!("write `value.{name}(…)`"),
-                    })
-                } else {
-                    nearest(name, signatures::names(member)).map(|n| format!("write `{n}`"))
-                };
-                self.trouble(Part::Name, format!("there is no function `{name}`"), help);
+                let message = format!("there is no function `{name}`");
+                let near = nearest(name, signatures::names(member));
+                match (signatures::exists(name, !member), near) {
+                    (true, _) => {
+                        let help = match member {
+                            true => format!("write `{name}(…)`"),
+                            false => format!("write `value.{name}(…)`"),
+                        };
+                        self.trouble(Part::Name, message, Some(help));
+                    }
+                    (false, Some(near)) => self.misspelt(Part::Name, message, near),
+                    (false, None) => self.trouble(Part::Name, message, None),
+                }
                 Kind::Any
             }
             Found::NoOverload => {

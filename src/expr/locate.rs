@@ -30,6 +30,7 @@ pub(super) struct Trouble {
     pub(super) part: Part,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    pub(super) instead: Option<String>,
 }
 
 /// Gives each trouble its place.
@@ -58,6 +59,7 @@ pub(super) fn locate(text: &str, tokens: &Tokens<'_>, troubles: Vec<Trouble>) ->
                 range,
                 message: trouble.message,
                 help: trouble.help,
+                instead: trouble.instead,
             });
         }
     }

@@ -56,6 +56,8 @@ pub struct Fault {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// The text to put in its place, where what was meant is plain.
+    pub instead: Option<String>,
 }
 
 /// A field of the record that an expression reads.

@@ -165,6 +165,7 @@ impl Work<'_> {
                     part: Part::Whole,
                     message: format!("the pattern is no regular expression: {}", why(&error)),
                     help: None,
+                    instead: None,
                 });
             }
         }

@@ -14,6 +14,7 @@ pub(super) fn parse(text: &str, tokens: &Tokens<'_>) -> Result<IdedExpr, Fault> 
         range: tokens.whole(),
         message,
         help: Some(help.to_owned()),
+        instead: None,
     };
     if text.len() > MAX_BYTES {
         let message = format!("the expression is longer than {MAX_BYTES} bytes");
@@ -109,6 +110,7 @@ fn explain(text: &str, tokens: &Tokens<'_>, errors: &cel::ParseErrors) -> Fault 
             range: tokens.whole(),
             message: "this is no CEL expression".into(),
             help: None,
+            instead: None,
         };
     };
     let (range, kind) = token_at(text, at);
@@ -117,6 +119,7 @@ fn explain(text: &str, tokens: &Tokens<'_>, errors: &cel::ParseErrors) -> Fault 
         range: range.clone(),
         message,
         help: help.map(str::to_owned),
+        instead: None,
     };
     let message = error.msg.as_str();
     if tokens.list.is_empty() && text.trim().is_empty() {
@@ -127,6 +130,7 @@ fn explain(text: &str, tokens: &Tokens<'_>, errors: &cel::ParseErrors) -> Fault 
             range: close.0,
             message: format!("`{}` is never closed", close.1),
             help: Some(format!("add `{}`", close.2)),
+            instead: None,
         };
     }
     if message.contains("unterminated") {
@@ -170,20 +174,16 @@ fn explain(text: &str, tokens: &Tokens<'_>, errors: &cel::ParseErrors) -> Fault 
             Some("write what is missing here"),
         );
     }
-    match found.as_str() {
-        "=" => fault(
-            "`=` is no CEL operator".into(),
-            Some("write `==` to compare"),
-        ),
-        "&" | "|" => fault(
-            format!("`{found}` is no CEL operator"),
-            Some("write `&&` for and, `||` for or"),
-        ),
-        "and" | "or" | "not" => fault(
-            format!("`{found}` is no CEL operator"),
-            Some("write `&&` for and, `||` for or, `!` for not"),
-        ),
-        _ => fault(format!("`{found}` does not fit here"), None),
+    let (sign, help) = match found.as_str() {
+        "=" => ("==", "write `==` to compare"),
+        "&" | "and" => ("&&", "write `&&` for and"),
+        "|" | "or" => ("||", "write `||` for or"),
+        "not" => ("!", "write `!` for not"),
+        _ => return fault(format!("`{found}` does not fit here"), None),
+    };
+    Fault {
+        instead: Some(sign.to_owned()),
+        ..fault(format!("`{found}` is no operator of CEL"), Some(help))
     }
 }
 

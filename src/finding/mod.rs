@@ -3,6 +3,7 @@
 //! Rank 1. Knows spans and codes. Must not know the tree, the model or any output format.
 
 mod code;
+mod edit;
 
 pub use code::{CODES, Code, CodeInfo, Level, code_by_name};
 

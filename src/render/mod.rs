@@ -13,6 +13,7 @@ pub mod json;
 pub mod junit;
 mod mend;
 pub mod outcome;
+pub mod page;
 pub mod plan;
 mod report;
 pub mod sarif;

@@ -6,8 +6,8 @@
 use super::markdown;
 use super::tree::{self, ItemKind};
 use super::{literal, parse};
-use crate::finding::{self, Code, Finding};
-use crate::text::{FileId, SourceFile, Sources, Span};
+use crate::finding::{self, Code, Edit, Finding, Grade};
+use crate::text::{FileId, SourceFile, Sources, Span, nearest};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::io;
@@ -31,6 +31,10 @@ pub trait FileReader: Sync {
     fn is_dir(&self, path: &Path) -> bool;
     /// Whether anything stands at `path`.
     fn exists(&self, path: &Path) -> bool;
+    /// The names of what stands in a directory, for suggestions; none where that is not known.
+    fn names(&self, _directory: &Path) -> Vec<String> {
+        Vec::new()
+    }
     /// The one absolute path of what stands at `path`: no `.`, no `..`, no symbolic link.
     fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
 }
@@ -81,7 +85,7 @@ pub fn load(root: Root<'_>, reader: &dyn FileReader, current: &Path) -> Result<L
         Ok(text) => loader.add(&place, text, None),
         Err(why) => {
             let id = loader.loaded.sources.add(SourceFile::new(place.shown, ""));
-            loader.fail(Span::point(id, 0), why, None);
+            loader.fail(Span::point(id, 0), why);
             loader.ranges.push(0..0);
         }
     }
@@ -118,6 +122,24 @@ struct Place {
     shown: String,
     /// Absolute, without links.
     real: PathBuf,
+}
+
+/// Why a `use` leads nowhere.
+struct Unfound {
+    why: String,
+    help: String,
+    /// What was meant instead.
+    instead: Option<(String, Grade)>,
+}
+
+impl Unfound {
+    fn new(why: impl Into<String>, help: impl Into<String>) -> Self {
+        Unfound {
+            why: why.into(),
+            help: help.into(),
+            instead: None,
+        }
+    }
 }
 
 struct Loader<'a> {
@@ -233,9 +255,19 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn fail(&mut self, at: Span, why: String, help: Option<String>) {
-        let mut finding = Finding::new(Code(4), at, why);
-        finding.help = help;
+    fn fail(&mut self, at: Span, why: String) {
+        self.loaded.findings.push(Finding::new(Code(4), at, why));
+    }
+
+    fn unfound(&mut self, at: Span, unfound: Unfound) {
+        let mut finding = Finding::new(Code(4), at, unfound.why).help(unfound.help);
+        if let Some((meant, grade)) = unfound.instead {
+            let edit = Edit {
+                span: at,
+                text: format!("\"{meant}\""),
+            };
+            finding = finding.fix(format!("use `{meant}`"), grade, vec![edit]);
+        }
         self.loaded.findings.push(finding);
     }
 
@@ -261,11 +293,11 @@ impl<'a> Loader<'a> {
         let token = self.loaded.sources.slice(at).to_owned();
         let target = match literal::string(&token) {
             Ok(target) => target.into_owned(),
-            Err(error) => return self.fail(at, error.to_string(), None),
+            Err(error) => return self.fail(at, error.to_string()),
         };
         let place = match self.resolve(from, &target) {
             Ok(place) => place,
-            Err((why, help)) => return self.fail(at, why, help),
+            Err(unfound) => return self.unfound(at, unfound),
         };
         let circle = |(path, _): &(PathBuf, Span)| *path == place.real;
         let here = from.real == place.real;
@@ -278,7 +310,7 @@ impl<'a> Loader<'a> {
         }
         if self.stack.len() >= MAX_DEPTH {
             let why = format!("files use one another more than {MAX_DEPTH} deep");
-            return self.fail(at, why, None);
+            return self.fail(at, why);
         }
         match self.text(self.reader.read(&place.real, MAX_FILE_BYTES), &place.real) {
             Ok(text) => {
@@ -288,41 +320,83 @@ impl<'a> Loader<'a> {
                 self.add(&place, text, None);
                 self.stack.pop();
             }
-            Err(why) => self.fail(at, format!("`{}`: {why}", place.shown), None),
+            Err(why) => self.fail(at, format!("`{}`: {why}", place.shown)),
         }
     }
 
+    /// `at` is the `use` that closes the circle. The links are told in the order in which the files
+    /// reach each other, from the file that is reached twice.
     fn circle(&mut self, at: Span, place: &Place) {
-        let message = format!("this `use` leads back to `{}`", place.shown);
-        let mut finding = Finding::new(Code(5), at, message)
-            .help("move what both files need into a third that uses neither");
         let begin = self.stack.iter().position(|(path, _)| *path == place.real);
         let links = begin.and_then(|i| self.stack.get(i..)).unwrap_or_default();
-        for (_, link) in links {
-            finding = finding.label(*link, "which is reached from here");
+        let mut links: Vec<Span> = links.iter().map(|(_, link)| *link).collect();
+        links.push(at);
+        let name = |span: Span| format!("`{}`", self.loaded.sources.file(span.file).path);
+        let route: Vec<String> = links.iter().map(|l| name(*l)).collect();
+        let back = route.first().cloned().unwrap_or_default();
+        let message = match links.as_slice() {
+            [_] => format!("{back} uses itself"),
+            _ => format!(
+                "files use each other in a circle: {} → {back}",
+                route.join(" → ")
+            ),
+        };
+        let mut finding = Finding::new(Code(5), at, message)
+            .mark(format!("leads back to {back}"))
+            .help(
+                "remove this `use`: names are known in all files of a policy, so none has to use \
+                 another to name what it declares",
+            );
+        for (position, link) in links.iter().enumerate() {
+            let next = route.get(position + 1).unwrap_or(&back);
+            let says = format!("{} uses {next} here", name(*link));
+            finding = finding.step(*link, says.clone());
+            if *link != at {
+                finding = finding.label(*link, says);
+            }
+        }
+        if let Some(edit) = self.without_use(at) {
+            finding = finding.fix("remove this `use`", Grade::Review, vec![edit]);
         }
         self.loaded.findings.push(finding);
     }
 
+    /// Takes away the `use` of a string, and its line where nothing else stands on it.
+    fn without_use(&self, at: Span) -> Option<Edit> {
+        let text = &self.loaded.sources.file(at.file).text;
+        let before = text.get(..at.start as usize)?;
+        let start = before.trim_end().strip_suffix("use")?.len();
+        let after = text.get(at.end as usize..)?;
+        let line = after.split_inclusive('\n').next().unwrap_or_default();
+        let begins = start == 0 || before[..start].ends_with(['\n', '\u{feff}']);
+        let end = match begins && line.trim().is_empty() {
+            true => at.end as usize + line.len(),
+            false => at.end as usize,
+        };
+        Some(Edit {
+            span: Span::new(at.file, start, end),
+            text: String::new(),
+        })
+    }
+
     /// The file that `target`, written in the file at `from`, names; or why not, and help.
-    fn resolve(&self, from: &Place, target: &str) -> Result<Place, (String, Option<String>)> {
+    fn resolve(&self, from: &Place, target: &str) -> Result<Place, Unfound> {
         let written = Path::new(target);
         if target.is_empty() {
-            return Err(("`use` names no file".to_owned(), None));
+            let help = "write the path of a file, as in `use \"teams/mail.sync\"`, or remove it";
+            return Err(Unfound::new("`use` names no file", help));
         }
         if written.is_absolute() || written.has_root() {
-            let help = "write the path relative to this file".to_owned();
-            return Err((format!("`{target}` is no relative path"), Some(help)));
+            let help = "write the path as seen from this file, as in `use \"teams/mail.sync\"`";
+            return Err(Unfound::new(
+                format!("`{target}` is no relative path"),
+                help,
+            ));
         }
         let leaves = || {
-            let repository = self.shown(&self.repository);
-            let name = if repository.is_empty() {
-                "."
-            } else {
-                &repository
-            };
-            let help = format!("a policy may only use files in `{name}`");
-            (format!("`{target}` leaves the repository"), Some(help))
+            let help = "a policy may only use files of its own repository: those below the \
+                        nearest folder with `.git`, else below the root file's own folder";
+            Unfound::new(format!("`{target}` leaves the repository"), help)
         };
         let mut path = normal(&from.real.parent().unwrap_or(Path::new("/")).join(written));
         if !path.starts_with(&self.repository) {
@@ -336,20 +410,14 @@ impl<'a> Loader<'a> {
             path.push(ROOT_FILE);
             shown.push(ROOT_FILE);
             if !self.reader.exists(&path) {
-                return Err((format!("`{target}` holds no `{ROOT_FILE}`"), None));
+                let help =
+                    format!("name a file in it; a folder alone stands for its `{ROOT_FILE}`");
+                let why = format!("the folder `{target}` holds no `{ROOT_FILE}`");
+                return Err(Unfound::new(why, help));
             }
         }
         if !self.reader.exists(&path) {
-            let longer = format!("{target}.sync");
-            let sibling = path.with_file_name(format!(
-                "{}.sync",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ));
-            let help = self
-                .reader
-                .exists(&sibling)
-                .then(|| format!("did you mean `{longer}`?"));
-            return Err((format!("`{target}`: there is no such file"), help));
+            return Err(self.no_such_file(target, &path));
         }
         let real = self.reader.canonical(&path).unwrap_or(path);
         if !real.starts_with(&self.repository) {
@@ -357,6 +425,36 @@ impl<'a> Loader<'a> {
         }
         let shown = self.shown(&shown);
         Ok(Place { shown, real })
+    }
+
+    /// Nothing stands at `path`, which `target` names; the file that was meant, where that is plain.
+    fn no_such_file(&self, target: &str, path: &Path) -> Unfound {
+        let mut unfound = Unfound::new(format!("there is no file `{target}`"), "");
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+            return unfound;
+        };
+        let beside = self.reader.names(path.parent().unwrap_or(path));
+        let policies = || beside.iter().filter(|n| n.ends_with(".sync"));
+        let longer = format!("{name}.sync");
+        let meant = match self.reader.exists(&path.with_file_name(&longer)) {
+            true => Some((longer, Grade::Safe)),
+            false => nearest(name, policies().map(String::as_str))
+                .map(|near| (near.to_owned(), Grade::Review)),
+        };
+        match meant {
+            Some((meant, grade)) => {
+                let folder = target.strip_suffix(name).unwrap_or_default();
+                let meant = format!("{folder}{meant}");
+                unfound.help = format!("write `use \"{meant}\"`");
+                unfound.instead = Some((meant, grade));
+            }
+            None => {
+                unfound.help = "write the path of a file as seen from this one, with its ending, \
+                                as in `use \"teams/mail.sync\"`"
+                    .to_owned();
+            }
+        }
+        unfound
     }
 
     /// Parses every file, several at a time.

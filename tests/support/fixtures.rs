@@ -15,13 +15,16 @@
 //! `//~ CODE` alone: the primary place begins on that line. With `"text"`: and it is exactly this
 //! text (in an expression, that part of it). With `LINE:COLUMN`: it begins there, wherever the
 //! comment stands. Each expectation stands for one finding; one line may have several comments
-//! above it.
+//! above it. Where the root itself cannot be read, `expect.txt` beside it holds what comes after
+//! `//~`, a line each.
 
 #![allow(dead_code)]
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use syncline::finding::Finding;
+use syncline::syntax::load::{self, FileReader, Root};
 use syncline::syntax::{self, literal, tree};
 use syncline::text::{FileId, Position, SourceFile, Sources, Span};
 
@@ -98,6 +101,71 @@ pub fn parse(root: &Path) -> Parsed {
     };
     parse_into(root, &mut parsed, &mut Vec::new());
     parsed
+}
+
+/// Loads a policy with the files it uses as the program does, so that files which cannot be read
+/// and circles of files are found. Paths are relative to the root's folder.
+pub fn loaded(root: &Path) -> Parsed {
+    let folder = root.parent().unwrap();
+    let name = Path::new(root.file_name().unwrap());
+    load_with(&Disk, name, folder)
+}
+
+/// Loads `name` in `folder` from a reader.
+pub fn load_with(reader: &dyn FileReader, name: &Path, folder: &Path) -> Parsed {
+    let loaded = load::load(Root::Path(name), reader, folder)
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    Parsed {
+        sources: loaded.sources,
+        files: loaded.files,
+        findings: loaded.findings,
+    }
+}
+
+/// The file system.
+struct Disk;
+
+impl FileReader for Disk {
+    fn read(&self, path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+    fn names(&self, directory: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        path.canonicalize()
+    }
+}
+
+/// Files in memory by absolute path.
+pub struct Memory(pub std::collections::BTreeMap<PathBuf, String>);
+
+impl FileReader for Memory {
+    fn read(&self, path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
+        let text = self.0.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(text.clone().into_bytes())
+    }
+    fn is_dir(&self, path: &Path) -> bool {
+        self.0.keys().any(|p| p != path && p.starts_with(path))
+    }
+    fn exists(&self, path: &Path) -> bool {
+        self.0.keys().any(|p| p.starts_with(path))
+    }
+    fn names(&self, directory: &Path) -> Vec<String> {
+        let inside = self.0.keys().filter_map(|p| p.strip_prefix(directory).ok());
+        inside.map(|p| p.display().to_string()).collect()
+    }
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 }
 
 /// Parses one text.
@@ -214,11 +282,29 @@ impl Expected {
     }
 }
 
+/// What `expect.txt` beside a root expects.
+fn expected_beside(root: &Path) -> Vec<Expected> {
+    let text = std::fs::read_to_string(root.with_file_name("expect.txt")).unwrap_or_default();
+    let lines = text.lines();
+    lines.map(|line| expected(line, FileId(0), 1)).collect()
+}
+
 /// Compares findings with what the policy expects; the answer lists every difference.
 pub fn differences(sources: &Sources, findings: &[Finding]) -> String {
+    compare(sources, findings, expectations(sources))
+}
+
+/// The same, with what stands beside the root.
+pub fn differences_of(root: &Path, sources: &Sources, findings: &[Finding]) -> String {
+    let mut all = expectations(sources);
+    all.extend(expected_beside(root));
+    compare(sources, findings, all)
+}
+
+fn compare(sources: &Sources, findings: &[Finding], all: Vec<Expected>) -> String {
     let mut open: Vec<Option<&Finding>> = findings.iter().map(Some).collect();
     let mut out = String::new();
-    for expected in expectations(sources) {
+    for expected in all {
         let met = open
             .iter()
             .position(|f| f.is_some_and(|f| expected.meets(f, sources)));

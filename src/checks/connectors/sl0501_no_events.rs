@@ -62,13 +62,18 @@ fn finding(ctx: &Context, scenario: &Scenario, silent: &[(SystemId, &Connector)]
     }
     if let Some(when) = &scenario.when {
         found = words::label(found, when.clause, "this event never comes");
-        return found.help(
-            "write `mode every 5m` and remove `when`, or take the event from a system that sends it",
+        found = found.help(
+            "write `mode every 5m` and remove `when`, or take the event from a system that sends \
+             some",
         );
+    } else {
+        found = found.help("write `mode every 5m`");
     }
-    found = found.help("write `mode every 5m`");
-    match fix::set_mode(ctx.sources, scenario, "every 5m") {
-        Some(edit) => found.fix("run it every 5 minutes", Grade::Review, vec![edit]),
-        None => found,
-    }
+    let Some(mode) = fix::set_mode(ctx.sources, scenario, "every 5m") else {
+        return found;
+    };
+    let when = scenario.when.as_ref();
+    let when = when.map(|w| fix::remove(w.clause, ctx.sources));
+    let edits = when.into_iter().chain([mode]).collect();
+    found.fix("run it every 5 minutes", Grade::Review, edits)
 }

@@ -1,8 +1,8 @@
 //! SL0503 cannot-write: a flow into a system that takes no writes, or a scheduled read from one
 //! that gives none.
 
-use super::super::{Context, words};
-use crate::finding::{Code, Finding};
+use super::super::{Context, fix, words};
+use crate::finding::{Code, Finding, Grade};
 use crate::model::{Connector, ModeKind, Scenario, SystemId};
 use crate::text::Span;
 
@@ -111,7 +111,18 @@ fn finding(ctx: &Context, scenario: &Scenario, used: &Use) -> Option<Finding> {
     let found = found
         .mark(mark)
         .label(used.clause, format!("uses `{name}` here"));
-    Some(words::label(found, connector.clause, label).help(help))
+    let found = words::label(found, connector.clause, label).help(help);
+    let events = !used.writes && scenario.clean.is_none() && only_events(ctx, scenario);
+    let edit = events.then(|| fix::set_mode(ctx.sources, scenario, "realtime"));
+    Some(match edit.flatten() {
+        Some(edit) => found.fix("take its events as they come", Grade::Review, vec![edit]),
+        None => found,
+    })
+}
+
+/// Whether none of a scenario's sources can be read.
+fn only_events(ctx: &Context, scenario: &Scenario) -> bool {
+    scenario.hops.iter().all(|h| lacks_read(ctx, h.from.value))
 }
 
 /// What to write where a system only sends events.
@@ -119,7 +130,7 @@ fn by_event(ctx: &Context, scenario: &Scenario) -> String {
     if scenario.clean.is_some() {
         return "clean a system that can be read".to_owned();
     }
-    match scenario.hops.iter().all(|h| lacks_read(ctx, h.from.value)) {
+    match only_events(ctx, scenario) {
         true => "write `mode realtime`".to_owned(),
         false => "write `mode realtime`, or `mode realtime with reconcile …` to read the other \
                   sources by schedule too"

@@ -71,10 +71,10 @@ fn of_system(ctx: &Context, system: &System, roles: &Roles) -> Vec<Finding> {
         for setting in settings {
             let name = &*setting.name.text;
             if let Some(known) = word.of(entry, name) {
-                found.extend(mistyped(system, connector, setting, known, word));
+                found.extend(mistyped(ctx, system, connector, setting, known, word));
                 continue;
             }
-            let unknown = unknown(system, connector, entry, setting, word);
+            let unknown = unknown(ctx, system, connector, entry, setting, word);
             meant.extend(unknown.1);
             found.push(unknown.0);
         }
@@ -140,6 +140,7 @@ impl Word {
 
 /// A setting that the connector lacks, and the one that was meant where that is plain.
 fn unknown(
+    ctx: &Context,
     system: &System,
     connector: &Connector,
     entry: &Entry,
@@ -187,11 +188,14 @@ fn unknown(
             );
             (found, Some(near.to_owned()))
         }
-        None if free.is_empty() => (found.help(format!("remove this {clause}")), None),
         None => {
-            let list = words::either(&free);
-            let help = format!("write {list}, or remove this {clause}");
-            (found.help(help), None)
+            let help = match free.is_empty() {
+                true => format!("remove this {clause}"),
+                false => format!("write {}, or remove this {clause}", words::either(&free)),
+            };
+            let edit = fix::remove(setting.clause, ctx.sources);
+            let title = format!("remove this {clause}");
+            (found.help(help).fix(title, Grade::Review, vec![edit]), None)
         }
     }
 }
@@ -199,6 +203,7 @@ fn unknown(
 /// A value that is not what the setting holds. What comes from the environment is only known when
 /// the plan runs; a literal secret is SL0504.
 fn mistyped(
+    ctx: &Context,
     system: &System,
     connector: &Connector,
     setting: &Setting,
@@ -229,15 +234,23 @@ fn mistyped(
         SettingType::Bool => "true",
         SettingType::Duration => "30s",
     };
-    Some(
-        Finding::new(CODE, setting.span, message)
-            .mark(format!("is not {wanted}"))
-            .label(
-                connector.clause,
-                format!("the connector of `{}`", system.name),
-            )
-            .help(format!("write {wanted}, as `option {name} = {example}`")),
-    )
+    let found = Finding::new(CODE, setting.span, message)
+        .mark(format!("is not {wanted}"))
+        .label(
+            connector.clause,
+            format!("the connector of `{}`", system.name),
+        )
+        .help(format!("write {wanted}, as `option {name} = {example}`"));
+    if known.kind != SettingType::String {
+        return Some(found);
+    }
+    let text = words::string(ctx.sources.slice(setting.span));
+    let title = format!("write `{text}`");
+    let edit = Edit {
+        span: setting.span,
+        text,
+    };
+    Some(found.fix(title, Grade::Review, vec![edit]))
 }
 
 fn missing(

@@ -12,6 +12,8 @@ use crate::value::{Type, Value};
 /// A value that does not come back as it was written.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) struct Drift {
+    /// The value itself.
+    pub sample: Value,
     /// The value in backticks.
     pub value: String,
     /// What the system is given.
@@ -44,10 +46,43 @@ fn drift_of(ty: &Type, mapped: &MappedField, value: &Value) -> Option<Drift> {
         Err(what) => what,
     };
     Some(Drift {
+        sample: value.clone(),
         value: shown(&value.to_json()),
         raw: shown(&raw),
         back,
     })
+}
+
+/// How a value that a system holds goes from map to map: what each system then holds, in words
+/// such as `` `"Ada"` in `crm` ``. The first map's system holds it to begin with. `None`: it ends as
+/// it began, or the first system cannot hold it.
+pub(in super::super) fn walk(
+    ty: &Type,
+    value: &Value,
+    stops: &[(&str, &MappedField)],
+) -> Option<String> {
+    let ((first, start), rest) = stops.split_first()?;
+    let begun = written(start, value)?;
+    let mut told = vec![format!("{} in `{first}`", shown(&begun))];
+    let (mut before, mut raw) = (*start, begun.clone());
+    for (name, map) in rest {
+        let back = match read_back(ty, before, &raw) {
+            Ok(back) => back,
+            Err(what) => {
+                told.push(what);
+                return Some(told.join(" → "));
+            }
+        };
+        let Some(next) = written(map, &back) else {
+            told.push(format!(
+                "nothing in `{name}`, since its `write` fails on it"
+            ));
+            return Some(told.join(" → "));
+        };
+        told.push(format!("{} in `{name}`", shown(&next)));
+        (before, raw) = (*map, next);
+    }
+    (raw != begun).then(|| told.join(" → "))
 }
 
 /// What a system is given for a value: `values`, then `write`.
@@ -100,7 +135,12 @@ fn shown(json: &Json) -> String {
     let text = json.to_string();
     match text.chars().count() {
         0..=40 => format!("`{text}`"),
-        _ => format!("`{}…`", text.chars().take(36).collect::<String>()),
+        _ => {
+            // The quotes of a string are no part of it.
+            let length = json.as_str().unwrap_or(&text).chars().count();
+            let begin: String = text.chars().take(20).collect();
+            format!("`{begin}…` ({length} characters)")
+        }
     }
 }
 

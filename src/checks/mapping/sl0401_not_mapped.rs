@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::ownership::sl0112_derived_owned;
 use super::super::{Context, fix, words};
-use crate::finding::{Code, Finding, Grade};
+use crate::finding::{Code, Edit, Finding, Grade};
 use crate::graph::{HopId, Read, ReadBy};
 use crate::model::{Carried, Entity, EntityId, Field, FieldId, Hop, Scenario, Sync, SystemId};
 use crate::text::Span;
@@ -259,7 +259,12 @@ fn finding(ctx: &Context, lack: &Lack) -> Finding {
                 entity.name.span,
                 format!("`{}` is declared here", entity.name),
             )
-            .help(new_map(entity, name)),
+            .help(new_map(entity, name))
+            .fix(
+                format!("add `map {} in {name} {{ same_names }}`", entity.name),
+                Grade::Review,
+                vec![add_map(ctx, entity, name)],
+            ),
     }
 }
 
@@ -299,8 +304,8 @@ fn in_map(
         format!("`{}` is declared here", field.name),
     );
     let found = found.help(format!(
-        "write `{word} {} = \"…\"` in `map {} in {name}` with the system's own name for it, or \
-         take `{}` out here",
+        "write `{word} {} = \"…\"` in `map {} in {name}` with what `{name}` itself calls it, or \
+         do not use `{}` here",
         field.name, entity.name, field.name
     ));
     match fix::add_line(map.span, ctx.sources, &line) {
@@ -310,6 +315,17 @@ fn in_map(
             vec![edit],
         ),
         None => found,
+    }
+}
+
+/// Adds a map after the entity's last one, else after the entity.
+fn add_map(ctx: &Context, entity: &Entity, system: &str) -> Edit {
+    let mut maps = ctx.policy.maps.iter();
+    let last = maps.rfind(|m| m.entity.value == entity.id);
+    let (span, gap) = last.map_or((entity.span, "\n\n"), |m| (m.span, "\n"));
+    Edit {
+        span: Span::point(span.file, span.end as usize),
+        text: format!("{gap}map {} in {system} {{ same_names }}", entity.name),
     }
 }
 

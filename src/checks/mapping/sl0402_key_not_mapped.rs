@@ -27,11 +27,11 @@ fn finding(ctx: &Context, map: &Map) -> Option<Finding> {
     let system = ctx.system(map.system.value);
     let names = words::names(missing.iter().map(|f| &*f.name.text));
     let message = format!(
-        "the map of `{}` in `{system}` lacks {names}, by which its records are told apart",
+        "the map of `{}` in `{system}` lacks the key {names}, by which records are told apart",
         entity.name
     );
-    let mut found =
-        Finding::new(CODE, map.system.span, message).mark("records here have no whole key");
+    let mut found = Finding::new(CODE, map.system.span, message)
+        .mark("without it no record can be found again");
     if let Some(key) = &entity.key {
         found = words::label(found, key.clause, format!("the key of `{}`", entity.name));
     }
@@ -40,8 +40,8 @@ fn finding(ctx: &Context, map: &Map) -> Option<Finding> {
         .map(|f| format!("key {} = \"{}\"", f.name, f.name))
         .collect();
     let help = format!(
-        "write {} in this map, with the system's own name for it",
-        words::names(&lines)
+        "write {} in this map, with what `{system}` itself calls it",
+        words::names(missing.iter().map(|f| format!("key {} = \"…\"", f.name)))
     );
     found = found.help(help);
     let edit = fix::add_line(map.span, ctx.sources, &lines.join("\n  "));

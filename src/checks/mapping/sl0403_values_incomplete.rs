@@ -116,7 +116,7 @@ fn finding(ctx: &Context, fault: &Fault) -> Finding {
     }
     if let Some([a, b]) = fault.doubled.first() {
         faults.push(format!(
-            "gives `{}` and `{}` the one value {}, which cannot be read back",
+            "calls both `{}` and `{}` {}, so what is read back could be either",
             a.0,
             b.0,
             serde_json::Value::from(&*a.1.text)
@@ -127,7 +127,11 @@ fn finding(ctx: &Context, fault: &Fault) -> Finding {
         faults.join(" and ")
     );
     let mut found = Finding::new(CODE, fault.mapped.span, message)
-        .mark("not one raw value for each value")
+        .mark(match (fault.missing.first(), fault.unknown.first()) {
+            (Some(missing), _) => format!("no word of `{system}` for `{missing}`"),
+            (None, Some(unknown)) => format!("`{unknown}` is no value of `{path}`"),
+            (None, None) => "one word for two values".to_owned(),
+        })
         .label(
             fault.field.type_span,
             format!("the values of `{}`", fault.field.name),
@@ -139,10 +143,10 @@ fn finding(ctx: &Context, fault: &Fault) -> Finding {
         found = words::label(found, a.1.span, format!("what `{}` is called there", a.0));
         found = words::label(found, b.1.span, format!("`{}` is called the same", b.0));
     }
-    mend(found, fault)
+    mend(found, fault, system)
 }
 
-fn mend(found: Finding, fault: &Fault) -> Finding {
+fn mend(found: Finding, fault: &Fault, system: &str) -> Finding {
     let mut missing = fault.missing.clone();
     let mut edits = Vec::new();
     let mut helps = Vec::new();
@@ -164,13 +168,15 @@ fn mend(found: Finding, fault: &Fault) -> Finding {
     if !missing.is_empty() {
         let pairs: Vec<String> = missing.iter().map(|m| format!("{m} = \"{m}\"")).collect();
         helps.push(format!(
-            "add {} with the system's own word for each",
-            words::names(&pairs)
+            "add {} with what `{system}` itself calls it",
+            words::names(missing.iter().map(|m| format!("{m} = \"…\"")))
         ));
         edits.push(add_pairs(fault.values, &pairs));
     }
     if !fault.doubled.is_empty() {
-        helps.push("give each value a word of its own".to_owned());
+        helps.push(
+            "give each value a word of its own, or take nothing back from this system".to_owned(),
+        );
     }
     let found = found.help(helps.join("; "));
     match (renamed, missing.is_empty()) {

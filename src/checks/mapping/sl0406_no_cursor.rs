@@ -76,6 +76,12 @@ fn finding(ctx: &Context, scenario: &Scenario, sync: &Sync, map: &Map) -> Findin
         "write `cursor \"…\"` in `map {entity} in {system}`, with a column that grows with every \
          change, or `scan full` in this scenario to read all records each time"
     ));
+    if let Some(column) = cursor_column(ctx, map) {
+        let line = format!("cursor {}", words::string(column));
+        if let Some(edit) = fix::add_line(map.span, ctx.sources, &line) {
+            found = found.fix(format!("write `{line}`"), Grade::Review, vec![edit]);
+        }
+    }
     let edit = match &scenario.scan_full {
         Some(scan) => Some(Edit {
             span: scan.clause,
@@ -87,4 +93,15 @@ fn finding(ctx: &Context, scenario: &Scenario, sync: &Sync, map: &Map) -> Findin
         Some(edit) => found.fix("read all records each time", Grade::Review, vec![edit]),
         None => found,
     }
+}
+
+/// A column that probably grows with every change: what another map of the system names for that,
+/// else the one that says when a record changed.
+fn cursor_column<'c>(ctx: &Context<'c>, map: &'c Map) -> Option<&'c str> {
+    let maps = ctx.policy.maps.iter();
+    let mut alike = maps.filter(|m| m.system.value == map.system.value);
+    let elsewhere = alike.find_map(|m| m.cursor.as_ref());
+    elsewhere
+        .map(|c| &*c.value.column)
+        .or(map.changed_at.as_ref().map(|c| &*c.value))
 }

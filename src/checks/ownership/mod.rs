@@ -17,17 +17,47 @@ pub(super) mod sl0114_clean_not_owner;
 pub(super) mod sl0115_unstable_round_trip;
 pub(super) mod sl0116_coarse_change_time;
 
-use super::Context;
+use super::{Context, fix, words};
+use crate::finding::{Edit, Finding, Grade};
 use crate::model::Field;
 
 /// Whether all that is said about a field's origins could be read, so that a missing one is really
 /// missing; not so for keys and derived fields, which have none.
 fn origins_known(ctx: &Context, field: &Field) -> bool {
     let unread = field.accepts.is_none() && ctx.policy.entity(field.id.entity).broken;
-    field.is_data() && !field.origins_unknown() && !unread
+    let disputed = sl0102_two_owners::is_disputed(field);
+    field.is_data() && !field.origins_unknown() && !unread && !disputed
 }
 
 /// Whether a field has no `resolve`, and none that could not be read.
 fn lacks_rule(ctx: &Context, field: &Field) -> bool {
     field.resolve.is_none() && !field.broken && !ctx.policy.entity(field.id.entity).broken
+}
+
+/// Carries the mend that lets systems write a field, with a rule where it has none: then values of
+/// several origins meet.
+fn accept(ctx: &Context, found: Finding, field: &Field, more: &[&str]) -> Finding {
+    let accepted = field.accepts.iter().flat_map(|a| &a.value.systems);
+    let mut all: Vec<&str> = accepted.map(|s| ctx.system(s.value)).collect();
+    all.extend(more);
+    let clause = format!("accepts {}", all.join(", "));
+    let rule = words::proposed_rule(field);
+    let mut edits = Vec::new();
+    let mut added = Vec::new();
+    match field.accepts.as_ref().filter(|a| !a.inherited) {
+        Some(own) => edits.push(Edit {
+            span: own.clause,
+            text: clause,
+        }),
+        None => added.push(clause),
+    }
+    let mut title = format!("let {} change `{}`", words::names(more), field.name);
+    if lacks_rule(ctx, field) {
+        added.push(format!("resolve {rule}"));
+        title.push_str(&format!(" too, with `resolve {rule}`"));
+    }
+    if !added.is_empty() {
+        edits.push(fix::add_clause(field, &added.join("  ")));
+    }
+    found.fix(title, Grade::Review, edits)
 }

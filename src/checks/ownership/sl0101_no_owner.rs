@@ -61,7 +61,10 @@ fn finding(ctx: &Context, field: &Field, carried: Carried) -> Finding {
             "`{path}` has no owner, but scenario `{}` carries it",
             ctx.scenario(*edge).name
         ),
-        None => format!("`{path}` has no owner, but an expression of a flow reads it"),
+        None => {
+            let reader = carried.reads.first().map_or("", |r| &r.1);
+            format!("`{path}` has no owner, but {reader} reads it")
+        }
     };
     let mut found = Finding::new(CODE, field.name.span, message).mark("no system owns this field");
     found = words::label_edges(ctx, found, &carried.edges);

@@ -1,23 +1,34 @@
 //! SL0102 two-owners: two declarations give one field different owners.
 
-use super::super::{Context, words};
-use crate::finding::{Code, Finding};
+use super::super::{Context, fix, words};
+use crate::finding::{Code, Finding, Grade};
 use crate::model::{Declaration, Field, SystemId};
 
 const CODE: Code = Code(102);
 
 pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     ctx.each_field(|field| {
-        let Some((first, later)) = field.declared.split_first() else {
+        let Some(first) = field.declared.first() else {
             return Vec::new();
         };
-        later
-            .iter()
-            .filter_map(|d| Some((d, owner(first)?, owner(d)?)))
-            .filter(|(_, a, b)| a != b)
+        disputes(field)
             .map(|(d, a, b)| finding(ctx, field, (first, a), (d, b)))
             .collect()
     })
+}
+
+/// The later declarations that give a field another owner than the first, with both.
+fn disputes(field: &Field) -> impl Iterator<Item = (&Declaration, SystemId, SystemId)> {
+    let first = field.declared.first().and_then(owner);
+    let later = field.declared.iter().skip(1);
+    later
+        .filter_map(move |d| Some((d, first?, owner(d)?)))
+        .filter(|(_, a, b)| a != b)
+}
+
+/// Whether two places disagree about a field's owner: then nothing follows from either.
+pub(super) fn is_disputed(field: &Field) -> bool {
+    disputes(field).next().is_some()
 }
 
 fn owner(declaration: &Declaration) -> Option<SystemId> {
@@ -41,8 +52,14 @@ fn finding(
             found = words::label(found, owner.clause, format!("owned by `{system}` here"));
         }
     }
-    found.help(format!(
-        "keep one declaration of `{path}` with one `owner`; where both write it, name the other \
-         one in its `accepts`, as `owner {a} accepts {b}`"
-    ))
+    found
+        .help(format!(
+            "keep one declaration of `{path}` with one `owner`; where both write it, name the \
+             other one in its `accepts`, as `owner {a} accepts {b}`"
+        ))
+        .fix(
+            format!("keep `{a}` as the owner and remove this declaration"),
+            Grade::Review,
+            vec![fix::remove(later.span, ctx.sources)],
+        )
 }

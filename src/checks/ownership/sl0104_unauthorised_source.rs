@@ -2,10 +2,10 @@
 //! write it nor receives it from one that does.
 
 use super::super::{Context, words};
-use super::{origins_known, sl0103_write_to_owner};
-use crate::finding::{Code, Finding};
+use super::{accept, origins_known, sl0103_write_to_owner};
+use crate::finding::{Code, Edit, Finding, Grade};
 use crate::graph::{Edge, Read, Reader};
-use crate::model::{Field, SystemId};
+use crate::model::{Carried, Field, SystemId};
 
 const CODE: Code = Code(104);
 
@@ -93,8 +93,8 @@ fn carries(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
         _ => ("send", "get"),
     };
     let message = format!(
-        "{names} {verb} `{path}` to {targets} but neither may write it nor {gets} it from a system \
-         that may"
+        "{names} {verb} `{path}` to {targets}, but neither may change it nor {gets} it from a \
+         system that may"
     );
     let clause = edges
         .first()
@@ -105,7 +105,35 @@ fn carries(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
             field.name.span,
             format!("`{}` is declared here", field.name),
         );
-    words::label_origins(ctx, found, field).help(help(ctx, field, &sources))
+    let mut found = words::label_origins(ctx, found, field).help(help(ctx, field, &sources));
+    if let Some((edit, owner)) = from_owner(ctx, field, edges) {
+        let title = format!("take it from `{owner}`, which owns it");
+        found = found.fix(title, Grade::Review, vec![edit]);
+    }
+    accept(ctx, found, field, &sources)
+}
+
+/// Names the owner as the source of a clause, where all that it carries is owned there.
+fn from_owner<'c>(ctx: &Context<'c>, field: &Field, edges: &[Edge]) -> Option<(Edit, &'c str)> {
+    let sync = ctx.sync(*edges.first()?);
+    let owner = field.owner()?;
+    let (Carried::Fields(named), [source]) = (&sync.carried, sync.sources.as_slice()) else {
+        return None;
+    };
+    let there = |id| {
+        let f = ctx.policy.field(id);
+        f.is_key || f.owner() == Some(owner) && ctx.policy.maps_field(id, owner)
+    };
+    let is_target = sync.targets.iter().any(|t| t.id == Some(owner));
+    let fits = !is_target && named.iter().all(|n| n.id.is_some_and(there));
+    // An event of one system brings nothing from another.
+    (fits && ctx.scenario(*edges.first()?).when.is_none()).then(|| {
+        let edit = Edit {
+            span: source.span,
+            text: ctx.system(owner).to_owned(),
+        };
+        (edit, ctx.system(owner))
+    })
 }
 
 fn reads(ctx: &Context, field: &Field, edge: Edge, read: Read) -> Finding {
@@ -113,8 +141,8 @@ fn reads(ctx: &Context, field: &Field, edge: Edge, read: Read) -> Finding {
     let source = ctx.system(edge.from);
     let reader = words::reader(ctx, read.by);
     let message = format!(
-        "{reader} reads `{path}` in `{source}`, which neither may write it nor gets it from a system \
-         that may"
+        "{reader} reads `{path}` in `{source}`, which neither may change it nor gets it from a \
+         system that may"
     );
     let found = Finding::new(CODE, ctx.sync(edge).clause, message)
         .mark(format!("reads the records of `{source}`"))

@@ -61,23 +61,40 @@ pub(super) fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Option<Meetin
     best
 }
 
+/// Every edge on a way from one of the origins to the system where they meet.
+fn ways(flow: &Flow, meeting: &Meeting) -> Vec<Edge> {
+    let from_origins = flow.reached_from(&meeting.origins);
+    let known =
+        |s: SystemId| meeting.origins.contains(&s) || from_origins.binary_search(&s).is_ok();
+    let arrives = |s: SystemId| {
+        s == meeting.system
+            || flow
+                .reached_from(&[s])
+                .binary_search(&meeting.system)
+                .is_ok()
+    };
+    flow.edges()
+        .filter(|e| e.from != meeting.system && known(e.from) && arrives(e.to))
+        .collect()
+}
+
 fn finding(ctx: &Context, field: &Field, flow: &Flow, meeting: &Meeting) -> Finding {
     let path = ctx.path(field.id);
     let meets = ctx.system(meeting.system);
     let origins = words::systems(ctx, meeting.origins.iter().copied());
+    let ways = ways(flow, meeting);
     let message = format!(
-        "values of `{path}` from {origins} meet in `{meets}`, and no `resolve` says which holds"
+        "values of `{path}` from {origins} meet in `{meets}`, by {}, and no `resolve` says which \
+         holds",
+        words::scenarios(ctx, &ways)
     );
-    let ways: Vec<Edge> = meeting
-        .origins
-        .iter()
-        .filter(|o| **o != meeting.system)
-        .filter_map(|o| flow.path(*o, meeting.system, |_| true))
-        .flatten()
-        .collect();
     let mut found = Finding::new(CODE, field.name.span, message).mark("has no `resolve`");
     found = words::label_origins(ctx, found, field);
     found = words::label_edges(ctx, found, &ways);
+    for origin in meeting.origins.iter().filter(|o| **o != meeting.system) {
+        let path = flow.path(*origin, meeting.system, |_| true);
+        found = words::walk(ctx, found, &path.unwrap_or_default());
+    }
     let rule = words::proposed_rule(field);
     found
         .help(format!(

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::finding::{Code, Finding, Grade};
 use crate::graph::{Edge, Flow};
-use crate::model::Field;
+use crate::model::{Field, SystemId};
 
 const CODE: Code = Code(106);
 
@@ -15,7 +15,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     ctx.each_carried(|field, flow| {
         faults(ctx, field, flow)
             .into_iter()
-            .map(|circle| finding(ctx, field, &circle))
+            .map(|circle| finding(ctx, field, flow, &circle))
             .collect()
     })
 }
@@ -38,15 +38,34 @@ fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Vec<Vec<Edge>> {
     circles.to_vec()
 }
 
-fn finding(ctx: &Context, field: &Field, circle: &[Edge]) -> Finding {
+/// Every edge between systems that feed each other round this circle, those of the circle first.
+fn all_round(flow: &Flow, circle: &[Edge]) -> Vec<Edge> {
+    let mut all = circle.to_vec();
+    let Some(start) = circle.first().map(|e| e.from) else {
+        return all;
+    };
+    let reached = flow.reached_from(&[start]);
+    let inside = |s: SystemId| {
+        reached.binary_search(&s).is_ok() && flow.reached_from(&[s]).binary_search(&start).is_ok()
+    };
+    let more = flow.edges().filter(|e| inside(e.from) && inside(e.to));
+    let more: Vec<Edge> = more.filter(|e| !circle.contains(e)).collect();
+    all.extend(more);
+    all
+}
+
+fn finding(ctx: &Context, field: &Field, flow: &Flow, circle: &[Edge]) -> Finding {
     let path = ctx.path(field.id);
+    let edges = all_round(flow, circle);
     let message = format!(
-        "`{path}` travels in a circle, {}, and has no `resolve`",
-        words::route(ctx, circle)
+        "`{path}` travels in a circle, {}, by {}, and has no `resolve`",
+        words::route(ctx, circle),
+        words::scenarios(ctx, circle)
     );
     let found = Finding::new(CODE, field.name.span, message).mark("comes back to where it was");
     let found = words::label_origins(ctx, found, field);
-    let found = words::label_edges(ctx, found, circle);
+    let found = words::label_edges(ctx, found, &edges);
+    let found = words::walk(ctx, found, circle);
     let rule = words::proposed_rule(field);
     found
         .help(format!(

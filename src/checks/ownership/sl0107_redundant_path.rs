@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Context, words};
+use super::super::{Context, fix, words};
 use super::{sl0103_write_to_owner, sl0104_unauthorised_source};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Grade};
 use crate::graph::{Edge, Flow};
 use crate::model::{Field, FieldId, SystemId};
 use crate::terms::ModeClass;
@@ -168,22 +168,41 @@ fn finding(ctx: &Context, double: &Double, fields: &[FieldId]) -> Finding {
         _ => "travel",
     };
     let message = format!(
-        "{carried} {be} from `{from}` to `{to}` by two {class} ways, so each change is written twice"
+        "{carried} {be} from `{from}` to `{to}` by two {class} ways, {}, so each change is written \
+         twice",
+        both(ctx, double)
     );
     let all: Vec<Edge> = std::iter::once(direct)
         .chain(double.other.iter().copied())
         .collect();
     // Hops are numbered in reading order.
     let later = all.iter().copied().max_by_key(|e| e.hop).unwrap_or(direct);
-    let mut found = Finding::new(CODE, clause(ctx, later), message).mark(carries(ctx, later));
-    for edge in &all {
-        found = words::label(found, clause(ctx, *edge), carries(ctx, *edge));
-    }
+    let mark = words::carries(ctx, &[later]);
+    let mut found = Finding::new(CODE, clause(ctx, later), message).mark(mark);
+    found = words::label_edges(ctx, found, &all);
+    found = words::walk(ctx, found, &all);
     let short = words::names(fields.iter().map(|f| &*ctx.policy.field(*f).name.text));
-    found.help(format!("take {short} out of one of the two ways"))
+    found = found.help(format!("take {short} out of one of the two ways"));
+    match fix::uncarry(ctx, later, fields) {
+        Some(edit) => found.fix(
+            format!("take {short} out of this `sync`"),
+            Grade::Review,
+            vec![edit],
+        ),
+        None => found,
+    }
 }
 
-fn carries(ctx: &Context, edge: Edge) -> String {
-    let scenario = &ctx.scenario(edge).name;
-    format!("`{scenario}` carries it {} here", words::way(ctx, edge))
+/// The two ways by the names of their scenarios.
+fn both(ctx: &Context, double: &Double) -> String {
+    let direct = words::scenarios(ctx, &[double.direct]);
+    let other = words::scenarios(ctx, &double.other);
+    match double.other.split_last() {
+        Some((_, through)) if !through.is_empty() => {
+            let through = words::systems(ctx, words::targets(through));
+            format!("straight by {direct} and through {through} by {other}")
+        }
+        _ if direct == other => format!("both in {direct}"),
+        _ => format!("by {other} and by {direct}"),
+    }
 }

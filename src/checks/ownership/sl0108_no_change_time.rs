@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Context, words};
-use crate::finding::{Code, Finding};
+use super::super::{Context, fix, words};
+use crate::finding::{Code, Finding, Grade};
 use crate::graph::Flow;
 use crate::model::{Field, FieldId, Keep, Map, MapId, Scenario, SystemId};
 use crate::terms::ResolveRule;
@@ -121,8 +121,30 @@ fn finding(ctx: &Context, map: &Map, need: &Need) -> Finding {
         true => "or write `keep owner`",
         false => "or choose a rule that does not go by time, as `resolve owner_wins`",
     };
-    found.help(format!(
+    let found = found.help(format!(
         "write `changed_at \"…\"` with the column of `{system}` that holds when a record changed, \
          {otherwise}"
-    ))
+    ));
+    let column = time_column(ctx, map);
+    let line = column.map(|c| format!("changed_at {}", words::string(c)));
+    let edit = line.and_then(|line| Some((fix::add_line(map.span, ctx.sources, &line)?, line)));
+    match edit {
+        Some((edit, line)) => found.fix(format!("write `{line}`"), Grade::Review, vec![edit]),
+        None => found,
+    }
+}
+
+/// A column that probably tells when a record of a map changed: what another map of the system
+/// names for that, else a cursor that is called like a time.
+fn time_column<'c>(ctx: &Context<'c>, map: &'c Map) -> Option<&'c str> {
+    let maps = ctx.policy.maps.iter();
+    let alike = maps.filter(|m| m.system.value == map.system.value);
+    let elsewhere = alike.filter_map(|m| m.changed_at.as_ref()).next();
+    let cursor = || {
+        let column = &*map.cursor.as_ref()?.value.column;
+        let name = column.to_ascii_lowercase();
+        let of_time = ["updat", "modif", "modstamp", "chang"];
+        of_time.iter().any(|w| name.contains(w)).then_some(column)
+    };
+    elsewhere.map(|c| &*c.value).or_else(cursor)
 }

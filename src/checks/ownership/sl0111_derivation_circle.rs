@@ -35,9 +35,10 @@ fn finding(ctx: &Context, circle: &[FieldId]) -> Option<Finding> {
             .derived
             .iter()
             .flat_map(|d| &d.expr.reads);
-        for read in reads.filter(|r| r.value == next) {
+        // A field that is read twice is one step.
+        for read in reads.filter(|r| r.value == next).take(1) {
             let text = format!("`{}` reads `{}` here", ctx.path(*id), ctx.path(next));
-            found = words::label(found, read.span, text);
+            found = words::label(found, read.span, text.clone()).step(read.span, text);
         }
     }
     let help = match circle {

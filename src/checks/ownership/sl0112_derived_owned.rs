@@ -72,7 +72,10 @@ fn unmapped_inputs(ctx: &Context, derived: FieldId, system: SystemId) -> Vec<Fie
 fn owned(ctx: &Context, field: &Field, said: &[(Span, &'static str)]) -> Finding {
     let path = ctx.path(field.id);
     let clauses = words::names(said.iter().map(|s| s.1));
-    let message = format!("`{path}` is derived, so {clauses} cannot be said of it");
+    let message = format!(
+        "`{path}` is derived, so it takes no {}",
+        words::either(said.iter().map(|s| s.1))
+    );
     let mut found = Finding::new(CODE, field.name.span, message).mark("is computed, never written");
     if let Some(derived) = &field.derived {
         found = words::label(found, derived.clause, "derived here");
@@ -113,8 +116,8 @@ fn as_data(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
     let sources = words::systems(ctx, words::sources(edges));
     let short = words::names(missing.iter().map(|f| &*ctx.policy.field(*f).name.text));
     found.message = format!(
-        "`{path}` is derived, but this policy sends it from {sources}, which does not map {short} \
-         to compute it from"
+        "`{path}` is derived, but a flow takes it from {sources}, which does not map {short} to \
+         compute it from"
     );
     words::label_edges(ctx, found, edges).help(format!(
         "map {short} in {sources} too, or remove `derived` and give `{path}` an `owner`"

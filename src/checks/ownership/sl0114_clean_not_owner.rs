@@ -1,7 +1,7 @@
 //! SL0114 clean-not-owner: a `clean` writes back into a system that does not own what it changes.
 
 use super::super::{Context, words};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Edit, Finding, Grade};
 use crate::model::{Clean, Entity, Field, Scenario, SystemId};
 
 const CODE: Code = Code(114);
@@ -33,11 +33,21 @@ fn finding(ctx: &Context, scenario: &Scenario, clean: &Clean) -> Option<Finding>
                     said.clause,
                     format!("owned by `{}` here", ctx.system(owner)),
                 );
-            Some(found.help(format!(
-                "write `clean {} in {}`, and let its flows carry the result to `{name}`",
+            let owner_name = ctx.system(owner);
+            let found = found.help(format!(
+                "write `clean {} in {owner_name}`, and let the flows carry the result to `{name}`",
                 entity.name,
-                ctx.system(owner)
-            )))
+            ));
+            // Where the owner has no map, cleaning there is more than one edit.
+            if ctx.policy.map_for(entity.id, owner).is_none() {
+                return Some(found);
+            }
+            let edit = Edit {
+                span: clean.system.span,
+                text: owner_name.to_owned(),
+            };
+            let title = format!("clean it in `{owner_name}`");
+            Some(found.fix(title, Grade::Review, vec![edit]))
         }
         None if entity.broken => None,
         None => {

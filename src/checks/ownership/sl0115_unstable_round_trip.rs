@@ -53,22 +53,54 @@ fn finding(
 ) -> Finding {
     let path = ctx.path(field.id);
     let system = ctx.system(map.system.value);
-    let message = format!(
-        "`{path}` travels in a circle through `{system}`, which does not give it back unchanged: \
-         {drift}"
-    );
-    let mut found = Finding::new(CODE, mapped.span, message)
-        .mark(format!("{} becomes {}", drift.value, drift.back));
+    let message = match round(ctx, field, map, mapped, drift, circle) {
+        Some(round) => {
+            format!("`{path}` comes back changed from its way through `{system}`: {round}")
+        }
+        None => format!(
+            "`{path}` travels in a circle through `{system}`, which does not give it back \
+             unchanged: {drift}"
+        ),
+    };
+    let mut found = Finding::new(CODE, mapped.span, message).mark(format!(
+        "{} is written as {} and read back as {}",
+        drift.value, drift.raw, drift.back
+    ));
     for expr in mapped.read().into_iter().chain(mapped.write()) {
         let word = match mapped.read().is_some_and(|r| r.span == expr.span) {
-            true => "reads what the system holds",
-            false => "writes what the system then holds",
+            true => format!("what is read from `{system}`"),
+            false => format!("what is written to `{system}`"),
         };
         found = words::label(found, expr.span, word);
     }
-    words::label_edges(ctx, found, circle).help(match (mapped.read(), mapped.write()) {
-        (Some(_), None) => "add a `write` that undoes the `read`",
-        (None, Some(_)) => "add a `read` that undoes the `write`",
-        _ => "let `read` undo what `write` does, or take the field out of one of these flows",
+    found = words::label_edges(ctx, found, circle);
+    words::walk(ctx, found, circle).help(match (mapped.read(), mapped.write()) {
+        (Some(_), None) => "add a `write` that undoes the `read`, or let the field go one way only",
+        (None, Some(_)) => "add a `read` that undoes the `write`, or let the field go one way only",
+        _ => "let `read` undo what `write` does, or let the field go one way only",
     })
+}
+
+/// The value that drifts, step by step: from the system before this map's, round the circle, to
+/// where it came from.
+fn round(
+    ctx: &Context,
+    field: &Field,
+    map: &Map,
+    mapped: &MappedField,
+    drift: &round_trip::Drift,
+    circle: &[Edge],
+) -> Option<String> {
+    let stop = |system| {
+        let map = ctx.policy.map_for(field.id.entity, system)?;
+        Some((ctx.system(system), map.field(field.id.index)?))
+    };
+    let mut stops = vec![
+        stop(circle.last()?.from)?,
+        (ctx.system(map.system.value), mapped),
+    ];
+    for edge in circle.split_last()?.1 {
+        stops.push(stop(edge.to)?);
+    }
+    round_trip::walk(field.ty.as_ref()?, &drift.sample, &stops)
 }

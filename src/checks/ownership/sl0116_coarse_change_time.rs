@@ -4,7 +4,7 @@
 use super::super::{Context, words};
 use super::sl0108_no_change_time::{by_time, only_by_event};
 use crate::catalog::{ChangeTime, Entry, Transport};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Edit, Finding, Grade};
 use crate::graph::Flow;
 use crate::model::{Entity, Field, FieldId, Map, Scenario, SystemId, Volume};
 use crate::terms::ResolveRule;
@@ -180,7 +180,7 @@ fn finding(ctx: &Context, coarse: &Coarse) -> Finding {
     };
     let message = format!(
         "`resolve {rule}` of {fields} compares change times, but `{system}` {tells}: at the \
-         declared volume changes of one record tie {often}"
+         declared volume two changes of one record bear the same time {often}"
     );
     // The first repair is a column where there is none, else another rule.
     let (primary, other) = match by_arrival {
@@ -197,7 +197,7 @@ fn finding(ctx: &Context, coarse: &Coarse) -> Finding {
             .label(other, format!("`{system}` knows it to the second only")),
     };
     found = words::label(found, coarse.volume, "the volume that makes ties likely");
-    found.help(match by_arrival {
+    let found = found.help(match by_arrival {
         true => format!(
             "write `changed_at \"…\"` with the part of what `{system}` sends that holds when a \
              record changed, or write `resolve owner_wins`"
@@ -205,7 +205,12 @@ fn finding(ctx: &Context, coarse: &Coarse) -> Finding {
         false => "write `resolve owner_wins`, or keep the rule and accept that a tie goes to the \
                   owner, then by system name"
             .to_owned(),
-    })
+    });
+    let edit = Edit {
+        span: coarse.clause,
+        text: "resolve owner_wins".to_owned(),
+    };
+    found.fix("write `resolve owner_wins`", Grade::Review, vec![edit])
 }
 
 fn often(ties_per_day: f64) -> String {

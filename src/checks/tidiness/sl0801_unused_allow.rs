@@ -90,7 +90,7 @@ fn judge(ctx: &Context, allow: &Allow, used: bool, complete: bool) -> Option<Fin
             )
             .fix(
                 "remove the `allow`",
-                Grade::Review,
+                Grade::Safe,
                 vec![fix::remove(allow.span, ctx.sources)],
             ),
         );

@@ -34,7 +34,7 @@ impl<'a> Lowering<'a> {
                     let record = entity.map(|e| self.policy.entity(e).name.text.clone());
                     let written = self.written_entity(scenario);
                     let names = Names::Record(record.as_deref().unwrap_or(written), entity);
-                    let expr = self.expression(*expr, names, "the condition", Want::Bool);
+                    let expr = self.expression(*expr, names, "`require`", Want::Bool);
                     checkpoint.requires.push(Require {
                         clause: at,
                         expr,

@@ -1,6 +1,7 @@
 //! Walks over the clauses of a block: which stand twice, which could not be read.
 
 use super::Lowering;
+use crate::finding::Edit;
 use crate::model::report::{Twice, duplicate};
 use crate::syntax::tree::Clause;
 use crate::text::Span;
@@ -29,6 +30,27 @@ impl<C> Read<'_, C> {
 }
 
 impl<'a> Lowering<'a> {
+    /// What takes a later text away where it repeats the first word for word, white space and line
+    /// ends apart.
+    pub(super) fn repetition(&self, first: Span, later: Span) -> Option<Edit> {
+        let (first, again) = (self.text(first), self.text(later));
+        // What looks like a comment may hold back the rest of its line.
+        let plain = !first.contains("//") && !again.contains("//");
+        let same = first.split_whitespace().eq(again.split_whitespace());
+        (same && plain).then(|| Edit::removal(later, self.sources))
+    }
+
+    /// What takes an entry of a list away together with the comma before it.
+    pub(super) fn without_entry(&self, entry: Span) -> Option<Edit> {
+        let text = &self.sources.file(entry.file).text;
+        let before = text.get(..entry.start as usize)?.trim_end();
+        let comma = before.strip_suffix(',')?.trim_end().len();
+        Some(Edit {
+            span: Span::new(entry.file, comma, entry.end as usize),
+            text: String::new(),
+        })
+    }
+
     /// Reads a block's clauses; those not in `many` may stand once. `help` says what to do with a
     /// repeat where it is not plain.
     pub(super) fn read_clauses<C>(
@@ -57,6 +79,7 @@ impl<'a> Lowering<'a> {
                         first: *first,
                         later: clause.span,
                         help: help(keyword),
+                        same: self.repetition(*first, clause.span),
                     }));
                     continue;
                 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::Lowering;
 use super::clauses::Read;
 use super::items::{Items, Of};
-use crate::model::report::{Missing, missing};
+use crate::finding::{Edit, Grade};
+use crate::model::report::{Bad, Missing, bad_value, missing};
 use crate::model::{
     Accepts, Entity, EntityId, Field, FieldId, Fresh, Ident, Said, Spanned, SystemId, Volume,
 };
@@ -231,7 +232,20 @@ impl<'a> Lowering<'a> {
                         }
                     };
                     let message = format!("the key `{text}` is no field of `{entity}`");
-                    self.bad(name.0, message, &help);
+                    let place = meant.and_then(|m| known.iter().find(|(n, _)| **n == *m));
+                    self.report(bad_value(Bad {
+                        at: name.0,
+                        message,
+                        help: &help,
+                        because: place.map(|(n, at)| (*at, format!("`{n}` is declared here"))),
+                        mend: meant.map(|meant| {
+                            let edit = Edit {
+                                span: name.0,
+                                text: meant.to_owned(),
+                            };
+                            (format!("write `{meant}`"), Grade::Safe, vec![edit])
+                        }),
+                    }));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::entity::Declared;
 use super::expression::{Names, Want};
+use crate::finding::Edit;
 use crate::model::report::{Twice, duplicate};
 use crate::model::{Declaration, Derived, Effective, Field, FieldId, Said, SystemId};
 use crate::syntax::literal;
@@ -30,7 +31,13 @@ impl<'a> Lowering<'a> {
                 let (min, max) = (min?, max?);
                 if min > max {
                     let message = format!("no number is at least {min} and at most {max}");
-                    self.bad(a.0.to(b.0), message, "write the smaller bound first");
+                    let edit = Edit {
+                        span: a.0.to(b.0),
+                        text: format!("{}..{}", self.text(b.0), self.text(a.0)),
+                    };
+                    let mend = (format!("write `{}`", edit.text), vec![edit]);
+                    let help = "write the smaller bound first";
+                    self.bad_but(a.0.to(b.0), message, help, None, mend);
                     return None;
                 }
                 Type::Int {
@@ -204,6 +211,7 @@ impl<'a> Lowering<'a> {
         let later_owner = owner.and_then(|o| o.value);
         let differ = first_owner.zip(later_owner).is_some_and(|(a, b)| a != b);
         let (name, first) = (field.name.text.clone(), field.name.span);
+        let whole = field.declared.first().map(|f| f.span);
         if !differ {
             self.report(duplicate(Twice {
                 what: "field",
@@ -211,6 +219,7 @@ impl<'a> Lowering<'a> {
                 first,
                 later: d.decl.name.0,
                 help: None,
+                same: whole.and_then(|whole| self.repetition(whole, d.span)),
             }));
         }
         let declaration = Declaration {
@@ -244,7 +253,7 @@ impl<'a> Lowering<'a> {
             Some(ty) => Want::Type(ty, type_span),
             None => Want::Anything,
         };
-        let expr = self.expression(expr, names, "the derivation", want);
+        let expr = self.expression(expr, names, "`derived`", want);
         if is_key {
             let message = format!("the key `{name}` cannot be derived");
             self.bad(

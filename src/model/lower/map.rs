@@ -30,6 +30,7 @@ impl<'a> Lowering<'a> {
                 continue;
             };
             if let Some(first) = self.policy.map_for(e, s) {
+                let same = self.repetition(first.span, item.span);
                 let first = first.entity.span.to(first.system.span);
                 let name = format!("{} in {}", self.text(map.entity.0), self.text(map.system.0));
                 self.report(duplicate(Twice {
@@ -38,6 +39,7 @@ impl<'a> Lowering<'a> {
                     first,
                     later: map.entity.0.to(map.system.0),
                     help: None,
+                    same,
                 }));
                 continue;
             }
@@ -168,13 +170,14 @@ impl<'a> Lowering<'a> {
     ) -> Option<Result<MappedField, ()>> {
         let field = self.field_ref(entity, map.field).id;
         if let Some(first) = field.and_then(|f| others.iter().find(|o| o.field == f.index)) {
-            let first = Span::point(first.span.file, first.span.start as usize).to(first.span);
+            let first = first.span;
             self.report(duplicate(Twice {
                 what: "entry",
                 name: self.text(map.field.0),
                 first,
                 later: map.field.0,
                 help: Some("map the field once".to_owned()),
+                same: self.repetition(first, clause),
             }));
             return Some(Err(()));
         }
@@ -216,6 +219,7 @@ impl<'a> Lowering<'a> {
                     first,
                     later: place,
                     help: None,
+                    same: None,
                 }));
                 continue;
             }
@@ -280,6 +284,7 @@ impl<'a> Lowering<'a> {
                     first: first.span,
                     later: name.span,
                     help: None,
+                    same: None,
                 }));
                 continue;
             }

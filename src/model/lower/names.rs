@@ -51,6 +51,7 @@ impl<'a> Lowering<'a> {
                     message: "a system cannot be called `none`".into(),
                     help: "give the system another name: `accepts none` means no system",
                     because: None,
+                    mend: None,
                 }));
             }
         }
@@ -74,6 +75,7 @@ impl<'a> Lowering<'a> {
                     first: *place,
                     later: name.0,
                     help: None,
+                    same: None,
                 })),
                 None => {
                     first.insert(text, name.0);
@@ -118,6 +120,7 @@ impl<'a> Lowering<'a> {
                     first: *first,
                     later: name.0,
                     help: None,
+                    same: self.without_entry(name.0),
                 })),
                 None => {
                     seen.insert(text, name.0);

@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::expression::{Names, Want};
 use super::items::Items;
+use crate::finding::Edit;
 use crate::model::report::{Known, Missing, Unknown, missing, unknown};
 use crate::model::{
     Breaker, Clean, EventVolume, Filter, Mode, ModeKind, Retry, Said, Scenario, ScenarioId,
@@ -247,12 +248,13 @@ impl<'a> Lowering<'a> {
         if last.value < first.value {
             let message = "the longest wait is shorter than the first";
             let help = "write the shorter time first";
-            self.bad_because(
-                last.span,
-                message,
-                help,
-                (first.span, "the first wait".into()),
-            );
+            let swap = |span: Span, by: Span| Edit {
+                span,
+                text: self.text(by).to_owned(),
+            };
+            let edits = vec![swap(first.span, last.span), swap(last.span, first.span)];
+            let why = Some((first.span, "the first wait".into()));
+            self.bad_but(last.span, message, help, why, ("swap the two", edits));
             return None;
         }
         Some(Retry {
@@ -283,10 +285,18 @@ impl<'a> Lowering<'a> {
             let names: Vec<String> = events
                 .names
                 .iter()
-                .take(12)
+                .take(8)
                 .map(|e| format!("`{}`", e.name))
                 .collect();
-            let help = format!("the events of `{}` are {}", entry.name, names.join(", "));
+            let help = match events.names.len().saturating_sub(names.len()) {
+                0 => format!("the events of `{}` are {}", entry.name, names.join(", ")),
+                more => format!(
+                    "the events of `{0}` are {1} and {more} more, which `syncline catalog show \
+                     {0}` lists",
+                    entry.name,
+                    names.join(", ")
+                ),
+            };
             let finding = unknown(
                 Unknown {
                     what: "event",
@@ -309,7 +319,7 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn filter(&mut self, filter: &tree::Filter, names: Names<'_>) -> Filter {
         Filter {
-            expr: self.expression(filter.expr, names, "the condition", Want::Bool),
+            expr: self.expression(filter.expr, names, "`if`", Want::Bool),
             passes: filter
                 .passes
                 .and_then(|p| self.percent(p).map(|value| Spanned { span: p.0, value })),
@@ -350,21 +360,47 @@ impl<'a> Lowering<'a> {
                     let at = when.system.span.to(when.event.span);
                     let message = "an event starts nothing in a scenario that runs by the clock";
                     let help = "write `mode realtime`, or remove `when`";
-                    self.bad_because(at, message, help, because("runs by the clock"));
+                    let edit = Edit::removal(when.clause, self.sources);
+                    let why = Some(because("runs by the clock"));
+                    self.bad_but(at, message, help, why, ("remove `when`", vec![edit]));
                 }
             }
             ModeKind::Realtime => {
                 let clauses = [
-                    ("after", scenario.after.first().map(|a| a.span)),
-                    ("window", scenario.window.as_ref().map(|w| w.span)),
-                    ("scan", scenario.scan_full.map(|s| s.span)),
-                    ("clean", scenario.clean.as_ref().map(|c| c.entity.span)),
+                    (
+                        "after",
+                        scenario.after.first().map(|a| a.span),
+                        scenario.after_clause,
+                    ),
+                    (
+                        "window",
+                        scenario.window.as_ref().map(|w| w.span),
+                        scenario.window.as_ref().map(|w| w.clause),
+                    ),
+                    (
+                        "scan",
+                        scenario.scan_full.map(|s| s.span),
+                        scenario.scan_full.map(|s| s.clause),
+                    ),
+                    (
+                        "clean",
+                        scenario.clean.as_ref().map(|c| c.entity.span),
+                        None,
+                    ),
                 ];
-                for (word, at) in clauses {
+                for (word, at, clause) in clauses {
                     let Some(at) = at else { continue };
                     let message = format!("`{word}` has no use in a scenario that runs by events");
                     let help = format!("name a schedule in `mode`, or remove `{word}`");
-                    self.bad_because(at, message, &help, because("runs by events"));
+                    let why = because("runs by events");
+                    match clause {
+                        Some(clause) => {
+                            let edit = Edit::removal(clause, self.sources);
+                            let mend = (format!("remove `{word}`"), vec![edit]);
+                            self.bad_but(at, message, &help, Some(why), mend);
+                        }
+                        None => self.bad_because(at, message, &help, why),
+                    }
                 }
             }
             ModeKind::Hybrid(_) | ModeKind::Auto | ModeKind::Unknown => {}

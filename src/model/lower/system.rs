@@ -293,6 +293,7 @@ impl<'a> Lowering<'a> {
                 first: first.name.span,
                 later: name.span,
                 help: None,
+                same: self.repetition(first.clause, clause),
             }));
             return None;
         }

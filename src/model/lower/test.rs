@@ -32,6 +32,7 @@ impl<'a> Lowering<'a> {
                     first: *first,
                     later: title.span,
                     help: Some("give each test a title of its own".to_owned()),
+                    same: None,
                 }));
                 continue;
             }
@@ -138,7 +139,7 @@ impl<'a> Lowering<'a> {
                 let step = StepKind::Event {
                     system,
                     event: self.ident(*event),
-                    payload: self.expression(*payload, Names::Nothing, "the payload", Want::Map),
+                    payload: self.expression(*payload, Names::Nothing, "the event", Want::Map),
                 };
                 (Some(*at), Some(step))
             }
@@ -225,6 +226,7 @@ impl<'a> Lowering<'a> {
                     first: *first,
                     later: name.0,
                     help: Some(format!("give `{text}` one value")),
+                    same: None,
                 }));
                 continue;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::Lowering;
+use crate::finding::{Edit, Grade};
 use crate::model::report::{Bad, bad_value};
 use crate::model::{EnvVar, Ident, MoneyPer, Percent, Rate, Spanned};
 use crate::syntax::literal::{self, BadValue};
@@ -22,6 +23,7 @@ impl<'a> Lowering<'a> {
             message: message.into(),
             help,
             because: None,
+            mend: None,
         }));
     }
 
@@ -37,6 +39,25 @@ impl<'a> Lowering<'a> {
             message: message.into(),
             help,
             because: Some(because),
+            mend: None,
+        }));
+    }
+
+    /// The same with a mend for a person to look at.
+    pub(super) fn bad_but(
+        &mut self,
+        at: Span,
+        message: impl Into<String>,
+        help: &str,
+        because: Option<(Span, String)>,
+        mend: (impl Into<String>, Vec<Edit>),
+    ) {
+        self.report(bad_value(Bad {
+            at,
+            message: message.into(),
+            help,
+            because,
+            mend: Some((mend.0.into(), Grade::Review, mend.1)),
         }));
     }
 
@@ -44,6 +65,16 @@ impl<'a> Lowering<'a> {
     pub(super) fn value<T>(&mut self, at: Span, value: Result<T, BadValue>) -> Option<T> {
         match value {
             Ok(value) => Some(value),
+            Err(BadValue::EndOfDay) => {
+                let bad = BadValue::EndOfDay;
+                let edit = Edit {
+                    span: at,
+                    text: "00:00".to_owned(),
+                };
+                let mend = ("write `00:00`, when the next day begins", vec![edit]);
+                self.bad_but(at, bad.to_string(), help(&bad), None, mend);
+                None
+            }
             Err(bad) => {
                 let help = help(&bad);
                 self.bad(at, bad.to_string(), help);

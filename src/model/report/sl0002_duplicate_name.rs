@@ -1,6 +1,6 @@
 //! SL0002 duplicate-name: one name stands for two things, or one clause stands twice.
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Edit, Finding, Grade};
 use crate::text::Span;
 
 /// What stands twice.
@@ -15,6 +15,8 @@ pub(in super::super) struct Twice<'a> {
     pub(in super::super) later: Span,
     /// What to do, where it is not plain.
     pub(in super::super) help: Option<String>,
+    /// What takes the later one away, where it says nothing but what the first says.
+    pub(in super::super) same: Option<Edit>,
 }
 
 pub(in super::super) fn duplicate(twice: Twice<'_>) -> Finding {
@@ -27,15 +29,19 @@ pub(in super::super) fn duplicate(twice: Twice<'_>) -> Finding {
         _ => format!("there are two {} `{name}`", plural(what)),
     };
     let help = twice.help.unwrap_or_else(|| match what {
-        "clause" => format!("keep one `{name}`"),
+        "clause" | "option" | "secret" => format!("keep one `{name}`"),
         "entry" => format!("name `{name}` once"),
         "map" => "keep one `map` for the pair, with the fields of both".to_owned(),
         _ => format!("remove one `{name}`, or give it another name"),
     });
-    Finding::new(Code(2), twice.later, message)
-        .mark("again here")
-        .label(first, "first here")
-        .help(help)
+    let found = Finding::new(Code(2), twice.later, message).label(first, "first here");
+    match twice.same {
+        Some(edit) => found
+            .mark("the same again here")
+            .help("remove this one: it says nothing that the first does not say")
+            .fix("remove the repetition", Grade::Safe, vec![edit]),
+        None => found.mark("again here").help(help),
+    }
 }
 
 fn plural(what: &str) -> String {

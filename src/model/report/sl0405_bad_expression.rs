@@ -8,9 +8,14 @@ const CODE: Code = Code(405);
 
 /// What the expression itself gets wrong.
 pub(in super::super) fn faulty(at: Span, fault: Fault) -> Finding {
-    let finding = Finding::new(CODE, at, fault.message);
-    match fault.help {
-        Some(help) => finding.help(help),
+    let mut finding = Finding::new(CODE, at, fault.message);
+    finding.help = fault.help;
+    match fault.instead {
+        Some(text) => finding.fix(
+            format!("write `{text}`"),
+            Grade::Safe,
+            vec![Edit { span: at, text }],
+        ),
         None => finding,
     }
 }
@@ -73,19 +78,36 @@ pub(in super::super) fn does_not_fit(at: Span, misfit: Misfit<'_>) -> Finding {
         because,
     } = misfit;
     let message = format!("{what} gives {}, not {wanted}", gives.describe());
-    let help = match gives {
-        Kind::Text | Kind::Int | Kind::Double if wanted == "a bool" => {
-            "compare it with something, as in `… == \"yes\"`"
-        }
-        Kind::Int | Kind::Double | Kind::Bool if wanted.contains("text") => {
-            "turn it into a string with `string(…)`"
-        }
-        Kind::Text if wanted.contains("int") => "turn it into a number with `int(…)`",
-        _ => "",
+    let wrapped = match gives {
+        Kind::Int | Kind::Double | Kind::Bool if wanted.starts_with("a text") => Some("string"),
+        Kind::Text if wanted.starts_with("an int") => Some("int"),
+        _ => None,
+    };
+    let help = match (gives, &*wanted) {
+        (Kind::Text, "a bool") => "compare it with something, as in `… == \"yes\"`",
+        (Kind::Int | Kind::Double, "a bool") => "compare it with something, as in `… > 0`",
+        (_, "a bool") => "ask something of it, as in `… != null`",
+        (_, "a map") => "write a map, as in `{\"form\": \"demo\"}`",
+        _ => match wrapped {
+            Some("int") => "turn it into a number with `int(…)`",
+            Some(_) => "turn it into a string with `string(…)`",
+            None => "",
+        },
     };
     let mut finding = Finding::new(CODE, at, message);
     if let Some(place) = because {
         finding = finding.label(place, format!("so it has to give {wanted}"));
+    }
+    if let Some(function) = wrapped {
+        let insert = |place: u32, text: String| Edit {
+            span: Span::point(at.file, place as usize),
+            text,
+        };
+        let edits = vec![
+            insert(at.start, format!("{function}(")),
+            insert(at.end, ")".to_owned()),
+        ];
+        finding = finding.fix(format!("wrap it in `{function}(…)`"), Grade::Review, edits);
     }
     if help.is_empty() {
         finding

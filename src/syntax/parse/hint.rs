@@ -149,8 +149,21 @@ fn sign(
     finding: &Finding,
 ) -> Option<Finding> {
     let found = scan.str(token);
-    if found == "," && grouped(scan, token) {
-        return Some(finding.clone().help("group digits with `_`: `250_000`"));
+    if found == ","
+        && let Some((start, end)) = grouped(scan, token)
+    {
+        let number = scan.text.get(start..end).unwrap_or_default();
+        let text = number.replace(',', "_");
+        let help = format!("group digits with `_`: write `{text}`");
+        let span = scan.span(start, end);
+        let edit = Edit { span, text };
+        let title = "group digits with `_`";
+        return Some(
+            finding
+                .clone()
+                .help(help)
+                .fix(title, Grade::Safe, vec![edit]),
+        );
     }
     let sign = match expected {
         [Expected::Sign(sign)] => sign,
@@ -196,11 +209,16 @@ fn sign(
     )
 }
 
-/// Whether a comma stands between groups of digits: `250,000`.
-fn grouped(scan: &Scan<'_>, comma: Token) -> bool {
-    let digit = |b: Option<&u8>| b.is_some_and(u8::is_ascii_digit);
-    let bytes = scan.text.as_bytes();
-    digit(comma.start.checked_sub(1).and_then(|i| bytes.get(i))) && digit(bytes.get(comma.end))
+/// The number whose digits commas group, where this one stands between two groups: `250,000`.
+fn grouped(scan: &Scan<'_>, comma: Token) -> Option<(usize, usize)> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let before = scan.text.get(..comma.start)?;
+    let lead = before.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let mut end = comma.start;
+    while scan.text.get(end..end + 1) == Some(",") && digits(scan.text.get(end + 1..)?) == 3 {
+        end += 4;
+    }
+    (lead > 0 && lead <= 3 && end > comma.start).then(|| (comma.start - lead, end))
 }
 
 /// A token of another form than the one that had to come.

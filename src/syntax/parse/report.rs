@@ -326,7 +326,7 @@ impl Reader<'_> {
         let finding = self.finding(token, format!("`{}` is no clause of {block}", short(text)));
         match clauses::block_of(text) {
             Some(other) => finding.help(format!("`{text}` belongs into {other}")),
-            None => self.suggest(finding, token, words.iter().copied(), None),
+            None => self.suggest(finding, token, words.iter().copied(), Some(words)),
         }
     }
 
