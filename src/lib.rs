@@ -23,6 +23,7 @@ pub mod graph;
 pub mod checks;
 
 pub mod plan;
+pub mod workspace;
 
 pub mod engine;
 

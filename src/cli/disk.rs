@@ -2,25 +2,17 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use crate::syntax::load::FileReader;
 
-/// The file system, with one file perhaps replaced by what an editor holds.
+/// The file system.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
-    /// A file that is read from here instead, by its one absolute path.
-    pub instead: Option<(PathBuf, Vec<u8>)>,
-}
+pub(super) struct Disk;
 
 impl FileReader for Disk {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        if let Some((instead, bytes)) = &self.instead
-            && instead == path
-        {
-            return Ok(bytes.clone());
-        }
         let mut bytes = Vec::new();
         // One byte more than the limit tells a file that is too large.
         let file = fs::File::open(path)?;
@@ -45,19 +37,6 @@ impl FileReader for Disk {
 pub(super) fn current() -> Result<PathBuf, Failure> {
     std::env::current_dir()
         .map_err(|e| Failure::input(format!("the current directory cannot be read: {e}")))
-}
-
-/// A path as seen from a directory, both absolute and without links.
-pub(super) fn relative(directory: &Path, path: &Path) -> PathBuf {
-    let shared = directory
-        .components()
-        .zip(path.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = directory.components().skip(shared);
-    up.map(|_| Component::ParentDir)
-        .chain(path.components().skip(shared))
-        .collect()
 }
 
 /// All of standard input.

@@ -5,4 +5,5 @@ mod docs;
 mod fmt;
 mod other;
 mod plan;
+mod robust;
 mod support;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Lowering;
 use super::clauses::Read;
 use super::items::{Items, Of};
+use super::names::Kind;
 use crate::model::report::{Missing, missing};
 use crate::model::{
     Accepts, Entity, EntityId, Field, FieldId, Fresh, Ident, Said, Spanned, SystemId, Volume,
@@ -36,7 +37,7 @@ impl<'a> Lowering<'a> {
                 .policy
                 .index
                 .entities
-                .get(self.text(block.name.0))
+                .get(self.spelt(block.name.0))
                 .copied();
             if named != Some(id) {
                 continue;
@@ -221,6 +222,7 @@ impl<'a> Lowering<'a> {
                 }),
                 None if self.policy.gaps.may_declare(text) => {}
                 None => {
+                    self.missed(Kind::Field(id), name.0);
                     let entity = self.policy.entity(id).name.text.clone();
                     let known = self.field_places(id);
                     let meant = nearest(text, known.iter().map(|(n, _)| &**n));
