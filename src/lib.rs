@@ -25,6 +25,7 @@ pub mod arithmetic;
 pub mod checks;
 
 pub mod plan;
+pub mod workspace;
 
 pub mod engine;
 

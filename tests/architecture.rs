@@ -19,6 +19,7 @@ const RANKS: &[(&str, u8)] = &[
     ("arithmetic", 5),
     ("checks", 6),
     ("plan", 7),
+    ("workspace", 7),
     ("engine", 8),
     ("connector", 9),
     ("store", 9),
@@ -146,8 +147,20 @@ fn lower_layers_never_name_higher_ones() {
 #[test]
 fn pure_layers_do_no_input_or_output() {
     let pure = [
-        "terms", "text", "time", "value", "expr", "finding", "catalog", "model", "graph", "checks",
-        "plan", "engine", "render",
+        "terms",
+        "text",
+        "time",
+        "value",
+        "expr",
+        "finding",
+        "catalog",
+        "model",
+        "graph",
+        "checks",
+        "plan",
+        "workspace",
+        "engine",
+        "render",
     ];
     let forbidden = [
         "std::fs",

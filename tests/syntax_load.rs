@@ -1,46 +1,12 @@
 //! Policies of several files, over a file system in memory.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+#[path = "support/memory.rs"]
+mod memory;
+
+use memory::Memory;
+use std::path::Path;
 use syncline::finding::Code;
-use syncline::syntax::load::{FileReader, LoadError, Loaded, Root, load, load_markdown};
-
-/// Files by absolute path; a value that begins with `->` is a link to another path.
-struct Memory(BTreeMap<PathBuf, Vec<u8>>);
-
-impl Memory {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let files = files.iter();
-        Memory(
-            files
-                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()))
-                .collect(),
-        )
-    }
-}
-
-impl FileReader for Memory {
-    fn read(&self, path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
-        let path = self.canonical(path)?;
-        self.0
-            .get(&path)
-            .cloned()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-    fn is_dir(&self, path: &Path) -> bool {
-        self.0.keys().any(|p| p != path && p.starts_with(path))
-    }
-    fn exists(&self, path: &Path) -> bool {
-        self.0.keys().any(|p| p.starts_with(path))
-    }
-    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        match self.0.get(path).and_then(|t| t.strip_prefix(b"->")) {
-            Some(target) => Ok(PathBuf::from(String::from_utf8_lossy(target).into_owned())),
-            None => Ok(path.to_owned()),
-        }
-    }
-}
+use syncline::syntax::load::{LoadError, Loaded, Root, load, load_markdown};
 
 fn loaded(files: &[(&str, &str)], root: &str) -> Loaded {
     load(

@@ -1,10 +1,19 @@
 //! Generated policies for the benchmarks.
 
+#![allow(dead_code)]
+
+pub mod peers;
+
 use std::fmt::Write;
 
 /// A policy of `entities` × 20 fields over `systems` systems with two scenarios an entity; every
 /// entity is mapped in three systems, so about 60 mapped fields an entity.
 pub fn policy(entities: usize, systems: usize) -> String {
+    policy_of(entities, systems, 20)
+}
+
+/// The same with another number of fields an entity, its key counted.
+pub fn policy_of(entities: usize, systems: usize, fields: usize) -> String {
     let mut out = String::from("policy generated {\n  timezone \"UTC\"\n  currency USD\n}\n\n");
     for s in 0..systems {
         let _ = write!(
@@ -18,7 +27,7 @@ pub fn policy(entities: usize, systems: usize) -> String {
             out,
             "/// Records of kind {e}.\nentity ent_{e} {{\n  key id\n  volume 250_000 records, 6_000/day changes, peak 8x\n  owner sys_{a}\n  accepts none\n\n  field id: text(36)\n"
         );
-        for f in 1..20 {
+        for f in 1..fields {
             let ty = [
                 "text(80)?",
                 "int(0..100)?",
@@ -34,7 +43,7 @@ pub fn policy(entities: usize, systems: usize) -> String {
                 out,
                 "map ent_{e} in sys_{s} \"table_{e}\" {{\n  key id = \"Id\"\n"
             );
-            for f in 1..20 {
+            for f in 1..fields {
                 match f % 5 {
                     3 => {
                         let _ = writeln!(

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::baseline::Baseline;
-use super::disk::Overlay;
+use super::disk::Instead;
 use super::failure::{Exit, Failure};
 use super::fix::{Errors, Looked};
 use super::policy::{self, Question, STDIN};
@@ -172,10 +172,10 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         question,
         baseline,
     };
-    let (first, files) = asker.ask(&Overlay::new())?;
+    let (first, files) = asker.ask(&Instead::new())?;
     say_what_was_read(&files, shell);
     let mut report = if args.fix {
-        let look = |overlay: &Overlay| asker.ask(overlay).map(|(looked, _)| looked);
+        let look = |overlay: &Instead| asker.ask(overlay).map(|(looked, _)| looked);
         mend(args, &first, &look, shell)?
     } else {
         first.report
@@ -221,7 +221,7 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     /// Checks everything that is asked for, with some texts replaced; names the files read.
-    fn ask(&self, overlay: &Overlay) -> Result<(Looked, BTreeSet<String>), Failure> {
+    fn ask(&self, overlay: &Instead) -> Result<(Looked, BTreeSet<String>), Failure> {
         let mut question = self.question.clone();
         question.overlay.clone_from(overlay);
         let mut report = Report::default();
@@ -288,7 +288,7 @@ fn say_what_was_read(files: &BTreeSet<String>, shell: &mut Shell) {
 fn mend(
     args: &Args,
     first: &Looked,
-    look: &dyn Fn(&Overlay) -> Result<Looked, Failure>,
+    look: &dyn Fn(&Instead) -> Result<Looked, Failure>,
     shell: &mut Shell,
 ) -> Result<Report, Failure> {
     let fixed = fix::fix(first, look)?;

@@ -3,26 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use crate::syntax::load::FileReader;
 
-/// Texts that are read instead of what is stored, by their one absolute path.
-pub(super) type Overlay = BTreeMap<PathBuf, Vec<u8>>;
+/// Instead to read instead of what is stored, by their one absolute path.
+pub(super) type Instead = BTreeMap<PathBuf, Vec<u8>>;
 
-/// The file system, with some files perhaps replaced by what an editor holds or a fix would make.
+/// The file system.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
-    /// What is read instead.
-    pub instead: Overlay,
-}
+pub(super) struct Disk;
 
 impl FileReader for Disk {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        if let Some(bytes) = self.instead.get(path) {
-            return Ok(bytes.clone());
-        }
         let mut bytes = Vec::new();
         // One byte more than the limit tells a file that is too large.
         let file = fs::File::open(path)?;
@@ -55,19 +49,6 @@ impl FileReader for Disk {
 pub(super) fn current() -> Result<PathBuf, Failure> {
     std::env::current_dir()
         .map_err(|e| Failure::input(format!("the current directory cannot be read: {e}")))
-}
-
-/// A path as seen from a directory, both absolute and without links.
-pub(super) fn relative(directory: &Path, path: &Path) -> PathBuf {
-    let shared = directory
-        .components()
-        .zip(path.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = directory.components().skip(shared);
-    up.map(|_| Component::ParentDir)
-        .chain(path.components().skip(shared))
-        .collect()
 }
 
 /// All of standard input.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::diff;
-use super::disk::{Overlay, Rewrite};
+use super::disk::{Instead, Rewrite};
 use super::failure::Failure;
 use super::policy::is_markdown;
 use crate::finding::{Code, code_by_name};
@@ -92,7 +92,7 @@ pub(super) struct Fixed {
 /// the changed files out. Nothing is written: `look` checks with the new texts in place.
 pub(super) fn fix(
     first: &Looked,
-    look: &dyn Fn(&Overlay) -> Result<Looked, Failure>,
+    look: &dyn Fn(&Instead) -> Result<Looked, Failure>,
 ) -> Result<Fixed, Failure> {
     let mut texts = Texts::default();
     let mut now = first.clone();
@@ -153,7 +153,7 @@ impl Texts {
         }
     }
 
-    fn overlay(&self) -> Overlay {
+    fn overlay(&self) -> Instead {
         let texts = self.0.iter();
         texts
             .filter_map(|(name, (_, new))| {
@@ -386,7 +386,7 @@ mod tests {
         let file = dir.path().join("a.sync");
         std::fs::write(&file, "x\n").unwrap();
         let name = file.to_string_lossy().into_owned();
-        let look = |overlay: &Overlay| {
+        let look = |overlay: &Instead| {
             let text = overlay.values().next().map_or(&b"x\n"[..], |t| t);
             let text = String::from_utf8_lossy(text).into_owned();
             let other = if text.starts_with('x') { "y" } else { "x" };
@@ -403,7 +403,7 @@ mod tests {
             let errors = Errors::of(&report);
             Ok(Looked { report, errors })
         };
-        let first = look(&Overlay::new()).unwrap();
+        let first = look(&Instead::new()).unwrap();
         let fixed = fix(&first, &look).unwrap();
         assert_eq!((fixed.rewrites.len(), fixed.applied), (0, 0));
         assert!(fixed.refused.is_some());

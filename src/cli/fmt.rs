@@ -133,8 +133,7 @@ fn text(name: &str) -> Result<String, Failure> {
         if !path.exists() {
             return Err(Failure::input(format!("`{name}` does not exist")));
         }
-        Disk::default()
-            .read(path, MAX_FILE_BYTES)
+        Disk.read(path, MAX_FILE_BYTES)
             .map_err(|e| Failure::input(format!("`{name}` cannot be read: {e}")))?
     };
     if bytes.len() > MAX_FILE_BYTES {

@@ -62,6 +62,14 @@ pub struct Loaded {
     pub imports: Vec<(Span, FileId)>,
     /// A part of a Markdown text that is only parsed, and no policy.
     pub fragment: bool,
+    /// Where the policy begins in its first file: after the fence of a Markdown block, else 0.
+    pub start: usize,
+    /// The one absolute path of each text, without links, in the same order.
+    pub places: Vec<PathBuf>,
+    /// The directory that none of its files may leave.
+    pub repository: PathBuf,
+    /// The part of each text that is read, in the same order.
+    ranges: Vec<Range<usize>>,
 }
 
 /// There is nothing to load.
@@ -78,15 +86,27 @@ pub enum LoadError {
 /// Loads the policy at `root`. `current` is the absolute path of the current directory, to which
 /// shown paths are relative.
 pub fn load(root: Root<'_>, reader: &dyn FileReader, current: &Path) -> Result<Loaded, LoadError> {
+    reload(Loaded::default(), root, reader, current)
+}
+
+/// Loads a policy once more. Files that are as they were in the `earlier` load are not parsed
+/// again; the answer is the same as that of [`load`].
+pub fn reload(
+    earlier: Loaded,
+    root: Root<'_>,
+    reader: &dyn FileReader,
+    current: &Path,
+) -> Result<Loaded, LoadError> {
     let mut loader = Loader::new(reader, current);
+    loader.earlier = Known::all(earlier);
     let (place, bytes) = loader.root(root)?;
     loader.begin(&place);
     match loader.text(bytes, &place.real) {
         Ok(text) => loader.add(&place, text, None),
         Err(why) => {
-            let id = loader.loaded.sources.add(SourceFile::new(place.shown, ""));
-            loader.fail(Span::point(id, 0), why);
-            loader.ranges.push(0..0);
+            let at = Span::point(FileId(loader.loaded.sources.len() as u32), 0);
+            loader.fail(at, why);
+            loader.push(&place, SourceFile::new(place.shown.clone(), ""), 0..0, None);
         }
     }
     Ok(loader.finish())
@@ -107,6 +127,7 @@ pub fn load_markdown(
     let blocks = markdown::blocks(&text).into_iter().map(|block| {
         let mut loader = Loader::new(reader, current);
         loader.loaded.fragment = block.fragment;
+        loader.loaded.start = block.range.start;
         loader.follow = !block.fragment;
         loader.begin(&place);
         loader.add(&place, text.clone(), Some(block.range));
@@ -142,14 +163,57 @@ impl Unfound {
     }
 }
 
+/// What an earlier load knows of a file.
+struct Known {
+    id: FileId,
+    source: SourceFile,
+    range: Range<usize>,
+    tree: tree::File,
+    /// What the parser found in it.
+    findings: Vec<Finding>,
+}
+
+impl Known {
+    /// Every file of an earlier load, by its one path.
+    fn all(earlier: Loaded) -> BTreeMap<PathBuf, Known> {
+        let mut findings: BTreeMap<FileId, Vec<Finding>> = BTreeMap::new();
+        let parsed = earlier.findings.into_iter().filter(|f| f.code == SYNTAX);
+        for finding in parsed {
+            if let Some(place) = finding.primary {
+                findings.entry(place.file).or_default().push(finding);
+            }
+        }
+        let sources = earlier.sources.into_files().into_iter();
+        let files = sources.zip(earlier.files).zip(earlier.ranges);
+        earlier
+            .places
+            .into_iter()
+            .zip(files)
+            .map(|(place, ((source, tree), range))| {
+                let known = Known {
+                    id: tree.id,
+                    findings: findings.remove(&tree.id).unwrap_or_default(),
+                    source,
+                    range,
+                    tree,
+                };
+                (place, known)
+            })
+            .collect()
+    }
+}
+
+/// The code of everything that the parser finds.
+const SYNTAX: Code = Code(1);
+
 struct Loader<'a> {
     reader: &'a dyn FileReader,
     current: PathBuf,
-    /// What no `use` may leave.
-    repository: PathBuf,
     loaded: Loaded,
-    /// The part of each file that is read.
-    ranges: Vec<Range<usize>>,
+    /// The files of an earlier load that were not met again so far.
+    earlier: BTreeMap<PathBuf, Known>,
+    /// What is parsed already, for each file of this load.
+    parsed: Vec<Option<(tree::File, Vec<Finding>)>>,
     /// Files read so far, by their one path.
     seen: BTreeMap<PathBuf, FileId>,
     /// The files being read, each with the `use` string in it that is being followed.
@@ -164,9 +228,9 @@ impl<'a> Loader<'a> {
             current: reader
                 .canonical(current)
                 .unwrap_or_else(|_| normal(current)),
-            repository: PathBuf::new(),
             loaded: Loaded::default(),
-            ranges: Vec::new(),
+            earlier: BTreeMap::new(),
+            parsed: Vec::new(),
             seen: BTreeMap::new(),
             stack: Vec::new(),
             follow: true,
@@ -177,9 +241,10 @@ impl<'a> Loader<'a> {
     fn root(&self, root: Root<'_>) -> Result<(Place, io::Result<Vec<u8>>), LoadError> {
         let path = match root {
             Root::Text(name, bytes) => {
+                let path = normal(&self.current.join(name));
                 let place = Place {
                     shown: self.shown(Path::new(name)),
-                    real: normal(&self.current.join(name)),
+                    real: self.reader.canonical(&path).unwrap_or(path),
                 };
                 return Ok((place, Ok(bytes.to_vec())));
             }
@@ -214,7 +279,7 @@ impl<'a> Loader<'a> {
         let with_git = own
             .ancestors()
             .find(|dir| self.reader.exists(&dir.join(".git")));
-        self.repository = with_git.unwrap_or(own).to_owned();
+        self.loaded.repository = with_git.unwrap_or(own).to_owned();
     }
 
     /// A path as shown: without `.`, relative where it lies below the current directory, with `/`.
@@ -235,7 +300,7 @@ impl<'a> Loader<'a> {
         if bytes.len() > MAX_FILE_BYTES {
             return Err("the file is larger than 64 MiB".to_owned());
         }
-        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        if is_wide(&bytes) {
             return Err("the file is UTF-16; save it as UTF-8".to_owned());
         }
         String::from_utf8(bytes).map_err(|error| {
@@ -274,11 +339,28 @@ impl<'a> Loader<'a> {
     /// Takes a file in and follows its `use`, depth first.
     fn add(&mut self, place: &Place, text: String, range: Option<Range<usize>>) {
         let range = range.unwrap_or_else(|| parse::whole(&text));
-        let id = self
-            .loaded
-            .sources
-            .add(SourceFile::new(place.shown.clone(), text));
-        self.ranges.push(range.clone());
+        let id = FileId(self.loaded.sources.len() as u32);
+        // Spans name their file by its number, so a file that is read at another turn than
+        // before has to be parsed again.
+        let known = self
+            .earlier
+            .remove(&place.real)
+            .filter(|known| known.id == id && known.range == range && *known.source.text == *text);
+        match known {
+            Some(Known {
+                mut source,
+                tree,
+                findings,
+                ..
+            }) => {
+                source.path.clone_from(&place.shown);
+                self.push(place, source, range.clone(), Some((tree, findings)));
+            }
+            None => {
+                let source = SourceFile::new(place.shown.clone(), text);
+                self.push(place, source, range.clone(), None);
+            }
+        }
         self.seen.insert(place.real.clone(), id);
         if !self.follow {
             return;
@@ -286,6 +368,19 @@ impl<'a> Loader<'a> {
         for path in parse::imports(&self.loaded.sources, id, range) {
             self.import(place, path);
         }
+    }
+
+    fn push(
+        &mut self,
+        place: &Place,
+        source: SourceFile,
+        range: Range<usize>,
+        parsed: Option<(tree::File, Vec<Finding>)>,
+    ) {
+        self.loaded.sources.add(source);
+        self.loaded.places.push(place.real.clone());
+        self.loaded.ranges.push(range);
+        self.parsed.push(parsed);
     }
 
     /// Follows one `use` string of the file at `from`.
@@ -399,7 +494,7 @@ impl<'a> Loader<'a> {
             Unfound::new(format!("`{target}` leaves the repository"), help)
         };
         let mut path = normal(&from.real.parent().unwrap_or(Path::new("/")).join(written));
-        if !path.starts_with(&self.repository) {
+        if !path.starts_with(&self.loaded.repository) {
             return Err(leaves());
         }
         let mut shown = Path::new(&from.shown)
@@ -420,7 +515,7 @@ impl<'a> Loader<'a> {
             return Err(self.no_such_file(target, &path));
         }
         let real = self.reader.canonical(&path).unwrap_or(path);
-        if !real.starts_with(&self.repository) {
+        if !real.starts_with(&self.loaded.repository) {
             return Err(leaves());
         }
         let shown = self.shown(&shown);
@@ -457,14 +552,17 @@ impl<'a> Loader<'a> {
         unfound
     }
 
-    /// Parses every file, several at a time.
+    /// Parses every file that is not parsed already, several at a time.
     fn finish(mut self) -> Loaded {
         let sources = &self.loaded.sources;
-        let ids: Vec<(FileId, Range<usize>)> =
-            sources.iter().map(|(id, _)| id).zip(self.ranges).collect();
-        let parsed: Vec<_> = ids
+        let ids = sources.iter().map(|(id, _)| id);
+        let ranges = self.loaded.ranges.iter().cloned();
+        let jobs: Vec<_> = ids.zip(ranges).zip(self.parsed).collect();
+        let parsed: Vec<_> = jobs
             .into_par_iter()
-            .map(|(id, range)| parse::parse_range(sources, id, range))
+            .map(|((id, range), known)| {
+                known.unwrap_or_else(|| parse::parse_range(sources, id, range))
+            })
             .collect();
         for (file, findings) in parsed {
             self.loaded.files.push(file);
@@ -473,6 +571,27 @@ impl<'a> Loader<'a> {
         finding::sort(&mut self.loaded.findings, &self.loaded.sources);
         self.loaded
     }
+}
+
+/// Bytes at the start of a file that tell whether it is UTF-16.
+const TELLING_BYTES: usize = 512;
+
+/// Whether bytes are UTF-16: by their byte-order mark, or because most letters at the start have
+/// an empty byte on the same side.
+fn is_wide(bytes: &[u8]) -> bool {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return true;
+    }
+    let telling = bytes.get(..TELLING_BYTES).unwrap_or(bytes);
+    let pairs = telling.chunks_exact(2);
+    let half = pairs.len() / 2;
+    let empty = |side: usize| {
+        let other = 1 - side;
+        let pairs = pairs.clone();
+        let one_sided = pairs.filter(|p| p.get(side) == Some(&0) && p.get(other) != Some(&0));
+        one_sided.count()
+    };
+    half > 0 && (empty(0) > half || empty(1) > half)
 }
 
 impl tree::File {
@@ -487,7 +606,7 @@ impl tree::File {
 
 /// A path without `.` and with every `..` taken away together with what it leaves, links not
 /// looked at.
-fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

@@ -178,6 +178,11 @@ impl Sources {
         &self.files[id.0 as usize]
     }
 
+    /// Every file, in reading order.
+    pub fn into_files(self) -> Vec<SourceFile> {
+        self.files
+    }
+
     /// Every file with its id.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         self.files

@@ -9,5 +9,6 @@ mod fmt;
 mod formats;
 mod other;
 mod plan;
+mod robust;
 mod support;
 mod suppressions;

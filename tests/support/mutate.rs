@@ -2,6 +2,8 @@
 //!
 //! Knows only what a token looks like, not the parser, so that it cannot inherit its mistakes.
 
+#![allow(dead_code)]
+
 use std::ops::Range;
 
 /// What was done to a token.
@@ -50,15 +52,17 @@ pub fn tokens(text: &str) -> Vec<Range<usize>> {
             }
             b'"' => {
                 at += 1;
-                while at < bytes.len() && bytes[at] != b'"' {
+                while at < bytes.len() && bytes[at] != b'"' && bytes[at] != b'\n' {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
-                at += 1;
+                at = (at + 1).min(text.len());
+                while !text.is_char_boundary(at) {
+                    at += 1;
+                }
             }
             b'`' => {
-                at += 2 + text[at + 1..]
-                    .find('`')
-                    .expect("a good policy closes backticks")
+                let close = text[at + 1..].find('`');
+                at = close.map_or(text.len(), |len| at + len + 2);
             }
             b'0'..=b'9' => {
                 while at < bytes.len() {
@@ -76,7 +80,7 @@ pub fn tokens(text: &str) -> Vec<Range<usize>> {
                 }
             }
             _ if text[at..].starts_with("..") || text[at..].starts_with("<=") => at += 2,
-            _ => at += 1,
+            _ => at += text[at..].chars().next().map_or(1, char::len_utf8),
         }
         all.push(start..at);
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Lowering;
 use super::clauses::Read;
 use super::items::{Items, Of};
+use super::names::Kind;
 use crate::finding::{Edit, Grade};
 use crate::model::report::{Bad, Missing, bad_value, missing};
 use crate::model::{
@@ -37,7 +38,7 @@ impl<'a> Lowering<'a> {
                 .policy
                 .index
                 .entities
-                .get(self.text(block.name.0))
+                .get(self.spelt(block.name.0))
                 .copied();
             if named != Some(id) {
                 continue;
@@ -222,6 +223,7 @@ impl<'a> Lowering<'a> {
                 }),
                 None if self.policy.gaps.may_declare(text) => {}
                 None => {
+                    self.missed(Kind::Field(id), name.0);
                     let entity = self.policy.entity(id).name.text.clone();
                     let known = self.field_places(id);
                     let meant = nearest(text, known.iter().map(|(n, _)| &**n));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Lowering;
+use super::{Lowering, names};
 use crate::expr::{Fault, Kind, Program, Read, Scope, compile};
 use crate::model::report::{Misfit, does_not_fit, faulty, no_such_field};
 use crate::model::{EntityId, Expression, Spanned};
@@ -117,6 +117,7 @@ impl<'a> Lowering<'a> {
         let Some(id) = entity.filter(|_| !self.policy.gaps.may_declare(field)) else {
             return;
         };
+        self.missed(names::Kind::Field(id), at);
         let entity = self.policy.entity(id);
         let fields = entity.fields.iter().map(|f| (&*f.name.text, f.name.span));
         let finding = no_such_field(at, (&entity.name.text, entity.name.span), field, fields);

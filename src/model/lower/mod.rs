@@ -13,6 +13,7 @@ mod gaps;
 mod hops;
 mod items;
 mod map;
+mod misspelt;
 mod mode;
 mod names;
 mod policy;
@@ -80,19 +81,13 @@ pub fn own_connector_paths(sources: &Sources, files: &[tree::File]) -> Vec<(Span
 /// see [`crate::finding::sort`].
 pub fn lower(input: &Input<'_>) -> (Policy, Vec<Finding>) {
     let mut lowering = Lowering::new(input);
-    let items = Items::gather(&mut lowering, input.files);
-    lowering.policy_item(&items);
-    lowering.declare(&items);
-    lowering.system_items(&items);
-    lowering.entity_items(&items);
-    lowering.cleared();
-    lowering.map_items(&items);
-    lowering.scenario_items(&items);
-    lowering.test_items(&items);
-    lowering
-        .policy
-        .allows
-        .sort_by_key(|a| (a.span.file, a.span.start));
+    lowering.run(input);
+    let misspelt = lowering.misspelt();
+    if !misspelt.is_empty() {
+        lowering = Lowering::new(input);
+        lowering.correct(&misspelt);
+        lowering.run(input);
+    }
     (lowering.policy, lowering.findings)
 }
 
@@ -109,6 +104,8 @@ struct Lowering<'a> {
     expressions: HashMap<(&'a str, expression::Place), Arc<expression::Ready>>,
     names: names::Declared,
     meant: HashMap<(names::Kind, &'a str), Option<names::Place>>,
+    missed: Vec<misspelt::Missed<'a>>,
+    spellings: misspelt::Spellings<'a>,
     /// Classes that a `class` clause makes, in reading order.
     classes: Vec<super::Ident>,
     class_names: HashSet<Arc<str>>,
@@ -157,10 +154,27 @@ impl<'a> Lowering<'a> {
             expressions: HashMap::new(),
             names: names::Declared::default(),
             meant: HashMap::new(),
+            missed: Vec::new(),
+            spellings: HashMap::new(),
             classes: Vec::new(),
             class_names: HashSet::new(),
             cleared: Vec::new(),
         }
+    }
+
+    fn run(&mut self, input: &Input<'a>) {
+        let items = Items::gather(self, input.files);
+        self.policy_item(&items);
+        self.declare(&items);
+        self.system_items(&items);
+        self.entity_items(&items);
+        self.cleared();
+        self.map_items(&items);
+        self.scenario_items(&items);
+        self.test_items(&items);
+        self.policy
+            .allows
+            .sort_by_key(|a| (a.span.file, a.span.start));
     }
 
     /// The text of a span.

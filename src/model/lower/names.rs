@@ -25,7 +25,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn ident(&mut self, name: Name) -> Ident {
         Ident {
             span: name.0,
-            text: self.shared(self.text(name.0)),
+            text: self.shared(self.spelt(name.0)),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Lowering<'a> {
         let mut places = Vec::with_capacity(names.len());
         let mut first: HashMap<&str, Span> = HashMap::with_capacity(names.len());
         for name in names {
-            let text = self.text(name.0);
+            let text = self.spelt(name.0);
             match first.get(text) {
                 Some(place) => self.report(duplicate(Twice {
                     what,
@@ -174,13 +174,12 @@ impl<'a> Lowering<'a> {
         if self.policy.gaps.may_declare(name) {
             return;
         }
+        self.missed(kind, at);
         let what = match kind {
-            Kind::System => "system".to_owned(),
-            Kind::Entity => "entity".to_owned(),
-            Kind::Scenario => "scenario".to_owned(),
             Kind::Field(entity) => {
                 format!("field of `{}` called", self.policy.entity(entity).name)
             }
+            _ => kind.noun().to_owned(),
         };
         let meant = self.meant(kind, name);
         let unknown = Unknown {
@@ -198,7 +197,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The one declared name that is near; the same slip is looked up once.
-    fn meant(&mut self, kind: Kind, name: &'a str) -> Option<Place> {
+    pub(super) fn meant(&mut self, kind: Kind, name: &'a str) -> Option<Place> {
         if let Some(meant) = self.meant.get(&(kind, name)) {
             return meant.clone();
         }
@@ -230,6 +229,18 @@ pub(super) enum Kind {
     Scenario,
     /// A field of an entity.
     Field(EntityId),
+}
+
+impl Kind {
+    /// What a thing of the kind is called.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Kind::System => "system",
+            Kind::Entity => "entity",
+            Kind::Scenario => "scenario",
+            Kind::Field(_) => "field",
+        }
+    }
 }
 
 /// The declared names of each kind with their places, in reading order.

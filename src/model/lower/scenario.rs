@@ -24,7 +24,7 @@ impl<'a> Lowering<'a> {
                 .policy
                 .index
                 .scenarios
-                .get(self.text(scenario.name.0))
+                .get(self.spelt(scenario.name.0))
                 .copied();
             if named == Some(id) {
                 let scenario = self.scenario_item(id, item, scenario);

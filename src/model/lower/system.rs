@@ -28,7 +28,7 @@ impl<'a> Lowering<'a> {
                 .policy
                 .index
                 .systems
-                .get(self.text(block.name.0))
+                .get(self.spelt(block.name.0))
                 .copied();
             // The second item of a name was reported and is passed over.
             if named == Some(id) {

@@ -58,3 +58,60 @@ pub(in super::super) fn unknown_but(unknown: Unknown<'_>, meant: Option<Known<'_
         None => finding,
     }
 }
+
+/// How many uses of a misspelt declaration are shown.
+const USES_SHOWN: usize = 3;
+
+/// A declaration that is spelt otherwise than every place that means it.
+pub(in super::super) struct Misdeclared<'a> {
+    /// What it is, `system`.
+    pub(in super::super) what: &'a str,
+    /// The name as it is used.
+    pub(in super::super) used: &'a str,
+    /// Where it is used.
+    pub(in super::super) uses: &'a [Span],
+    /// The name as it is declared.
+    pub(in super::super) declared: &'a str,
+    /// Where it is declared.
+    pub(in super::super) at: Span,
+}
+
+/// The one finding about a misspelt declaration.
+pub(in super::super) fn misdeclared(slip: Misdeclared<'_>) -> Finding {
+    let Misdeclared {
+        what,
+        used,
+        uses,
+        declared,
+        at,
+    } = slip;
+    let count = uses.len();
+    let message =
+        format!("{count} places name the {what} `{used}`, but it is declared as `{declared}`");
+    let mut finding = Finding::new(Code(3), at, message).mark("named nowhere as it is spelt here");
+    let shown = if count > USES_SHOWN + 1 {
+        USES_SHOWN
+    } else {
+        count
+    };
+    for (n, place) in uses.iter().take(shown).enumerate() {
+        let more = count - shown;
+        finding = match more > 0 && n + 1 == shown {
+            true => finding.label(
+                *place,
+                format!("`{used}` is named here, and at {more} more places"),
+            ),
+            false => finding.label(*place, format!("`{used}` is named here")),
+        };
+    }
+    let text = used.to_owned();
+    finding
+        .help(format!(
+            "write `{used}` here, or `{declared}` at all of those places"
+        ))
+        .fix(
+            format!("write `{used}`"),
+            Grade::Review,
+            vec![Edit { span: at, text }],
+        )
+}
