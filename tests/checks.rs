@@ -256,6 +256,18 @@ fn the_table_is_sorted_and_its_codes_are_known() {
     }
 }
 
+/// A lost event is a warning, and an error where it may have been an opt-out.
+#[test]
+fn a_lost_consent_is_an_error() {
+    let root = fixtures::folder().join("SL0208/fail_no_reconcile.sync");
+    let lost: Vec<_> = check(&fixtures::parse(&root))
+        .iter()
+        .filter(|f| f.code == Code(208))
+        .map(|f| (f.message.contains("opted_out"), f.severity))
+        .collect();
+    assert_eq!(lost, [(false, Severity::Warning), (true, Severity::Error)]);
+}
+
 /// Follow-up findings of what is missing are for people to judge; here nothing may panic.
 #[test]
 fn a_policy_may_be_cut_anywhere() {

@@ -163,7 +163,7 @@ fn finding(ctx: &Context, relay: &Relay) -> Option<Finding> {
     );
     let mut found = Finding::new(CODE, ctx.sync(fed).clause, message)
         .mark(format!("`{}` takes it on to `{end}`", second.name));
-    for (feeder, _) in &relay.pairs {
+    for (feeder, _) in relay.pairs.iter().take(SHOWN_FEEDERS) {
         let text = format!(
             "`{}` brings it {}",
             ctx.scenario(*feeder).name,
@@ -186,6 +186,9 @@ fn finding(ctx: &Context, relay: &Relay) -> Option<Finding> {
         );
     Some(mends(ctx, found, relay, second))
 }
+
+/// How many of many flows that feed one are labelled.
+const SHOWN_FEEDERS: usize = 6;
 
 fn wait(gap: Option<Millis>) -> String {
     match gap {
@@ -219,8 +222,12 @@ fn mends(ctx: &Context, found: Finding, relay: &Relay, fed: &Scenario) -> Findin
     let names: Vec<&str> = before.iter().map(|s| &*s.name.text).collect();
     let names = names.join(", ");
     let found = found.help(format!(
-        "write `after {names}` in scenario `{}`, so that it takes on what has just come in; or take \
-         the field straight from where it starts",
+        "write `after {}` in scenario `{}`, so that it takes on what has just come in; or take the \
+         field straight from where it starts",
+        match before.len() {
+            0..=SHOWN_FEEDERS => &names,
+            _ => "…",
+        },
         fed.name
     ));
     match wait_for(ctx, fed, &names) {
