@@ -10,6 +10,7 @@
 
 mod context;
 mod fix;
+mod suppressions;
 mod table;
 mod words;
 
@@ -23,6 +24,7 @@ mod quota;
 mod tidiness;
 
 pub use context::Context;
+pub use suppressions::{Suppression, suppressions};
 pub use table::{CHECKS, Check};
 
 use rayon::prelude::*;

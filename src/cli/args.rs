@@ -6,7 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
     catalog, check, completions, dead_letters, explain, fmt, init, man, plan, run, runs, status,
-    why,
+    suppressions, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -74,6 +74,7 @@ pub(super) enum Command {
     Init(init::Args),
     Check(check::Args),
     Fmt(fmt::Args),
+    Suppressions(suppressions::Args),
     Plan(plan::Args),
     /// Runs a plan, or compiles a policy first
     Run(run::Args),

@@ -15,7 +15,7 @@ use crate::render::{Diagnostic, Report, Severity};
 type Key = (String, String, String);
 
 /// What is accepted: how often in which file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Baseline {
     accepted: BTreeMap<Key, BTreeMap<String, usize>>,
 }
@@ -46,7 +46,7 @@ impl Baseline {
         for same_file in [true, false] {
             for diagnostic in &mut report.diagnostics {
                 if diagnostic.severity != Severity::Allowed && self.take(diagnostic, same_file) {
-                    diagnostic.severity = Severity::Allowed;
+                    diagnostic.accept_by_baseline();
                 }
             }
         }

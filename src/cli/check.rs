@@ -7,12 +7,15 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::baseline::Baseline;
+use super::disk::Overlay;
 use super::failure::{Exit, Failure};
+use super::fix::{Errors, Looked};
 use super::policy::{self, Question, STDIN};
 use super::shell::Shell;
-use super::{disk, fix};
+use super::{disk, fix, rules};
 use crate::finding::{CODES, Code, Level, code_by_name};
-use crate::render::{Diagnostic, Report, Severity, Style, human, json};
+use crate::render::{Diagnostic, Report, Severity, Style};
+use crate::render::{concise, github, gitlab, human, json, junit, sarif};
 use crate::text::nearest;
 use crate::time::Date;
 
@@ -67,15 +70,30 @@ pub(super) struct Args {
 enum Format {
     /// For people, with the lines in question.
     Human,
+    /// One line for each finding.
+    Concise,
     /// One JSON object.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands, for annotations on GitHub.
+    Github,
+    /// A code quality report, for GitLab.
+    Gitlab,
+    /// JUnit XML, for build servers.
+    Junit,
 }
 
 impl Format {
     fn render(self, report: &Report, style: Style, allowed: bool) -> String {
         match self {
             Format::Human => human::check(report, style, allowed),
+            Format::Concise => concise::check(report, style, allowed),
             Format::Json => json::check(report),
+            Format::Sarif => sarif::check(report, &rules::about),
+            Format::Github => github::check(report),
+            Format::Gitlab => gitlab::check(report),
+            Format::Junit => junit::check(report),
         }
     }
 }
@@ -95,6 +113,9 @@ impl FromStr for Output {
             .split_once('=')
             .filter(|(_, file)| !file.is_empty())
             .ok_or("write it as FORMAT=FILE, such as json=findings.json")?;
+        if file == STDIN {
+            return Err("standard output takes what --format says; name a file".into());
+        }
         Ok(Output {
             format: Format::from_str(format, false)
                 .map_err(|_| format!("there is no format `{format}`"))?,
@@ -147,6 +168,39 @@ pub(super) fn date(text: &str) -> Result<Date, String> {
 }
 
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
+    let question = question(args)?;
+    let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    let asker = Asker {
+        args,
+        question,
+        baseline,
+    };
+    let (first, files) = asker.ask(&Overlay::new())?;
+    say_what_was_read(&files, shell);
+    let mut report = if args.fix {
+        let look = |overlay: &Overlay| asker.ask(overlay).map(|(looked, _)| looked);
+        mend(args, &first, &look, shell)?
+    } else {
+        first.report
+    };
+    if let Some(file) = &args.write_baseline {
+        disk::write(file, &json::check(&report))?;
+        Baseline::of(&report).accept(&mut report);
+    }
+    for output in &args.output {
+        let text = output.format.render(&report, Style::PLAIN, true);
+        disk::write(&output.file, &text)?;
+    }
+    if !args.diff {
+        let allowed = shell.verbose > 0;
+        let text = args.format.render(&report, shell.style, allowed);
+        shell.print(&text);
+    }
+    Ok(verdict(&report, shell))
+}
+
+/// What is asked, where the arguments fit together.
+fn question(args: &Args) -> Result<Question, Failure> {
     let from_stdin = args.paths.iter().any(|p| p.as_os_str() == STDIN);
     if args.fix && from_stdin {
         let failure = Failure::input("`--fix` cannot change standard input");
@@ -156,79 +210,151 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         let failure = Failure::input("`--stdin-filename` is given but standard input is not read");
         return Err(failure.help("add `-` as PATH"));
     }
-    let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
-    let question = Question {
-        paths: args.paths.clone(),
-        stdin_filename: args.stdin_filename.clone(),
-        today: args.now.unwrap_or_else(policy::today),
-    };
-    let mut report = look(&question, args, shell)?;
-    if args.fix {
-        let changes = fix::plan(&report);
-        if args.diff {
-            shell.print(&fix::diff(&report, &changes, shell.style));
-            return Ok(verdict(&report, &args.deny));
-        }
-        if !changes.is_empty() {
-            fix::apply(&changes, shell)?;
-            report = look(&question, args, shell)?;
-        }
-    }
-    if let Some(mut baseline) = baseline {
-        baseline.accept(&mut report);
-    }
-    if let Some(file) = &args.write_baseline {
-        disk::write(file, &json::check(&report))?;
-        Baseline::of(&report).accept(&mut report);
-    }
-    let allowed = shell.verbose > 0;
-    for output in &args.output {
-        let text = output.format.render(&report, Style::PLAIN, true);
-        disk::write(&output.file, &text)?;
-    }
-    let text = args.format.render(&report, shell.style, allowed);
-    shell.print(&text);
-    Ok(verdict(&report, &args.deny))
+    let mut question = Question::of(args.paths.clone(), args.now.unwrap_or_else(policy::today));
+    question.stdin_filename.clone_from(&args.stdin_filename);
+    Ok(question)
 }
 
-/// Checks everything that is asked for and says how many files that were.
-fn look(question: &Question, args: &Args, shell: &mut Shell) -> Result<Report, Failure> {
-    let policies = policy::check_all(question)?;
-    let mut report = Report::default();
-    let mut files = BTreeSet::new();
-    for checked in &policies {
-        report.add(&checked.findings, &checked.sources);
-        files.extend(checked.sources.iter().map(|(_, f)| f.path.as_str()));
+/// Asks the same of the same files as often as it takes.
+struct Asker<'a> {
+    args: &'a Args,
+    question: Question,
+    baseline: Option<Baseline>,
+}
+
+impl Asker<'_> {
+    /// Checks everything that is asked for, with some texts replaced; names the files read.
+    fn ask(&self, overlay: &Overlay) -> Result<(Looked, BTreeSet<String>), Failure> {
+        let mut question = self.question.clone();
+        question.overlay.clone_from(overlay);
+        let mut report = Report::default();
+        let mut beyond = Report::default();
+        for checked in &policy::check_all(&question)? {
+            let only = checked.only.as_ref();
+            report.add_within(&checked.findings, &checked.sources, only);
+            beyond.add(&checked.beyond, &checked.sources);
+        }
+        let files: BTreeSet<String> = report.texts.keys().cloned().collect();
+        if files.is_empty() {
+            return Err(Failure::input("no file was read"));
+        }
+        let errors = if self.args.fix {
+            let found = report.diagnostics.iter().cloned();
+            beyond.diagnostics.extend(found);
+            beyond.sort();
+            Errors::of(&beyond)
+        } else {
+            Errors::default()
+        };
+        report.diagnostics.retain(|d| self.wanted(d));
+        report.sort();
+        if let Some(baseline) = &self.baseline {
+            baseline.clone().accept(&mut report);
+        }
+        for diagnostic in &mut report.diagnostics {
+            diagnostic.denied = self.denied(diagnostic);
+        }
+        Ok((Looked { report, errors }, files))
     }
-    if files.is_empty() {
-        return Err(Failure::input("no file was read"));
+
+    /// Whether a finding is to be reported.
+    fn wanted(&self, diagnostic: &Diagnostic) -> bool {
+        let asked = |codes: &[Code]| codes.iter().any(|c| c.to_string() == diagnostic.code);
+        let off = code_by_name(&diagnostic.code).is_some_and(|c| c.info().level == Level::Off);
+        // Who denies a check asks for it.
+        let named = asked(&self.args.warn) || asked(&self.args.only) || self.denies(diagnostic);
+        (self.args.only.is_empty() || asked(&self.args.only)) && (!off || named)
     }
-    let wanted = |d: &Diagnostic| {
-        let asked = |codes: &[Code]| codes.iter().any(|c| c.to_string() == d.code);
-        let off = code_by_name(&d.code).is_some_and(|c| c.info().level == Level::Off);
-        (args.only.is_empty() || asked(&args.only))
-            && (!off || asked(&args.warn) || asked(&args.only))
-    };
-    report.diagnostics.retain(wanted);
-    report.sort();
-    let plural = if files.len() == 1 { "" } else { "s" };
-    shell.note(&format!("read {} file{plural}", files.len()));
+
+    /// Whether `--deny` names the check of a finding.
+    fn denies(&self, diagnostic: &Diagnostic) -> bool {
+        self.args.deny.iter().any(|deny| match deny {
+            Deny::Warnings => false,
+            Deny::Check(code) => code.to_string() == diagnostic.code,
+        })
+    }
+
+    /// Whether a warning is a reason to fail.
+    fn denied(&self, diagnostic: &Diagnostic) -> bool {
+        diagnostic.severity == Severity::Warning
+            && (self.args.deny.contains(&Deny::Warnings) || self.denies(diagnostic))
+    }
+}
+
+fn say_what_was_read(files: &BTreeSet<String>, shell: &mut Shell) {
+    shell.note(&format!("read {}", counted(files.len(), "file")));
     if shell.verbose > 0 {
-        for file in &files {
+        for file in files {
             shell.note(&format!("  {file}"));
         }
     }
-    Ok(report)
 }
 
-fn verdict(report: &Report, deny: &[Deny]) -> Exit {
-    let fails = report.diagnostics.iter().any(|d| match d.severity {
-        Severity::Allowed => false,
-        Severity::Error => true,
-        Severity::Warning => deny.iter().any(|deny| match deny {
-            Deny::Warnings => true,
-            Deny::Check(code) => code.to_string() == d.code,
-        }),
+/// Applies the safe fixes, or shows what that would change; gives what is left to find.
+fn mend(
+    args: &Args,
+    first: &Looked,
+    look: &dyn Fn(&Overlay) -> Result<Looked, Failure>,
+    shell: &mut Shell,
+) -> Result<Report, Failure> {
+    let fixed = fix::fix(first, look)?;
+    if let Some(why) = &fixed.refused {
+        shell.warn(&format!("no fix was applied, nothing was changed: {why}"));
+    }
+    if args.diff {
+        let style = shell.style;
+        shell.print(&fix::diff(&fixed.rewrites, style));
+    } else {
+        disk::write_all(&fixed.rewrites)?;
+        for file in &fixed.rewrites {
+            shell.note(&format!("fixed {}", file.name));
+        }
+    }
+    let verb = if args.diff { "would apply" } else { "applied" };
+    let fixes = counted(fixed.applied, "fix");
+    let files = counted(fixed.rewrites.len(), "file");
+    shell.note(&match fixed.applied {
+        0 => "no fix to apply".to_owned(),
+        _ => format!("{verb} {fixes} in {files}"),
     });
-    if fails { Exit::Findings } else { Exit::Clean }
+    let waiting = fix::waiting(&fixed.left.report);
+    if waiting > 0 {
+        let (findings, verb) = match waiting {
+            1 => ("1 finding has", "it"),
+            _ => (&*format!("{waiting} findings have"), "them"),
+        };
+        shell.note(&format!(
+            "{findings} a fix that a person has to look at: `syncline check` shows {verb}"
+        ));
+    }
+    Ok(fixed.left.report)
+}
+
+/// `1 file`, `2 files`, `2 fixes`.
+fn counted(number: usize, one: &str) -> String {
+    let plural = match number {
+        1 => "",
+        _ if one.ends_with('x') => "es",
+        _ => "s",
+    };
+    format!("{number} {one}{plural}")
+}
+
+/// How the check ends. Where only what `--deny` names fails it, that is said: nothing else would
+/// show why.
+fn verdict(report: &Report, shell: &mut Shell) -> Exit {
+    let findings = report.diagnostics.iter();
+    let fails = findings.clone().filter(|d| d.fails()).count();
+    let errors = findings.filter(|d| d.severity == Severity::Error).count();
+    if fails == 0 {
+        return Exit::Clean;
+    }
+    if errors == 0 {
+        let warnings = counted(fails, "warning");
+        let count = if fails == 1 { "counts" } else { "count" };
+        shell.note(&format!(
+            "{warnings} {count} as a reason to fail, as --deny says"
+        ));
+    }
+    Exit::Findings
 }

@@ -1,5 +1,6 @@
 //! Files: how policies are read, and how results are written whole or not at all.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -7,18 +8,19 @@ use std::path::{Component, Path, PathBuf};
 use super::failure::Failure;
 use crate::syntax::load::FileReader;
 
-/// The file system, with one file perhaps replaced by what an editor holds.
+/// Texts that are read instead of what is stored, by their one absolute path.
+pub(super) type Overlay = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The file system, with some files perhaps replaced by what an editor holds or a fix would make.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
-    /// A file that is read from here instead, by its one absolute path.
-    pub instead: Option<(PathBuf, Vec<u8>)>,
+    /// What is read instead.
+    pub instead: Overlay,
 }
 
 impl FileReader for Disk {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        if let Some((instead, bytes)) = &self.instead
-            && instead == path
-        {
+        if let Some(bytes) = self.instead.get(path) {
             return Ok(bytes.clone());
         }
         let mut bytes = Vec::new();
@@ -97,15 +99,20 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if real.is_dir() {
         return Err(io::Error::other("it is a directory"));
     }
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = real.with_file_name(beside);
-    let written = write_beside(&beside, &real, bytes);
+    let beside = beside(&real, name, "tmp");
+    let written = write_beside(&beside, &real, bytes).and_then(|()| fs::rename(&beside, &real));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
     written
+}
+
+/// A name beside a file that no other run uses.
+fn beside(real: &Path, name: &std::ffi::OsStr, kind: &str) -> PathBuf {
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}.{kind}", std::process::id()));
+    real.with_file_name(beside)
 }
 
 fn write_beside(beside: &Path, real: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -117,6 +124,147 @@ fn write_beside(beside: &Path, real: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Ok(old) = fs::metadata(real) {
         file.set_permissions(old.permissions())?;
     }
-    file.sync_all()?;
-    fs::rename(beside, real)
+    file.sync_all()
+}
+
+/// A file with the text that it is known to hold and the text that it is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rewrite {
+    /// The file, as people name it.
+    pub name: String,
+    /// What it holds.
+    pub old: String,
+    /// What it is to hold.
+    pub new: String,
+}
+
+/// Replaces files all together or not at all: the new texts are written beside them first, and
+/// where one cannot take its place those that did are put back.
+pub(super) fn write_all(files: &[Rewrite]) -> Result<(), Failure> {
+    let mut staged = Vec::new();
+    for file in files {
+        let place = Staged::new(file).map_err(|e| unwritten(&file.name, &e))?;
+        staged.push((&file.name, place));
+    }
+    take_places(&staged)
+}
+
+fn take_places(staged: &[(&String, Staged)]) -> Result<(), Failure> {
+    for (index, (name, place)) in staged.iter().enumerate() {
+        if let Err(error) = fs::rename(&place.new, &place.real) {
+            let done = staged.get(..index).unwrap_or_default();
+            let lost: Vec<&str> = done
+                .iter()
+                .filter(|(_, place)| fs::rename(&place.old, &place.real).is_err())
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let failure = unwritten(name, &error);
+            return Err(if lost.is_empty() {
+                failure
+            } else {
+                failure.help(format!("these could not be put back: {}", lost.join(", ")))
+            });
+        }
+    }
+    Ok(())
+}
+
+fn unwritten(name: &str, error: &io::Error) -> Failure {
+    Failure::input(format!("`{name}` cannot be written: {error}")).help("no file was changed")
+}
+
+/// A new text beside the file whose place it is to take, and the old one to put back.
+struct Staged {
+    real: PathBuf,
+    new: PathBuf,
+    old: PathBuf,
+}
+
+impl Staged {
+    fn new(file: &Rewrite) -> io::Result<Staged> {
+        let real = Path::new(&file.name).canonicalize()?;
+        if fs::read(&real)? != file.old.as_bytes() {
+            return Err(io::Error::other("it was changed meanwhile"));
+        }
+        let name = real
+            .file_name()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
+        let staged = Staged {
+            new: beside(&real, name, "new"),
+            old: beside(&real, name, "old"),
+            real: real.clone(),
+        };
+        write_beside(&staged.new, &real, file.new.as_bytes())?;
+        // A second name costs nothing; where the file system has none, a copy does.
+        fs::hard_link(&real, &staged.old).or_else(|_| fs::copy(&real, &staged.old).map(|_| ()))?;
+        Ok(staged)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Whichever took its place is gone already.
+        let _ = fs::remove_file(&self.new);
+        let _ = fs::remove_file(&self.old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewrite(dir: &Path, name: &str, old: &str, new: &str) -> Rewrite {
+        Rewrite {
+            name: dir.join(name).to_string_lossy().into_owned(),
+            old: old.into(),
+            new: new.into(),
+        }
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn files_change_together_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        fs::write(dir.join("a"), "1").unwrap();
+        fs::write(dir.join("b"), "1").unwrap();
+        let a = rewrite(dir, "a", "1", "2");
+        for b in [
+            rewrite(dir, "b", "0", "2"),
+            rewrite(dir, "missing", "1", "2"),
+        ] {
+            assert!(write_all(&[a.clone(), b]).is_err());
+            assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "1");
+            assert_eq!(names(dir), ["a", "b"], "nothing is left behind");
+        }
+        write_all(&[a, rewrite(dir, "b", "1", "2")]).unwrap();
+        assert_eq!(fs::read_to_string(dir.join("b")).unwrap(), "2");
+        assert_eq!(names(dir), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_took_its_place_is_put_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        fs::write(dir.join("a"), "1").unwrap();
+        fs::write(dir.join("b"), "1").unwrap();
+        let files = [rewrite(dir, "a", "1", "2"), rewrite(dir, "b", "1", "2")];
+        let staged: Vec<Staged> = files.iter().map(|f| Staged::new(f).unwrap()).collect();
+        // The place of the second becomes one that no file can take.
+        fs::remove_file(dir.join("b")).unwrap();
+        fs::create_dir(dir.join("b")).unwrap();
+        let places: Vec<_> = files.iter().map(|f| &f.name).zip(staged).collect();
+        assert!(take_places(&places).is_err());
+        assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "1");
+        drop(places);
+        assert_eq!(names(dir), ["a", "b"]);
+    }
 }

@@ -6,6 +6,7 @@
 
 mod args;
 mod baseline;
+mod blame;
 mod catalog;
 mod check;
 mod completions;
@@ -21,11 +22,13 @@ mod man;
 mod plan;
 mod policy;
 mod reference;
+mod rules;
 mod run;
 mod runs;
 mod shell;
 mod status;
 mod store;
+mod suppressions;
 mod why;
 
 pub use args::command;
@@ -86,6 +89,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(args, shell),
         Command::Check(args) => check::run(args, shell),
         Command::Fmt(args) => fmt::run(args, shell),
+        Command::Suppressions(args) => suppressions::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),

@@ -84,13 +84,13 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
 /// Says on standard error what keeps a policy from being planned.
 pub(super) fn refuse(checked: &Checked, shell: &mut Shell) {
     let errors: Vec<_> = checked
-        .findings
-        .iter()
+        .all()
         .filter(|f| f.severity == Severity::Error)
         .cloned()
         .collect();
     let mut report = Report::default();
     report.add(&errors, &checked.sources);
+    report.sort();
     let text = human::check(&report, shell.note_style, false);
     shell.warn(text.trim_end_matches('\n'));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{self, Disk};
+use super::disk::{self, Disk, Overlay};
 use super::failure::Failure;
 use crate::catalog::{self, Catalog};
 use crate::checks;
@@ -32,12 +32,21 @@ pub(super) struct Checked {
     pub policy: Policy,
     /// What was found, in order.
     pub findings: Vec<Finding>,
+    /// What was found in files that were not asked about.
+    pub beyond: Vec<Finding>,
+    /// The files that were asked about, by their shown names; none: all.
+    pub only: Option<BTreeSet<String>>,
 }
 
 impl Checked {
     /// Whether anything stops a plan.
     pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Error)
+        self.all().any(|f| f.severity == Severity::Error)
+    }
+
+    /// What was found anywhere in the policy.
+    pub fn all(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(&self.beyond)
     }
 
     /// The plan of a policy without errors.
@@ -75,6 +84,20 @@ pub(super) struct Question {
     pub stdin_filename: Option<String>,
     /// The day on which they are checked.
     pub today: Date,
+    /// Texts to read instead of what is stored.
+    pub overlay: Overlay,
+}
+
+impl Question {
+    /// What is wrong at PATHs on a day.
+    pub fn of(paths: Vec<PathBuf>, today: Date) -> Self {
+        Question {
+            paths,
+            stdin_filename: None,
+            today,
+            overlay: Overlay::new(),
+        }
+    }
 }
 
 /// Today, by the system's clock in UTC.
@@ -89,11 +112,7 @@ pub(super) fn load_path(path: &Path) -> Result<Loaded, Failure> {
 
 /// The one policy at a PATH, standard input or the current directory.
 pub(super) fn check_one(path: Option<&Path>) -> Result<Checked, Failure> {
-    let question = Question {
-        paths: path.map(Path::to_owned).into_iter().collect(),
-        stdin_filename: None,
-        today: today(),
-    };
+    let question = Question::of(path.map(Path::to_owned).into_iter().collect(), today());
     let mut checked = check_all(&question)?;
     match (checked.pop(), checked.is_empty()) {
         (Some(one), true) => Ok(one),
@@ -169,7 +188,9 @@ impl<'a> Finder<'a> {
         let mut finder = Finder {
             question,
             current,
-            disk: Disk::default(),
+            disk: Disk {
+                instead: question.overlay.clone(),
+            },
             stdin: None,
         };
         if question.paths.iter().any(|p| p.as_os_str() == STDIN) {
@@ -177,7 +198,7 @@ impl<'a> Finder<'a> {
             let name = question.stdin_filename.as_deref().unwrap_or(STDIN);
             let path = current.join(name);
             let real = path.canonicalize().unwrap_or(path);
-            finder.disk.instead = Some((real, bytes.clone()));
+            finder.disk.instead.insert(real, bytes.clone());
             finder.stdin = Some((name.to_owned(), bytes));
         }
         Ok(finder)
@@ -288,13 +309,17 @@ fn canonical(path: &Path) -> PathBuf {
 
 fn no_policy(error: LoadError) -> Failure {
     let help = match &error {
+        LoadError::Missing(path) if path.to_string_lossy().contains(['*', '?']) => {
+            "no file fits this pattern: the shell handed it on as it was written"
+        }
         LoadError::Missing(_) => "name a policy file, or a directory with `policy.sync`",
         LoadError::NoPolicy(_) => "name the policy file, or begin one here with `syncline init`",
     };
     Failure::input(error.to_string()).help(help)
 }
 
-fn is_markdown(path: &Path) -> bool {
+/// Whether a file is Markdown, by its name.
+pub(super) fn is_markdown(path: &Path) -> bool {
     let extension = path
         .extension()
         .and_then(|e| e.to_str())
@@ -363,16 +388,20 @@ impl Job {
             }
             finding::sort(&mut findings, &sources);
         }
-        if let Some(only) = &self.only {
-            findings.retain(|f| {
+        let asked = |f: &Finding| {
+            let only = self.only.as_ref();
+            only.is_none_or(|only| {
                 f.primary
                     .is_some_and(|p| only.contains(&sources.file(p.file).path))
-            });
-        }
+            })
+        };
+        let (findings, beyond) = findings.into_iter().partition(asked);
         Checked {
             sources,
             policy,
             findings,
+            beyond,
+            only: self.only,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::report::{Diagnostic, Range, Report, Severity};
+use super::mend;
+use super::report::{Accepted, Diagnostic, Fix, Range, Report, Severity};
 use super::snippet::{Shown, harmless};
 use super::style::{Style, count, wrap};
 
@@ -125,11 +126,42 @@ impl<'a> Printer<'a> {
         }
         for fix in &diagnostic.fixes {
             let how = if fix.safe {
-                " (`check --fix` does it)"
+                "safe: `check --fix` does it"
             } else {
-                ""
+                "to be reviewed"
             };
-            self.note(out, "  fix:  ", &format!("{}{how}", fix.title));
+            self.note(out, "  fix:  ", &format!("{} ({how})", fix.title));
+            if !fix.safe {
+                self.changes(out, fix);
+            }
+        }
+        for accepted in &diagnostic.accepted {
+            let why = match accepted {
+                Accepted::Allow {
+                    reason,
+                    file,
+                    range,
+                } => format!("{reason} ({file}:{})", range.start.line),
+                Accepted::Baseline => "the baseline lists it".to_owned(),
+            };
+            self.note(out, "  allowed: ", &why);
+        }
+    }
+
+    /// The lines that a mend would change, for people to judge and to type.
+    fn changes(&self, out: &mut String, fix: &Fix) {
+        let source = |name: &str| self.files.get(name).map(Shown::source);
+        for change in mend::changes(fix, source) {
+            let place = format!("at {}:{}", harmless(&change.file), change.line);
+            let _ = writeln!(out, "{INDENT}{place}");
+            for line in &change.before {
+                let line = self.style.red(&format!("- {line}"));
+                let _ = writeln!(out, "{INDENT}{line}");
+            }
+            for line in &change.after {
+                let line = self.style.green(&format!("+ {line}"));
+                let _ = writeln!(out, "{INDENT}{line}");
+            }
         }
     }
 

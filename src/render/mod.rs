@@ -4,13 +4,23 @@
 //! shown and gives back text. Must not know arguments, streams or exit statuses.
 
 pub mod catalog;
+pub mod concise;
+mod fingerprint;
+pub mod github;
+pub mod gitlab;
 pub mod human;
 pub mod json;
+pub mod junit;
+mod mend;
 pub mod outcome;
 pub mod plan;
 mod report;
+pub mod sarif;
 mod snippet;
 mod style;
+pub mod suppressions;
 
-pub use report::{Diagnostic, Edit, Fix, Label, Position, Range, Report, Severity, Summary};
+pub use report::{
+    Accepted, Diagnostic, Edit, Fix, Label, Position, Range, Report, Severity, Summary, place,
+};
 pub use style::{Style, fill};

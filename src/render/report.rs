@@ -1,6 +1,6 @@
 //! What a check found, resolved to files, lines and columns: what every form of it is made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -101,6 +101,22 @@ pub struct Fix {
     pub safe: bool,
 }
 
+/// Why a finding is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// An `allow` says so.
+    Allow {
+        /// Why, in the author's words.
+        reason: String,
+        /// The file that holds the `allow`.
+        file: String,
+        /// Where in it.
+        range: Range,
+    },
+    /// A baseline lists it.
+    Baseline,
+}
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostic {
@@ -131,6 +147,44 @@ pub struct Diagnostic {
     /// Whether it has a place, and is not about the policy as a whole.
     #[serde(skip)]
     pub placed: bool,
+    /// The places of the path that it is about, in order.
+    #[serde(skip)]
+    pub path: Vec<Label>,
+    /// What accepts it.
+    #[serde(skip)]
+    pub accepted: Vec<Accepted>,
+    /// Whether it is a warning where one would count.
+    #[serde(skip)]
+    pub mild: bool,
+    /// Whether it is a warning that was asked to count as a reason to fail.
+    #[serde(skip)]
+    pub denied: bool,
+}
+
+impl Diagnostic {
+    /// How it counts where nothing accepts it.
+    pub fn level(&self) -> Severity {
+        match self.severity {
+            Severity::Allowed if self.mild => Severity::Warning,
+            Severity::Allowed => Severity::Error,
+            severity => severity,
+        }
+    }
+
+    /// Whether it is a reason to fail.
+    pub fn fails(&self) -> bool {
+        match self.severity {
+            Severity::Error => true,
+            Severity::Warning => self.denied,
+            Severity::Allowed => false,
+        }
+    }
+
+    /// Notes that a baseline accepts it.
+    pub fn accept_by_baseline(&mut self) {
+        self.severity = Severity::Allowed;
+        self.accepted.push(Accepted::Baseline);
+    }
 }
 
 /// How many findings there are of each severity.
@@ -151,14 +205,30 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// The texts of the files, by the names as shown.
     pub texts: BTreeMap<String, Arc<SourceFile>>,
+    /// The files whose findings are all here, by the names as shown: where none of them stands in
+    /// such a file, it is clean.
+    pub covered: BTreeSet<String>,
 }
 
 impl Report {
     /// Adds what was found in one policy.
     pub fn add(&mut self, findings: &[Finding], sources: &Sources) {
+        self.add_within(findings, sources, None);
+    }
+
+    /// Adds what was found in one policy, where only these of its files were asked about.
+    pub fn add_within(
+        &mut self,
+        findings: &[Finding],
+        sources: &Sources,
+        only: Option<&BTreeSet<String>>,
+    ) {
         self.diagnostics
             .extend(findings.iter().map(|f| diagnostic(f, sources)));
         for (_, file) in sources.iter() {
+            if only.is_none_or(|only| only.contains(&file.path)) {
+                self.covered.insert(file.path.clone());
+            }
             self.texts
                 .entry(file.path.clone())
                 .or_insert_with(|| Arc::new(file.clone()));
@@ -209,7 +279,7 @@ fn position(file: &SourceFile, offset: u32) -> Position {
 }
 
 /// A span as file name and range; a span of no file as the start of the root.
-fn place(span: Span, sources: &Sources) -> (String, Range) {
+pub fn place(span: Span, sources: &Sources) -> (String, Range) {
     if span.file.0 as usize >= sources.len() {
         return (
             String::new(),
@@ -233,6 +303,15 @@ fn diagnostic(finding: &Finding, sources: &Sources) -> Diagnostic {
         finding.primary.unwrap_or(Span::point(FileId(0), 0)),
         sources,
     );
+    let was = finding.accepted.first().map_or(finding.severity, |a| a.was);
+    let accepted = finding.accepted.iter().map(|accepted| {
+        let (file, range) = place(accepted.allow, sources);
+        Accepted::Allow {
+            reason: accepted.reason.clone(),
+            file,
+            range,
+        }
+    });
     Diagnostic {
         code: finding.code.to_string(),
         name: info.name.to_owned(),
@@ -242,21 +321,23 @@ fn diagnostic(finding: &Finding, sources: &Sources) -> Diagnostic {
         docs: finding.code.to_string(),
         file,
         range,
-        labels: finding
-            .labels
-            .iter()
-            .map(|label| {
-                let (file, range) = place(label.span, sources);
-                Label {
-                    file,
-                    range,
-                    message: label.message.clone(),
-                }
-            })
-            .collect(),
+        labels: finding.labels.iter().map(|l| label(l, sources)).collect(),
         fixes: finding.fixes.iter().map(|fix| mend(fix, sources)).collect(),
         mark: finding.primary_label.clone(),
         placed: finding.primary.is_some(),
+        path: finding.path.iter().map(|l| label(l, sources)).collect(),
+        accepted: accepted.collect(),
+        mild: was == finding::Severity::Warning,
+        denied: false,
+    }
+}
+
+fn label(label: &finding::Label, sources: &Sources) -> Label {
+    let (file, range) = place(label.span, sources);
+    Label {
+        file,
+        range,
+        message: label.message.clone(),
     }
 }
 

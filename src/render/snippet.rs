@@ -9,7 +9,7 @@ use super::report::Range;
 use crate::text::SourceFile;
 
 /// Lines with more bytes than this are not shown: a snippet of them helps nobody.
-const LINE_MAX: usize = 500;
+pub(super) const LINE_MAX: usize = 500;
 
 /// A file whose lines can be shown on a terminal.
 #[derive(Debug)]
@@ -24,6 +24,11 @@ impl<'a> Shown<'a> {
             file,
             text: harmless(&file.text),
         }
+    }
+
+    /// The file itself.
+    pub(super) fn source(&self) -> &'a SourceFile {
+        self.file
     }
 
     /// Whether the line of a place and its neighbours are short enough to show.

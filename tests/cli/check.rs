@@ -87,6 +87,13 @@ fn what_cannot_be_read_is_status_2_with_nothing_on_standard_output() {
             assert!(ran.stderr.starts_with("error: `"), "{}", ran.stderr);
         }
     }
+    let ran = dir.run(&["check", "policies/*.sync"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+    assert!(
+        ran.stderr.contains("no file fits this pattern"),
+        "{}",
+        ran.stderr
+    );
     dir.write("policy.sync", CLEAN);
     let ran = dir.run(&["check", "policy.sync", "missing.sync"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
@@ -414,7 +421,8 @@ fn a_baseline_accepts_what_was_there_wherever_it_moved() {
 
 #[test]
 fn fixes_are_applied_and_checked_again() {
-    let text = CLEAN.replace("  stale reporting", "  stael reporting");
+    let laid = Dir::new().run_with(&["fmt", "-"], CLEAN).stdout;
+    let text = laid.replace("  stale   reporting", "  stael   reporting");
     let dir = Dir::with(&[("policy.sync", &text)]);
     let ran = dir.run(&["check", "--format", "json"]);
     assert_eq!(ran.status, 1);
@@ -424,7 +432,7 @@ fn fixes_are_applied_and_checked_again() {
     let ran = dir.run(&["check", "--fix", "--diff"]);
     assert!(
         ran.stdout
-            .contains("\n-  stael reporting\n+  stale reporting\n"),
+            .contains("\n-  stael   reporting\n+  stale   reporting\n"),
         "{}",
         ran.stdout
     );
@@ -435,7 +443,7 @@ fn fixes_are_applied_and_checked_again() {
         (0, "no errors, no warnings\n")
     );
     assert!(ran.stderr.contains("fixed policy.sync\n"), "{}", ran.stderr);
-    assert_eq!(dir.read("policy.sync"), CLEAN);
+    assert_eq!(dir.read("policy.sync"), laid);
     assert_eq!(dir.run_with(&["check", "-", "--fix"], &text).status, 2);
     assert_eq!(dir.run(&["check", "--diff"]).status, 2);
 }
@@ -485,7 +493,7 @@ fn further_formats_go_to_files_in_the_same_run() {
     let json: serde_json::Value = serde_json::from_str(&dir.read("a.json")).unwrap();
     assert_eq!(json["summary"]["errors"], 1);
     assert_eq!(dir.read("a.txt"), ran.stdout);
-    for bad in ["json", "json=", "pdf=x", "=x"] {
+    for bad in ["json", "json=", "pdf=x", "=x", "json=-"] {
         let ran = dir.run(&["check", "--output", bad]);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "--output {bad}");
     }

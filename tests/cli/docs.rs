@@ -24,6 +24,12 @@ fn the_schema_of_a_check_is_published() {
 }
 
 #[test]
+fn the_schema_of_the_suppressions_is_published() {
+    let schema = syncline::render::suppressions::schema();
+    in_step("suppressions.schema.json", &format!("{schema:#}\n"));
+}
+
+#[test]
 fn the_schema_of_a_plan_is_published() {
     let schema = syncline::plan::schema();
     in_step("plan.schema.json", &format!("{schema:#}\n"));

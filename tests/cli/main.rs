@@ -2,7 +2,10 @@
 
 mod check;
 mod docs;
+mod fix;
 mod fmt;
+mod formats;
 mod other;
 mod plan;
 mod support;
+mod suppressions;

@@ -29,3 +29,8 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     shell.print(&format!("{heading} ({level})\n\n{text}"));
     Ok(Exit::Clean)
 }
+
+/// What a check is about, in a paragraph.
+pub(super) fn meaning(code: Code) -> &'static str {
+    meanings::of(code)
+}
