@@ -1,0 +1,226 @@
+//! `docs/ci.md` and `.pre-commit-hooks.yaml`, tried as written.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_yaml::Value;
+
+use crate::support::{CLEAN, Dir, Ran, with_error};
+
+/// The only commands that are not run: the program under test is the one that was built.
+const INSTALL: &str = "cargo install --locked --git https://git.example.com/syncline.git syncline";
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The YAML block of a section of `docs/ci.md`.
+fn block(section: &str) -> Value {
+    let page = read("docs/ci.md");
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let (_, yaml) = section.split_once("\n```yaml\n").unwrap();
+    let (yaml, _) = yaml.split_once("\n```").unwrap();
+    serde_yaml::from_str(yaml).unwrap()
+}
+
+/// A repository whose policy is laid out, with the built program as `syncline` on its PATH.
+struct Repository {
+    dir: Dir,
+    bin: Dir,
+}
+
+impl Repository {
+    fn new(policy: &str) -> Self {
+        let policy = Dir::new().run_with(&["fmt", "-"], policy).stdout;
+        let dir = Dir::with(&[("policy.sync", &policy)]);
+        let bin = Dir::new();
+        let program = env!("CARGO_BIN_EXE_syncline");
+        std::os::unix::fs::symlink(program, bin.file("syncline")).unwrap();
+        Repository { dir, bin }
+    }
+
+    /// Runs a script as the server does.
+    fn run(&self, script: &str) -> Ran {
+        assert_ne!(script, INSTALL);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", self.bin.path().display());
+        let output = Command::new("bash")
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
+            .env("PATH", path)
+            .current_dir(self.dir.path())
+            .output()
+            .unwrap();
+        Ran {
+            status: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+/// Runs the steps of the GitHub job; gives the status of each that is a command.
+fn github(repository: &Repository) -> Vec<(String, Ran)> {
+    let job = block("GitHub Actions")["jobs"]["check"].clone();
+    let steps = job["steps"].as_sequence().unwrap().clone();
+    let mut ran: Vec<(String, Ran)> = Vec::new();
+    let mut installs = 0;
+    for step in &steps {
+        let Some(script) = text(step, "run") else {
+            assert!(text(step, "uses").is_some(), "{step:?}");
+            continue;
+        };
+        if script == INSTALL {
+            println!("left out: {script}");
+            installs += 1;
+            continue;
+        }
+        let failed = ran.iter().any(|(_, r)| r.status != 0);
+        let always = text(step, "if").is_some_and(|c| c.contains("!cancelled()"));
+        if !failed || always {
+            let name = text(step, "name").unwrap().to_owned();
+            ran.push((name, repository.run(script)));
+        }
+    }
+    assert_eq!(installs, 1);
+    let upload = steps.last().unwrap();
+    assert_eq!(upload["with"]["sarif_file"], "syncline.sarif");
+    ran
+}
+
+fn statuses(ran: &[(String, Ran)]) -> Vec<(&str, i32)> {
+    ran.iter()
+        .map(|(name, ran)| (name.as_str(), ran.status))
+        .collect()
+}
+
+#[test]
+fn the_github_job_passes_a_clean_policy_and_annotates_a_broken_one() {
+    let clean = Repository::new(CLEAN);
+    let ran = github(&clean);
+    assert_eq!(
+        statuses(&ran),
+        [("Check", 0), ("Layout", 0), ("Expired suppressions", 0)]
+    );
+    let log: serde_json::Value = serde_json::from_str(&clean.dir.read("syncline.sarif")).unwrap();
+    assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+
+    let broken = Repository::new(&with_error());
+    let ran = github(&broken);
+    assert_eq!(
+        statuses(&ran),
+        [("Check", 1), ("Layout", 0), ("Expired suppressions", 0)]
+    );
+    let said = &ran[0].1.stdout;
+    assert!(said.starts_with("::error file=policy.sync,line="), "{said}");
+    let log: serde_json::Value = serde_json::from_str(&broken.dir.read("syncline.sarif")).unwrap();
+    assert_eq!(log["runs"][0]["results"][0]["ruleId"], "SL0101");
+}
+
+#[test]
+fn the_gitlab_job_leaves_its_reports_for_a_clean_policy_and_a_broken_one() {
+    let job = block("GitLab CI")["syncline"].clone();
+    let lines = |key: &str| -> Vec<String> {
+        let list = job[key].as_sequence().unwrap().iter();
+        list.map(|l| l.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(lines("before_script"), [INSTALL]);
+    println!("left out: {INSTALL}");
+    let reports = &job["artifacts"]["reports"];
+    let quality = reports["codequality"].as_str().unwrap();
+    let junit = reports["junit"].as_str().unwrap();
+    for (policy, status) in [(CLEAN.to_owned(), 0), (with_error(), 1)] {
+        let repository = Repository::new(&policy);
+        let ran = repository.run(&lines("script").join("\n"));
+        assert_eq!(ran.status, status, "{}{}", ran.stdout, ran.stderr);
+        let issues: serde_json::Value =
+            serde_json::from_str(&repository.dir.read(quality)).unwrap();
+        assert_eq!(issues.as_array().unwrap().len(), status as usize);
+        let suites = repository.dir.read(junit);
+        assert!(
+            suites.contains(&format!("tests=\"1\" failures=\"{status}\"")),
+            "{suites}"
+        );
+    }
+}
+
+/// A hook as pre-commit runs it: its entry, its arguments, and the files that match.
+fn hook(repository: &Repository, id: &str, files: &[&str]) -> Ran {
+    let hooks: Value = serde_yaml::from_str(&read(".pre-commit-hooks.yaml")).unwrap();
+    let mut hooks = hooks.as_sequence().unwrap().iter();
+    let hook = hooks.find(|h| text(h, "id") == Some(id)).unwrap();
+    let pattern = regex::Regex::new(text(hook, "files").unwrap()).unwrap();
+    let files: Vec<&str> = files
+        .iter()
+        .copied()
+        .filter(|f| pattern.is_match(f))
+        .collect();
+    assert!(!files.is_empty(), "pre-commit skips a hook without files");
+    let passed = hook.get("pass_filenames").and_then(Value::as_bool) != Some(false);
+    let names = if passed {
+        files.join(" ")
+    } else {
+        String::new()
+    };
+    repository.run(&format!("{} {names}", text(hook, "entry").unwrap()))
+}
+
+#[test]
+fn the_hooks_check_what_changed() {
+    let repository = Repository::new(&format!("use \"part.sync\"\n\n{CLEAN}"));
+    repository
+        .dir
+        .write("part.sync", "system spare { connector nope }\n");
+    let files = ["README.md", "part.sync"];
+    // A part is checked with its policy, and nothing else of it is told.
+    let ran = hook(&repository, "syncline-check", &files);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stdout.contains("SL0003") && ran.stdout.ends_with("1 error\n"),
+        "{}",
+        ran.stdout
+    );
+    repository.dir.write("part.sync", "// nothing\n");
+    assert_eq!(hook(&repository, "syncline-check", &files).status, 0);
+    assert_eq!(hook(&repository, "syncline-check-all", &files).status, 0);
+    // A change that breaks another file is seen by the whole check alone.
+    let used = CLEAN.replace("system mailer", "//");
+    repository
+        .dir
+        .write("policy.sync", format!("use \"part.sync\"\n{used}"));
+    assert_eq!(hook(&repository, "syncline-check", &files).status, 0);
+    assert_eq!(hook(&repository, "syncline-check-all", &files).status, 1);
+    // A layout hook changes the files and names them; pre-commit sees the change.
+    repository
+        .dir
+        .write("part.sync", "system   spare { connector csv }\n");
+    let ran = hook(&repository, "syncline-fmt", &files);
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, "part.sync\n"));
+}
+
+#[test]
+fn the_page_uses_hooks_that_exist() {
+    let config = block("pre-commit");
+    let hooks: Value = serde_yaml::from_str(&read(".pre-commit-hooks.yaml")).unwrap();
+    let known: Vec<&str> = hooks
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|h| text(h, "id").unwrap())
+        .collect();
+    let repository = &config["repos"][0];
+    let version = format!("v{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(text(repository, "rev"), Some(version.as_str()));
+    for hook in repository["hooks"].as_sequence().unwrap() {
+        assert!(known.contains(&text(hook, "id").unwrap()), "{hook:?}");
+    }
+    let page = read("docs/ci.md");
+    assert!(
+        known.iter().all(|id| page.contains(&format!("`{id}`"))),
+        "{known:?}"
+    );
+}
