@@ -50,6 +50,10 @@ fn git(directory: &Path, args: &[&str]) -> Option<String> {
         .arg("--no-pager")
         .args(args)
         .current_dir(directory)
+        // Inside a hook these point at the repository of the commit, relative to its root.
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("LC_ALL", "C")
         .stdin(Stdio::null())

@@ -113,6 +113,9 @@ impl FromStr for Output {
             .split_once('=')
             .filter(|(_, file)| !file.is_empty())
             .ok_or("write it as FORMAT=FILE, such as json=findings.json")?;
+        if file == STDIN {
+            return Err("standard output takes what --format says; name a file".into());
+        }
         Ok(Output {
             format: Format::from_str(format, false)
                 .map_err(|_| format!("there is no format `{format}`"))?,
@@ -235,11 +238,14 @@ impl Asker<'_> {
         if files.is_empty() {
             return Err(Failure::input("no file was read"));
         }
-        beyond
-            .diagnostics
-            .extend(report.diagnostics.iter().cloned());
-        beyond.sort();
-        let errors = Errors::of(&beyond);
+        let errors = if self.args.fix {
+            let found = report.diagnostics.iter().cloned();
+            beyond.diagnostics.extend(found);
+            beyond.sort();
+            Errors::of(&beyond)
+        } else {
+            Errors::default()
+        };
         report.diagnostics.retain(|d| self.wanted(d));
         report.sort();
         if let Some(baseline) = &self.baseline {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 use crate::syntax::load::FileReader;
 
-/// Instead to read instead of what is stored, by their one absolute path.
+/// Texts to read instead of what is stored, by their one absolute path.
 pub(super) type Instead = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The file system.

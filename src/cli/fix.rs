@@ -16,7 +16,7 @@ use crate::render::{Edit, Fix, Report, Severity, Style};
 use crate::syntax::print::format;
 
 /// How often fixes may bring out further fixes before it is given up.
-const ROUNDS_MAX: usize = 20;
+const ROUNDS_MAX: usize = 100;
 
 /// The greatest code of what is found while a policy is read: once it is mended, more can be read.
 const READING_LAST: Code = Code(8);
@@ -198,6 +198,11 @@ pub(super) fn waiting(report: &Report) -> usize {
     open.filter(|d| !d.fixes.is_empty()).count()
 }
 
+/// Whether a check speaks of what could not be read.
+fn is_of_reading(code: &str) -> bool {
+    code_by_name(code).is_some_and(|code| code <= READING_LAST || code == BAD_EXPRESSION)
+}
+
 /// What one round of fixes makes.
 #[derive(Debug, Default)]
 struct Round {
@@ -205,24 +210,35 @@ struct Round {
     texts: BTreeMap<String, String>,
     /// How many fixes that are.
     applied: usize,
-    /// Whether any mends what could not be read.
+    /// Whether they mend what could not be read.
     reads_more: bool,
 }
 
-/// What the safe fixes of a report make of its files: each fix whole or not at all, in order; one
-/// that overlaps an earlier one is passed over.
+/// What the safe fixes of a report make of its files. What could not be read is mended first, in a
+/// round of its own, so that an error which then comes to light is known for what it is.
 fn plan(report: &Report) -> Round {
+    let first = round(report, true);
+    if first.texts.is_empty() {
+        return round(report, false);
+    }
+    first
+}
+
+/// Each fix whole or not at all, in order; one that overlaps an earlier one is passed over.
+fn round(report: &Report, reading: bool) -> Round {
     let mut taken: BTreeMap<&str, Vec<&Edit>> = BTreeMap::new();
-    let mut round = Round::default();
+    let mut round = Round {
+        reads_more: reading,
+        ..Round::default()
+    };
     let found = report.diagnostics.iter();
+    let found = found.filter(|d| is_of_reading(&d.code) == reading);
     for found in found.filter(|d| d.severity != Severity::Allowed) {
         let safe = found.fixes.iter().find(|f| f.safe);
         let Some(fix) = safe.filter(|fix| fits(fix, &taken, report)) else {
             continue;
         };
         round.applied += 1;
-        round.reads_more |= code_by_name(&found.code)
-            .is_some_and(|code| code <= READING_LAST || code == BAD_EXPRESSION);
         for edit in &fix.edits {
             taken.entry(&edit.file).or_default().push(edit);
         }

@@ -77,7 +77,7 @@ pub(super) struct Question {
     pub stdin_filename: Option<String>,
     /// The day on which they are checked.
     pub today: Date,
-    /// Instead to read instead of what is stored.
+    /// Texts to read instead of what is stored.
     pub overlay: Instead,
 }
 
@@ -91,9 +91,7 @@ impl Question {
             overlay: Instead::new(),
         }
     }
-}
 
-impl Question {
     /// The files with the texts that are to be read instead.
     fn over(&self, files: Disk) -> Overlay<Disk> {
         let mut over = Overlay::new(files);
@@ -276,6 +274,9 @@ fn canonical(path: &Path) -> PathBuf {
 
 fn no_policy(error: LoadError) -> Failure {
     let help = match &error {
+        LoadError::Missing(path) if path.to_string_lossy().contains(['*', '?']) => {
+            "no file fits this pattern: the shell handed it on as it was written"
+        }
         LoadError::Missing(_) => "name a policy file, or a directory with `policy.sync`",
         LoadError::NoPolicy(_) => "name the policy file, or begin one here with `syncline init`",
     };

@@ -87,6 +87,13 @@ fn what_cannot_be_read_is_status_2_with_nothing_on_standard_output() {
             assert!(ran.stderr.starts_with("error: `"), "{}", ran.stderr);
         }
     }
+    let ran = dir.run(&["check", "policies/*.sync"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+    assert!(
+        ran.stderr.contains("no file fits this pattern"),
+        "{}",
+        ran.stderr
+    );
     dir.write("policy.sync", CLEAN);
     let ran = dir.run(&["check", "policy.sync", "missing.sync"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
@@ -486,7 +493,7 @@ fn further_formats_go_to_files_in_the_same_run() {
     let json: serde_json::Value = serde_json::from_str(&dir.read("a.json")).unwrap();
     assert_eq!(json["summary"]["errors"], 1);
     assert_eq!(dir.read("a.txt"), ran.stdout);
-    for bad in ["json", "json=", "pdf=x", "=x"] {
+    for bad in ["json", "json=", "pdf=x", "=x", "json=-"] {
         let ran = dir.run(&["check", "--output", bad]);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "--output {bad}");
     }

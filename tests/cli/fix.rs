@@ -113,6 +113,26 @@ fn what_a_person_has_to_look_at_is_left_and_counted() {
     );
 }
 
+/// The scenario could not be read before: that its direction is wrong is no fault of the mend.
+#[test]
+fn an_error_that_comes_to_light_does_not_undo_the_mend() {
+    let back = "scenario back {\n  sinc contact(name) from mailer to crm\n  mode every 1h\n  \
+                stale reporting\n}\n";
+    let dir = Dir::with(&[("policy.sync", &format!("{CLEAN}\n{back}"))]);
+    let ran = dir.run(&["check", "--fix", "--format", "json"]);
+    assert_eq!(ran.status, 1);
+    let found = ran.found();
+    assert!(
+        found.len() == 1 && found[0].starts_with("SL0103 "),
+        "{found:?}"
+    );
+    assert!(
+        ran.stderr.contains("applied 1 fix in 1 file"),
+        "{}",
+        ran.stderr
+    );
+}
+
 #[test]
 fn only_what_is_asked_for_is_fixed() {
     let text = with_both().replace("  stale reporting", "  stael reporting");

@@ -116,6 +116,9 @@ fn git(dir: &Dir, args: &[&str]) -> bool {
         .env("GIT_AUTHOR_DATE", "2030-01-02T12:00:00Z")
         .env("GIT_COMMITTER_DATE", "2030-01-02T12:00:00Z")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
         .current_dir(dir.path());
     git.output().is_ok_and(|o| o.status.success())
 }
