@@ -2,8 +2,9 @@
 //! policy and schema tools do to check the same number of declarations, in one run, side by side.
 //!
 //! Peers are found on PATH, or by CEDAR, BUF and RUFF, which name the programs; one that is not
-//! there is left out with a notice. Each figure is the median of several runs that take turns, so
-//! that what else the machine does falls on all of them. See `support/peers.rs` for what counts as
+//! there is left out with a notice. Figures are medians of several runs that take turns (the mean for
+//! CPU, which the system counts in hundredths of a second), so that what else the machine does falls
+//! on all of them. CPU and memory are known on Linux only. See `support/peers.rs` for what counts as
 //! a declaration.
 
 #[path = "support/measured.rs"]
@@ -13,7 +14,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use measured::{Measured, Run, measure, median, parent_of_one};
+use measured::{Measured, Run, Summary, measure, summary};
 use support::peers::{self, Files};
 
 /// A tool and how it checks.
@@ -122,10 +123,9 @@ fn write(files: &Files, directory: &Path) -> std::io::Result<usize> {
 }
 
 fn main() -> std::io::Result<()> {
-    parent_of_one();
     let (runs, sizes) = asked();
     let tools = tools();
-    println!("medians of {runs} runs that take turns");
+    println!("{runs} runs that take turns: medians, CPU the mean");
     println!("| declarations | tool | MB | wall | CPU | peak MiB | declarations/s | MB/s |");
     println!("|---|---|---|---|---|---|---|---|");
     for size in sizes {
@@ -150,13 +150,13 @@ fn main() -> std::io::Result<()> {
             }
         }
         for ((tool, (_, bytes)), found) in tools.iter().zip(&inputs).zip(&all) {
-            print(tool.name, declarations, *bytes, median(found));
+            print(tool.name, declarations, *bytes, summary(found));
         }
     }
     Ok(())
 }
 
-fn print(name: &str, declarations: usize, bytes: usize, found: Option<Measured>) {
+fn print(name: &str, declarations: usize, bytes: usize, found: Option<Summary>) {
     let Some(found) = found else {
         println!("{name} could not be run");
         return;
@@ -166,7 +166,7 @@ fn print(name: &str, declarations: usize, bytes: usize, found: Option<Measured>)
     println!(
         "| {declarations} | {name} | {megabytes:.2} | {:.1} ms | {:.1} ms | {:.1} | {:.0} | {:.1} |",
         seconds * 1e3,
-        found.cpu.as_secs_f64() * 1e3,
+        found.cpu_seconds * 1e3,
         found.peak_kib as f64 / 1024.0,
         declarations as f64 / seconds,
         megabytes / seconds,

@@ -1,17 +1,14 @@
-//! One run of another program: how long it took, what it used.
-//!
-//! The peak memory of a process is known to its parent once it has ended, but only as the greatest
-//! of all its children. So each run gets a parent of its own: this program once more, which runs
-//! the one command and prints what it came to.
+//! Runs of other programs: how long each took, what it used.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+/// How often a running program is asked for its memory.
+const ASKED_EVERY: Duration = Duration::from_micros(300);
 
-/// The argument that makes this program the parent of one command.
-const MEASURE: &str = "--measure-one";
+/// Clock ticks in a second, as Linux counts them towards programs whatever its own clock does.
+const TICKS: f64 = 100.0;
 
 /// A command.
 #[derive(Debug, Clone)]
@@ -24,69 +21,78 @@ pub struct Run {
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     pub wall: Duration,
-    pub cpu: Duration,
-    pub peak_kib: i64,
+    /// In ticks: too coarse for one run, but not for the mean of several.
+    pub cpu: u64,
+    /// As last seen before the end; memory is at its greatest well before that.
+    pub peak_kib: u64,
     pub status: i32,
-}
-
-/// Where this process is the parent of one command, runs it and ends.
-pub fn parent_of_one() {
-    let mut args = std::env::args().skip(1);
-    if args.next().as_deref() != Some(MEASURE) {
-        return;
-    }
-    let program = args.next().expect("a program");
-    let begin = Instant::now();
-    let status = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let wall = begin.elapsed();
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("what the child used");
-    let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() * 1_000_000 + i64::from(t.tv_usec());
-    let cpu = seconds(usage.user_time()) + seconds(usage.system_time());
-    let status = status.ok().and_then(|s| s.code()).unwrap_or(-1);
-    println!("{} {cpu} {} {status}", wall.as_micros(), usage.max_rss());
-    std::process::exit(0);
 }
 
 /// Runs a command in a directory; none where it cannot be run.
 pub fn measure(run: &Run, directory: &Path) -> Option<Measured> {
-    let output = Command::new(std::env::current_exe().ok()?)
-        .arg(MEASURE)
-        .arg(&run.program)
+    let before = ticks_of_children();
+    let begin = Instant::now();
+    let mut child = Command::new(&run.program)
         .args(&run.args)
         .current_dir(directory)
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
         .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let numbers: Vec<i64> = text
-        .split_whitespace()
-        .map(|n| n.parse().ok())
-        .collect::<Option<_>>()?;
-    let [wall, cpu, peak_kib, status] = *numbers.as_slice() else {
-        return None;
+    let mut peak_kib = 0;
+    let status = loop {
+        peak_kib = peak_of(child.id()).unwrap_or(0).max(peak_kib);
+        if let Some(status) = child.try_wait().ok()? {
+            break status;
+        }
+        std::thread::sleep(ASKED_EVERY);
     };
     Some(Measured {
-        wall: Duration::from_micros(wall.unsigned_abs()),
-        cpu: Duration::from_micros(cpu.unsigned_abs()),
+        wall: begin.elapsed(),
+        cpu: ticks_of_children().saturating_sub(before),
         peak_kib,
-        status: i32::try_from(status).ok()?,
+        status: status.code().unwrap_or(-1),
     })
 }
 
-/// The median of each figure; the greatest status.
-pub fn median(runs: &[Measured]) -> Option<Measured> {
+/// The peak memory of a process that runs, in KiB.
+fn peak_of(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Processor time of the children that have ended, in ticks; 0 where it cannot be known.
+fn ticks_of_children() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in brackets may hold blanks; after it, the times of children are 14th and 15th.
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let fields = after.split_whitespace().skip(13).take(2);
+    fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
+
+/// What several runs came to: medians, but the mean of processor time.
+#[derive(Debug, Clone, Copy)]
+pub struct Summary {
+    pub wall: Duration,
+    pub cpu_seconds: f64,
+    pub peak_kib: u64,
+    /// The greatest.
+    pub status: i32,
+}
+
+/// Puts several runs together; none where there is none.
+pub fn summary(runs: &[Measured]) -> Option<Summary> {
     fn middle<T: Ord + Copy>(runs: &[Measured], of: impl Fn(&Measured) -> T) -> Option<T> {
         let mut all: Vec<T> = runs.iter().map(of).collect();
         all.sort();
         all.get(all.len() / 2).copied()
     }
-    Some(Measured {
+    let ticks: u64 = runs.iter().map(|r| r.cpu).sum();
+    Some(Summary {
         wall: middle(runs, |r| r.wall)?,
-        cpu: middle(runs, |r| r.cpu)?,
+        cpu_seconds: ticks as f64 / TICKS / runs.len() as f64,
         peak_kib: middle(runs, |r| r.peak_kib)?,
         status: runs.iter().map(|r| r.status).max()?,
     })

@@ -43,7 +43,9 @@ impl<'a> Lowering<'a> {
             if named != Some(id) {
                 continue;
             }
-            let read = self.read_clauses(&block.clauses, &["field", "allow"], |_| None);
+            let mut read = self.read_clauses(&block.clauses, &["field", "allow"], |_| None);
+            self.note_cut(item, &mut read);
+            self.unnamed_fields(id, &block.clauses);
             let entity = Entity {
                 id,
                 name: self.ident(block.name),
@@ -79,9 +81,11 @@ impl<'a> Lowering<'a> {
         (item, block): &Of<'a, Block<EntityClause>>,
         declared: &mut Vec<Declared<'a>>,
     ) {
-        let read = self.read_clauses(&block.clauses, &["field", "allow"], |_| None);
+        let mut read = self.read_clauses(&block.clauses, &["field", "allow"], |_| None);
+        self.note_cut(item, &mut read);
         let entity = self.entity_ref(block.name);
         let Some(id) = entity.id else { return };
+        self.unnamed_fields(id, &block.clauses);
         self.declare_fields(id, item.span, false, &read, declared);
         if let Some(entity) = self.policy.entities.get_mut(id.index()) {
             entity.broken |= read.is_broken_beside(&["field", "allow"]);
@@ -221,7 +225,7 @@ impl<'a> Lowering<'a> {
                     span: name.0,
                     value: field.index,
                 }),
-                None if self.policy.gaps.may_declare(text) => {}
+                None if self.may_be_declared(Kind::Field(id), text) => {}
                 None => {
                     self.missed(Kind::Field(id), name.0);
                     let entity = self.policy.entity(id).name.text.clone();

@@ -114,7 +114,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn unknown_field(&mut self, entity: Option<EntityId>, at: Span, field: &str) {
-        let Some(id) = entity.filter(|_| !self.policy.gaps.may_declare(field)) else {
+        let Some(id) = entity.filter(|e| !self.may_be_declared(names::Kind::Field(*e), field))
+        else {
             return;
         };
         self.missed(names::Kind::Field(id), at);

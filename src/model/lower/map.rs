@@ -58,7 +58,8 @@ impl<'a> Lowering<'a> {
         entity: Option<EntityId>,
         place: Option<(MapId, SystemId)>,
     ) -> Option<Map> {
-        let read = self.read_clauses(&map.clauses, MANY, |_| None);
+        let mut read = self.read_clauses(&map.clauses, MANY, |_| None);
+        self.note_cut(item, &mut read);
         let mut broken = read.is_broken();
         let mut fields: Vec<MappedField> = Vec::new();
         let mut same_names = None;

@@ -105,6 +105,9 @@ struct Lowering<'a> {
     names: names::Declared,
     meant: HashMap<(names::Kind, &'a str), Option<names::Place>>,
     missed: Vec<misspelt::Missed<'a>>,
+    unnamed: gaps::Unnamed,
+    /// Items that end too early.
+    cut: HashSet<Span>,
     spellings: misspelt::Spellings<'a>,
     /// Classes that a `class` clause makes, in reading order.
     classes: Vec<super::Ident>,
@@ -155,6 +158,8 @@ impl<'a> Lowering<'a> {
             names: names::Declared::default(),
             meant: HashMap::new(),
             missed: Vec::new(),
+            unnamed: gaps::Unnamed::default(),
+            cut: HashSet::new(),
             spellings: HashMap::new(),
             classes: Vec::new(),
             class_names: HashSet::new(),

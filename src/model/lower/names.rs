@@ -171,7 +171,7 @@ impl<'a> Lowering<'a> {
     /// Reports a name, unless it may be declared in what could not be read.
     fn unknown_name(&mut self, kind: Kind, at: Span, otherwise: &str) {
         let name = self.text(at);
-        if self.policy.gaps.may_declare(name) {
+        if self.may_be_declared(kind, name) {
             return;
         }
         self.missed(kind, at);

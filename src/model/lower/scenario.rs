@@ -39,7 +39,8 @@ impl<'a> Lowering<'a> {
         item: &Item,
         written: &'a ScenarioItem,
     ) -> Scenario {
-        let read = self.read_clauses(&written.clauses, MANY, |_| None);
+        let mut read = self.read_clauses(&written.clauses, MANY, |_| None);
+        self.note_cut(item, &mut read);
         let name = self.ident(written.name);
         let title = written.title.and_then(|t| self.string(t));
         let mut scenario = blank(id, name, title, item, read.is_broken());

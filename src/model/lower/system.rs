@@ -39,7 +39,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn system_item(&mut self, id: SystemId, item: &Item, block: &'a Block<SystemClause>) -> System {
-        let read = self.read_clauses(&block.clauses, MANY, |_| None);
+        let mut read = self.read_clauses(&block.clauses, MANY, |_| None);
+        self.note_cut(item, &mut read);
         let mut system = System {
             id,
             name: self.ident(block.name),

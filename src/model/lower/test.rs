@@ -44,7 +44,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn test_item(&mut self, id: TestId, title: Ident, item: &Item, written: &'a TestItem) -> Test {
-        let read = self.read_clauses(&written.clauses, MANY, |_| None);
+        let mut read = self.read_clauses(&written.clauses, MANY, |_| None);
+        self.note_cut(item, &mut read);
         let mut test = Test {
             id,
             title,

@@ -185,8 +185,8 @@ impl Reader<'_> {
     /// Where reading goes on after trouble at `from` in a clause that began before: the end of the
     /// last token passed over and the offset of the next to read.
     pub fn resume<C: Clauses>(&mut self, from: usize, clause: usize) -> (usize, usize) {
-        let mut depth = self.open_braces(clause, from);
-        let (mut at, mut last) = (from, clause);
+        let (mut depth, mut last) = self.passed_over(clause, from);
+        let mut at = from;
         while let Some(token) = self.token(at) {
             let word = self.scan.str(token);
             let begins = C::rule(word).is_some() || C::OUTER.contains(&word);
@@ -208,8 +208,9 @@ impl Reader<'_> {
         (last, self.end)
     }
 
-    /// How many braces are open at `to` of those that opened since `from`.
-    fn open_braces(&self, from: usize, to: usize) -> usize {
+    /// How many braces are open at `to` of those that opened since `from`, and the end of the last
+    /// token between them.
+    fn passed_over(&self, from: usize, to: usize) -> (usize, usize) {
         let (mut at, mut depth) = (from, 0_usize);
         while let Some(token) = self.token(at).filter(|t| t.start < to) {
             match self.scan.str(token) {
@@ -219,7 +220,7 @@ impl Reader<'_> {
             }
             at = token.end;
         }
-        depth
+        (depth, at)
     }
 
     /// Whether the brace `token` closes the open block rather than something inside a broken
