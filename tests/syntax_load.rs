@@ -112,8 +112,10 @@ fn a_circle_is_shown_where_it_closes() {
     );
     assert_eq!(
         said(&all),
-        ["c.sync:2:5 SL0005 [\"b.sync\"] files use each other in a circle: `b.sync` → `c.sync` → \
-          `b.sync`"]
+        [
+            "c.sync:2:5 SL0005 [\"b.sync\"] files use each other in a circle: `b.sync` → `c.sync` → \
+          `b.sync`"
+        ]
     );
     let label = all.findings[0].labels[0].span;
     assert_eq!(all.sources.file(label.file).path, "b.sync");
@@ -165,7 +167,7 @@ fn a_file_that_cannot_be_read_is_said_once_and_hides_nothing() {
     let all = load(Root::Path(Path::new("a.sync")), &files, Path::new("/w")).unwrap();
     let expected = [
         "a.sync:1:5 SL0004 [\"no\"] there is no file `no`",
-        "a.sync:2:5 SL0004 [\"d\"] `d` holds no `policy.sync`",
+        "a.sync:2:5 SL0004 [\"d\"] the folder `d` holds no `policy.sync`",
         "a.sync:3:5 SL0004 [\"bad.sync\"] `bad.sync`: the file is not UTF-8 (first at byte 6, line 2); save it as UTF-8",
         "a.sync:4:5 SL0004 [\"wide.sync\"] `wide.sync`: the file is UTF-16; save it as UTF-8",
         "a.sync:5:1 SL0001 [mode] `mode` stands outside any block",

@@ -248,7 +248,11 @@ mod tests {
             assert_eq!(names(&page.failing), names(&page.mended), "{code}");
             assert_ne!(page.failing, page.mended, "{code}");
             assert!(page.ways.starts_with("- "), "{code}");
-            assert!(page.summary().ends_with(['.', ':']), "{code}: {}", page.summary());
+            assert!(
+                page.summary().ends_with(['.', ':']),
+                "{code}: {}",
+                page.summary()
+            );
         }
     }
 
@@ -307,6 +311,9 @@ mod tests {
         for text in broken {
             assert!(Page::parse(&text).is_err(), "{text}");
         }
-        assert_eq!(Page::parse("").unwrap_err().to_string(), "line 0: expected `## `");
+        assert_eq!(
+            Page::parse("").unwrap_err().to_string(),
+            "line 0: expected `## `"
+        );
     }
 }

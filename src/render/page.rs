@@ -55,7 +55,10 @@ pub fn terminal(code: Code, markdown: &str, style: Style) -> String {
 
 /// Writes a paragraph or an item of a list in lines of the style's width.
 fn flush(out: &mut String, paragraph: &mut Vec<&str>, style: Style) {
-    let text: Vec<&str> = paragraph.iter().flat_map(|l| l.split_whitespace()).collect();
+    let text: Vec<&str> = paragraph
+        .iter()
+        .flat_map(|l| l.split_whitespace())
+        .collect();
     paragraph.clear();
     if text.is_empty() {
         return;
@@ -141,7 +144,11 @@ pub fn published(code: Code, page: &Page<'_>, mends: Mends, output: &str) -> Str
     let _ = writeln!(out, "{}\n\n## Why it matters\n", prose(page.meaning));
     let _ = writeln!(out, "{}\n\n## A policy that fails\n", prose(page.why));
     files(&mut out, &page.failing);
-    let _ = writeln!(out, "`syncline check` says:\n\n```text\n{}\n```\n", output.trim_end());
+    let _ = writeln!(
+        out,
+        "`syncline check` says:\n\n```text\n{}\n```\n",
+        output.trim_end()
+    );
     out.push_str("## The same policy mended\n\n");
     files(&mut out, &page.mended);
     let _ = writeln!(out, "## What mends it\n\n{}", prose(page.ways));

@@ -336,7 +336,10 @@ impl<'a> Loader<'a> {
         let back = route.first().cloned().unwrap_or_default();
         let message = match links.as_slice() {
             [_] => format!("{back} uses itself"),
-            _ => format!("files use each other in a circle: {} → {back}", route.join(" → ")),
+            _ => format!(
+                "files use each other in a circle: {} → {back}",
+                route.join(" → ")
+            ),
         };
         let mut finding = Finding::new(Code(5), at, message)
             .mark(format!("leads back to {back}"))
@@ -385,7 +388,10 @@ impl<'a> Loader<'a> {
         }
         if written.is_absolute() || written.has_root() {
             let help = "write the path as seen from this file, as in `use \"teams/mail.sync\"`";
-            return Err(Unfound::new(format!("`{target}` is no relative path"), help));
+            return Err(Unfound::new(
+                format!("`{target}` is no relative path"),
+                help,
+            ));
         }
         let leaves = || {
             let help = "a policy may only use files of its own repository: those below the \
@@ -404,9 +410,8 @@ impl<'a> Loader<'a> {
             path.push(ROOT_FILE);
             shown.push(ROOT_FILE);
             if !self.reader.exists(&path) {
-                let help = format!(
-                    "name a file in it; a folder alone stands for its `{ROOT_FILE}`"
-                );
+                let help =
+                    format!("name a file in it; a folder alone stands for its `{ROOT_FILE}`");
                 let why = format!("the folder `{target}` holds no `{ROOT_FILE}`");
                 return Err(Unfound::new(why, help));
             }

@@ -41,7 +41,10 @@ fn the_failing_policy_fails_for_its_code_alone_and_the_mended_one_does_not() {
     for code in pages::codes() {
         let page = page(code);
         let (parsed, findings) = found(&page.failing);
-        if !findings.iter().any(|f| f.code == code && f.severity != Severity::Allowed) {
+        if !findings
+            .iter()
+            .any(|f| f.code == code && f.severity != Severity::Allowed)
+        {
             writeln!(wrong, "{code}: the failing policy does not fail").unwrap();
         }
         let others = |f: &&Finding| f.severity == Severity::Error && f.code != code;
@@ -79,7 +82,10 @@ fn policies_of_pages_are_laid_out_as_fmt_does() {
             std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(path), source).unwrap();
         }
     }
-    assert!(wrong.is_empty(), "run the tests with UPDATE_DOCS=1\n{wrong}");
+    assert!(
+        wrong.is_empty(),
+        "run the tests with UPDATE_DOCS=1\n{wrong}"
+    );
 }
 
 #[test]

@@ -74,7 +74,9 @@ pub(in super::super) fn walk(
             }
         };
         let Some(next) = written(map, &back) else {
-            told.push(format!("nothing in `{name}`, since its `write` fails on it"));
+            told.push(format!(
+                "nothing in `{name}`, since its `write` fails on it"
+            ));
             return Some(told.join(" → "));
         };
         told.push(format!("{} in `{name}`", shown(&next)));

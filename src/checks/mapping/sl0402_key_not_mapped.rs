@@ -30,8 +30,8 @@ fn finding(ctx: &Context, map: &Map) -> Option<Finding> {
         "the map of `{}` in `{system}` lacks the key {names}, by which records are told apart",
         entity.name
     );
-    let mut found =
-        Finding::new(CODE, map.system.span, message).mark("without it no record can be found again");
+    let mut found = Finding::new(CODE, map.system.span, message)
+        .mark("without it no record can be found again");
     if let Some(key) = &entity.key {
         found = words::label(found, key.clause, format!("the key of `{}`", entity.name));
     }

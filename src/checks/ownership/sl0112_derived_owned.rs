@@ -72,7 +72,10 @@ fn unmapped_inputs(ctx: &Context, derived: FieldId, system: SystemId) -> Vec<Fie
 fn owned(ctx: &Context, field: &Field, said: &[(Span, &'static str)]) -> Finding {
     let path = ctx.path(field.id);
     let clauses = words::names(said.iter().map(|s| s.1));
-    let message = format!("`{path}` is derived, so it takes no {}", words::either(said.iter().map(|s| s.1)));
+    let message = format!(
+        "`{path}` is derived, so it takes no {}",
+        words::either(said.iter().map(|s| s.1))
+    );
     let mut found = Finding::new(CODE, field.name.span, message).mark("is computed, never written");
     if let Some(derived) = &field.derived {
         found = words::label(found, derived.clause, "derived here");

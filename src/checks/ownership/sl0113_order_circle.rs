@@ -24,10 +24,15 @@ fn finding(ctx: &Context, circle: &[ScenarioId]) -> Option<Finding> {
         let next = circle.get(position + 1).unwrap_or(&first.id);
         let scenario = ctx.policy.scenario(*id);
         let clause = scenario.after_clause.unwrap_or(scenario.name.span);
-        Some((clause, format!("{} waits for {} here", name(id), name(next))))
+        Some((
+            clause,
+            format!("{} waits for {} here", name(id), name(next)),
+        ))
     };
     let (clause, says) = waits(0)?;
-    let mut found = Finding::new(CODE, clause, message).mark(says.clone()).step(clause, says);
+    let mut found = Finding::new(CODE, clause, message)
+        .mark(says.clone())
+        .step(clause, says);
     for (clause, says) in (1..circle.len()).filter_map(waits) {
         found = words::label(found, clause, says.clone()).step(clause, says);
     }
@@ -41,7 +46,10 @@ fn finding(ctx: &Context, circle: &[ScenarioId]) -> Option<Finding> {
     });
     Some(match without(ctx, last, first.id) {
         Some(edit) => found.fix(
-            format!("let `{}` start without waiting for `{}`", last.name, first.name),
+            format!(
+                "let `{}` start without waiting for `{}`",
+                last.name, first.name
+            ),
             Grade::Review,
             vec![edit],
         ),

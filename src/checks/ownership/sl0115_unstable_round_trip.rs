@@ -95,7 +95,10 @@ fn round(
         let map = ctx.policy.map_for(field.id.entity, system)?;
         Some((ctx.system(system), map.field(field.id.index)?))
     };
-    let mut stops = vec![stop(circle.last()?.from)?, (ctx.system(map.system.value), mapped)];
+    let mut stops = vec![
+        stop(circle.last()?.from)?,
+        (ctx.system(map.system.value), mapped),
+    ];
     for edge in circle.split_last()?.1 {
         stops.push(stop(edge.to)?);
     }

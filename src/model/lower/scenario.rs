@@ -367,7 +367,11 @@ impl<'a> Lowering<'a> {
             }
             ModeKind::Realtime => {
                 let clauses = [
-                    ("after", scenario.after.first().map(|a| a.span), scenario.after_clause),
+                    (
+                        "after",
+                        scenario.after.first().map(|a| a.span),
+                        scenario.after_clause,
+                    ),
                     (
                         "window",
                         scenario.window.as_ref().map(|w| w.span),
@@ -378,7 +382,11 @@ impl<'a> Lowering<'a> {
                         scenario.scan_full.map(|s| s.span),
                         scenario.scan_full.map(|s| s.clause),
                     ),
-                    ("clean", scenario.clean.as_ref().map(|c| c.entity.span), None),
+                    (
+                        "clean",
+                        scenario.clean.as_ref().map(|c| c.entity.span),
+                        None,
+                    ),
                 ];
                 for (word, at, clause) in clauses {
                     let Some(at) = at else { continue };

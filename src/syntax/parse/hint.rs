@@ -158,7 +158,12 @@ fn sign(
         let span = scan.span(start, end);
         let edit = Edit { span, text };
         let title = "group digits with `_`";
-        return Some(finding.clone().help(help).fix(title, Grade::Safe, vec![edit]));
+        return Some(
+            finding
+                .clone()
+                .help(help)
+                .fix(title, Grade::Safe, vec![edit]),
+        );
     }
     let sign = match expected {
         [Expected::Sign(sign)] => sign,
