@@ -236,6 +236,30 @@ fn every_mend_leaves_a_policy_without_that_finding() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// Forms that know paths show their places; they stand among the others too.
+#[test]
+fn every_step_of_a_path_is_a_place_of_its_finding() {
+    let mut steps = 0;
+    for own in codes() {
+        for fixture in fixtures::of(&own.to_string()) {
+            let parsed = fixtures::loaded(&fixture.root);
+            for finding in check(&parsed) {
+                for step in &finding.path {
+                    let labels = finding.labels.iter().map(|l| l.span);
+                    let known = labels.chain(finding.primary).any(|s| s == step.span);
+                    assert!(
+                        known,
+                        "{}: {}: {}",
+                        fixture.name, finding.code, step.message
+                    );
+                    steps += 1;
+                }
+            }
+        }
+    }
+    assert!(steps > 20, "{steps}");
+}
+
 #[test]
 fn the_worked_policy_has_no_error() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/acme/policy.sync");
@@ -349,6 +373,10 @@ fn in_full(sources: &Sources, finding: &Finding) -> String {
     .unwrap();
     for label in &finding.labels {
         writeln!(out, "  {} -- {}", place(sources, label.span), label.message).unwrap();
+    }
+    for (number, step) in finding.path.iter().enumerate() {
+        let (line, number) = (place(sources, step.span), number + 1);
+        writeln!(out, "  step {number}: {line} -- {}", step.message).unwrap();
     }
     if let Some(help) = &finding.help {
         writeln!(out, "  help: {help}").unwrap();

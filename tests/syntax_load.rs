@@ -141,7 +141,7 @@ fn a_file_that_cannot_be_read_is_said_once_and_hides_nothing() {
     assert_eq!(said(&all), expected);
     assert_eq!(
         all.findings[0].help.as_deref(),
-        Some("did you mean `no.sync`?")
+        Some("write `use \"no.sync\"`")
     );
 }
 

@@ -126,11 +126,15 @@ pub(super) fn carries(ctx: &Context, edges: &[Edge]) -> String {
     format!("`{scenario}` carries it {} here", listed(ways, "and"))
 }
 
-/// Adds edges that follow each other as the finding's path.
+/// Adds edges that follow each other as the finding's path; each clause that is not labelled yet
+/// is.
 pub(super) fn walk(ctx: &Context, mut finding: Finding, edges: &[Edge]) -> Finding {
     for edge in edges {
-        let text = carries(ctx, std::slice::from_ref(edge));
-        finding = finding.step(ctx.sync(*edge).clause, text);
+        let (clause, text) = (
+            ctx.sync(*edge).clause,
+            carries(ctx, std::slice::from_ref(edge)),
+        );
+        finding = label(finding, clause, text.clone()).step(clause, text);
     }
     finding
 }

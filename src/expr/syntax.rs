@@ -183,7 +183,7 @@ fn explain(text: &str, tokens: &Tokens<'_>, errors: &cel::ParseErrors) -> Fault 
     };
     Fault {
         instead: Some(sign.to_owned()),
-        ..fault(format!("`{found}` is no operator of CEL"), Some(help))
+        ..fault(format!("`{found}` is no CEL operator"), Some(help))
     }
 }
 

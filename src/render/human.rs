@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use super::mend;
-use super::report::{Accepted, Diagnostic, Fix, Range, Report, Severity};
+use super::report::{Accepted, Diagnostic, Fix, Label, Range, Report, Severity};
 use super::snippet::{Shown, harmless};
 use super::style::{Style, count, wrap};
 
@@ -97,6 +97,9 @@ impl<'a> Printer<'a> {
         }
         let mut elsewhere = Vec::new();
         for label in &diagnostic.labels {
+            if is_within(label, diagnostic) {
+                continue;
+            }
             match home.filter(|f| label.file == diagnostic.file && f.fits(&label.range)) {
                 Some(file) => spans.push(LabeledSpan::new_with_span(
                     Some(harmless(&label.message).into_owned()),
@@ -222,6 +225,16 @@ impl<'a> Printer<'a> {
     }
 }
 
+/// Whether a label lies inside the marked part of the primary place's line. Its marker would be
+/// drawn behind that of the primary place, on what it does not mean.
+fn is_within(label: &Label, diagnostic: &Diagnostic) -> bool {
+    let (inner, outer) = (&label.range, &diagnostic.range);
+    label.file == diagnostic.file
+        && inner.start.line == outer.start.line
+        && inner.start.offset >= outer.start.offset
+        && inner.end.offset <= outer.end.offset
+}
+
 /// One heading with its snippets, as miette takes it.
 struct Block<'b, 'a> {
     message: String,
@@ -310,6 +323,19 @@ mod tests {
             .help("keep one `owner`")
             .fix("remove `owner mailer`", Grade::Safe, vec![]);
         insta::assert_snapshot!(shown(&[finding], &sources));
+    }
+
+    #[test]
+    fn a_label_inside_the_primary_place_is_left_to_the_message() {
+        let sources = sources();
+        let outer = find(&sources, 0, "text owner mailer");
+        let finding = Finding::new(Code(102), outer, "m")
+            .mark("the whole")
+            .label(find(&sources, 0, "owner mailer"), "a part of it")
+            .label(find(&sources, 0, "naïve"), "beside it");
+        let text = shown(&[finding], &sources);
+        assert!(text.contains("the whole") && text.contains("beside it"));
+        assert!(!text.contains("a part of it"), "{text}");
     }
 
     #[test]

@@ -115,6 +115,36 @@ fn checks_are_explained_by_code_and_by_name() {
         assert_eq!(dir.run(&["explain", other]).stdout, by_code.stdout);
     }
     assert_eq!(dir.run(&["explain", "SL9999"]).status, 2);
+    let misspelt = dir.run(&["explain", "write-to-owners"]);
+    assert_eq!(misspelt.status, 2);
+    assert!(misspelt.stderr.contains("did you mean write-to-owner?"));
+}
+
+#[test]
+fn a_page_is_laid_out_for_a_terminal_or_given_as_markdown() {
+    let dir = Dir::new();
+    let markdown = dir.run(&["explain", "SL0405", "--format", "markdown"]);
+    assert!(markdown.stdout.starts_with("# SL0405 bad-expression\n\n"));
+    assert!(
+        markdown
+            .stdout
+            .contains("\n```sync policy.sync\npolicy acme {}\n")
+    );
+    let plain = dir.run(&["explain", "SL0405"]).stdout;
+    let headings = [
+        "Why it matters",
+        "A policy that fails",
+        "The same policy mended",
+    ];
+    for heading in headings.iter().chain(&["What mends it"]) {
+        assert!(plain.contains(&format!("\n\n{heading}\n\n")), "{heading}");
+    }
+    assert!(plain.contains("\n    system crm {\n      connector postgres\n"));
+    assert!(!plain.contains("```") && !plain.contains("\n#") && !plain.contains('\u{1b}'));
+    let prose = plain.lines().filter(|l| !l.starts_with("    "));
+    assert!(prose.map(|l| l.chars().count()).max().unwrap() <= 100);
+    let bold = dir.run(&["--color", "always", "explain", "SL0405"]).stdout;
+    assert!(bold.contains("\u{1b}[1mWhy it matters\u{1b}[0m\n"));
 }
 
 #[test]

@@ -19,14 +19,15 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     })
 }
 
-/// A system in which values of several origins meet.
+/// Systems in which values of several origins meet.
 pub(super) struct Meeting {
-    system: SystemId,
+    /// The one in which the most meet, the owner before others, then the rest in reading order.
+    systems: Vec<SystemId>,
+    /// The origins that meet in the first.
     origins: Vec<SystemId>,
 }
 
-/// The system in which the most origins of a field without `resolve` meet, the owner before
-/// others.
+/// Where origins of a field without `resolve` meet.
 pub(super) fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Option<Meeting> {
     if !lacks_rule(ctx, field) || !origins_known(ctx, field) {
         return None;
@@ -39,61 +40,67 @@ pub(super) fn faults(ctx: &Context, field: &Field, flow: &Flow) -> Option<Meetin
         .iter()
         .map(|o| (*o, flow.reached_from(&[*o])))
         .collect();
-    let mut best: Option<Meeting> = None;
-    let mut systems: Vec<SystemId> = flow.systems().collect();
-    systems.sort_by_key(|s| field.owner() != Some(*s));
-    for system in systems {
-        // The owner's own value is always there.
-        let meet: Vec<SystemId> = reached
-            .iter()
-            .filter(|(o, to)| {
-                to.binary_search(&system).is_ok() || (*o == system && field.owner() == Some(*o))
-            })
-            .map(|(o, _)| *o)
-            .collect();
-        if meet.len() >= 2 && best.as_ref().is_none_or(|b| b.origins.len() < meet.len()) {
-            best = Some(Meeting {
-                system,
-                origins: meet,
-            });
-        }
-    }
-    best
+    // The owner's own value is always there.
+    let arrives = |(origin, to): &(SystemId, Vec<SystemId>), system: SystemId| {
+        to.binary_search(&system).is_ok() || (*origin == system && field.owner() == Some(system))
+    };
+    let mut meetings: Vec<Meeting> = flow
+        .systems()
+        .map(|system| Meeting {
+            systems: vec![system],
+            origins: reached
+                .iter()
+                .filter(|o| arrives(o, system))
+                .map(|o| o.0)
+                .collect(),
+        })
+        .filter(|m| m.origins.len() >= 2)
+        .collect();
+    let owned = |m: &Meeting| m.systems.first().copied() == field.owner();
+    meetings.sort_by_key(|m| (std::cmp::Reverse(m.origins.len()), !owned(m)));
+    let mut rest = meetings.into_iter();
+    let mut first = rest.next()?;
+    let mut others: Vec<SystemId> = rest.flat_map(|m| m.systems).collect();
+    others.sort_unstable();
+    first.systems.extend(others);
+    Some(first)
 }
 
-/// Every edge on a way from one of the origins to the system where they meet.
+/// Every edge on a way from one of the origins to a system where they meet.
 fn ways(flow: &Flow, meeting: &Meeting) -> Vec<Edge> {
     let from_origins = flow.reached_from(&meeting.origins);
     let known =
         |s: SystemId| meeting.origins.contains(&s) || from_origins.binary_search(&s).is_ok();
     let arrives = |s: SystemId| {
-        s == meeting.system
-            || flow
-                .reached_from(&[s])
-                .binary_search(&meeting.system)
-                .is_ok()
+        let reached = flow.reached_from(&[s]);
+        let meets = |m: &SystemId| *m == s || reached.binary_search(m).is_ok();
+        meeting.systems.iter().any(meets)
     };
+    // What leaves the only place where they meet has no part in it.
+    let leaves = |s: SystemId| meeting.systems == [s];
     flow.edges()
-        .filter(|e| e.from != meeting.system && known(e.from) && arrives(e.to))
+        .filter(|e| !leaves(e.from) && known(e.from) && arrives(e.to))
         .collect()
 }
 
 fn finding(ctx: &Context, field: &Field, flow: &Flow, meeting: &Meeting) -> Finding {
     let path = ctx.path(field.id);
-    let meets = ctx.system(meeting.system);
+    let meets = words::systems(ctx, meeting.systems.iter().copied());
     let origins = words::systems(ctx, meeting.origins.iter().copied());
     let ways = ways(flow, meeting);
     let message = format!(
-        "values of `{path}` from {origins} meet in `{meets}`, by {}, and no `resolve` says which \
+        "values of `{path}` from {origins} meet in {meets}, by {}, and no `resolve` says which \
          holds",
         words::scenarios(ctx, &ways)
     );
     let mut found = Finding::new(CODE, field.name.span, message).mark("has no `resolve`");
     found = words::label_origins(ctx, found, field);
     found = words::label_edges(ctx, found, &ways);
-    for origin in meeting.origins.iter().filter(|o| **o != meeting.system) {
-        let path = flow.path(*origin, meeting.system, |_| true);
-        found = words::walk(ctx, found, &path.unwrap_or_default());
+    if let Some(system) = meeting.systems.first().copied() {
+        for origin in meeting.origins.iter().filter(|o| **o != system) {
+            let path = flow.path(*origin, system, |_| true);
+            found = words::walk(ctx, found, &path.unwrap_or_default());
+        }
     }
     let rule = words::proposed_rule(field);
     found

@@ -66,13 +66,6 @@ fn finding(
         "{} is written as {} and read back as {}",
         drift.value, drift.raw, drift.back
     ));
-    for expr in mapped.read().into_iter().chain(mapped.write()) {
-        let word = match mapped.read().is_some_and(|r| r.span == expr.span) {
-            true => format!("what is read from `{system}`"),
-            false => format!("what is written to `{system}`"),
-        };
-        found = words::label(found, expr.span, word);
-    }
     found = words::label_edges(ctx, found, circle);
     words::walk(ctx, found, circle).help(match (mapped.read(), mapped.write()) {
         (Some(_), None) => "add a `write` that undoes the `read`, or let the field go one way only",

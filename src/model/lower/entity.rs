@@ -192,7 +192,15 @@ impl<'a> Lowering<'a> {
             }
         }
         if !has_key {
-            self.report(missing(Missing::Key, &name.text, block.name.0));
+            let mut finding = missing(Missing::Key, &name.text, block.name.0);
+            let first = self.policy.entity(id).fields.first();
+            if let Some(first) = first.map(|f| f.name.text.clone())
+                && let Some(edit) = self.first_clause(block.name.0, &format!("key {first}"))
+            {
+                let title = format!("tell records apart by `{first}`");
+                finding = finding.fix(title, Grade::Review, vec![edit]);
+            }
+            self.report(finding);
         }
         if let Some(entity) = self.policy.entities.get_mut(id.index()) {
             let fields = std::mem::take(&mut entity.fields);
@@ -214,6 +222,23 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
+    }
+
+    /// Adds a clause where the block after a name begins.
+    fn first_clause(&self, name: Span, clause: &str) -> Option<Edit> {
+        let text = &self.sources.file(name.file).text;
+        let rest = text.get(name.end as usize..)?;
+        let brace = rest.len() - rest.trim_start().strip_prefix('{')?.len();
+        let at = name.end as usize + brace;
+        let line = text.get(at..)?.split('\n').next().unwrap_or_default();
+        let text = match line.trim().is_empty() {
+            true => format!("\n  {clause}"),
+            false => format!(" {clause} "),
+        };
+        Some(Edit {
+            span: Span::point(name.file, at),
+            text,
+        })
     }
 
     fn key(&mut self, id: EntityId, clause: Span, names: &[Name]) -> Said<Vec<Spanned<u32>>> {

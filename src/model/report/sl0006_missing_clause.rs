@@ -35,7 +35,13 @@ pub(in super::super) fn missing(what: Missing, name: &str, at: Span) -> Finding 
             "keep `clean` here and move `sync` into a scenario of its own, or the other way round",
         ),
     };
-    let finding = Finding::new(Code(6), at, message).help(help);
+    let mark = match what {
+        Missing::Connector => "nothing says how to reach it",
+        Missing::Key => "nothing tells its records apart",
+        Missing::Work => "has nothing to do",
+        Missing::Choice(..) => "does two things",
+    };
+    let finding = Finding::new(Code(6), at, message).mark(mark).help(help);
     match what {
         Missing::Choice(sync, clean) => finding
             .label(sync, "syncs here")
