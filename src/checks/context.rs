@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
+use crate::catalog::Entry;
 use crate::finding::Finding;
 use crate::graph::{Edge, Flow, Graph};
 use crate::model::{Carried, Field, FieldId, Policy, Scenario, Sync, SystemId};
@@ -44,6 +45,11 @@ impl<'a> Context<'a> {
     /// A system's name.
     pub fn system(&self, id: SystemId) -> &'a str {
         &self.policy.system(id).name.text
+    }
+
+    /// What the catalog knows of a system's connector.
+    pub fn entry(&self, id: SystemId) -> Option<&'a Entry> {
+        self.policy.system(id).connector.as_ref()?.entry.as_deref()
     }
 
     /// A field as messages name it, `contact.email`.
