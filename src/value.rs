@@ -349,6 +349,29 @@ impl Type {
     }
 }
 
+/// The parts of a key that is written as one text: joined by `|`, with `\` before a `|` or `\` of
+/// their own.
+pub fn key_parts(key: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = key.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '|' => parts.push(String::new()),
+            c => {
+                let c = if c == '\\' {
+                    chars.next().unwrap_or('\\')
+                } else {
+                    c
+                };
+                if let Some(last) = parts.last_mut() {
+                    last.push(c);
+                }
+            }
+        }
+    }
+    parts
+}
+
 /// JSON text with object keys sorted, so that equal documents are equal texts.
 pub fn canonical(json: &Json) -> String {
     fn sorted(json: &Json) -> Json {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::Events;
 use super::figures::{Batch, Figure, Limit, Period, Price, Tier};
+use super::objects::{Object, ObjectField};
 use super::settings::{Auth, Setting};
 use super::templates::{Answers, Operations};
 use super::{EntryError, error};
@@ -64,6 +65,9 @@ pub struct Entry {
     /// What a system takes from the environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Setting>,
+    /// What is known of its own objects and their fields; empty: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
     /// How its calls prove who makes them.
     pub auth: Auth,
     /// The address before every path; `{option}` stands for an option's value.
@@ -182,6 +186,18 @@ impl Entry {
         self.secrets.iter().find(|secret| secret.name == name)
     }
 
+    /// An object by its name.
+    pub fn object(&self, name: &str) -> Option<&Object> {
+        self.objects
+            .iter()
+            .find(|object| object.name.eq_ignore_ascii_case(name))
+    }
+
+    /// A field of an object, where something is known of it.
+    pub fn object_field(&self, object: &str, field: &str) -> Option<&ObjectField> {
+        self.object(object)?.field(field)
+    }
+
     /// How long until a change is known by its event; 5 s where the entry is silent.
     pub fn event_latency(&self) -> Millis {
         let known = self
@@ -253,6 +269,8 @@ impl Entry {
         if let Some(events) = &self.events {
             events.check().map_err(|message| ("events", message))?;
         }
+        self.check_objects()
+            .map_err(|message| ("objects", message))?;
         match &self.default_tier {
             None if !self.tiers.is_empty() => {
                 let message = "`tiers` need a `default_tier`, the one with the smallest limits";
@@ -273,6 +291,18 @@ impl Entry {
             if let Some(name) = name.filter(|name| self.secret(name).is_none()) {
                 return Err((key, format!("the secret `{name}` is none of the secrets")));
             }
+        }
+        Ok(())
+    }
+
+    /// Holds that each object stands once and its fields say something.
+    fn check_objects(&self) -> Result<(), String> {
+        for (position, object) in self.objects.iter().enumerate() {
+            let mut earlier = self.objects.iter().take(position);
+            if earlier.any(|o| o.name.eq_ignore_ascii_case(&object.name)) {
+                return Err(format!("the object `{}` stands twice", object.name));
+            }
+            object.check()?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod entry;
 mod error;
 mod events;
 mod figures;
+mod objects;
 mod settings;
 mod signature;
 mod templates;
@@ -20,6 +21,7 @@ pub use entry::{Capabilities, ChangeTime, Entry, Tested, Transport, parse_entry,
 pub use error::EntryError;
 pub use events::{Delivery, EventName, Events, Payload, Replay, Retries};
 pub use figures::{Batch, Bulk, Calls, Figure, Group, Limit, Period, Price, Scope, Source, Tier};
+pub use objects::{Object, ObjectField};
 pub use settings::{Auth, AuthScheme, Required, Setting, SettingType};
 pub use signature::{Algorithm, Encoding, HeaderForm, Signature};
 pub use templates::{Answers, Method, Operation, Operations};

@@ -305,6 +305,56 @@ fn events_have_names_that_a_policy_can_write() {
     }
 }
 
+#[test]
+fn what_is_known_of_vendors_objects() {
+    let salesforce = entry("salesforce");
+    let name = salesforce.object_field("contact", "lastname").unwrap();
+    assert_eq!((name.max_length(), name.is_required()), (Some(80), true));
+    assert!(salesforce.object_field("Contact", "Nick__c").is_none());
+    assert!(salesforce.object_field("Person__c", "LastName").is_none());
+    let person = entry("pipedrive").object_field("persons", "name").unwrap();
+    assert_eq!((person.max_length(), person.is_required()), (None, true));
+    // A database is whatever its owner made it.
+    for local in [
+        "csv", "jsonl", "sqlite", "postgres", "webhook", "nats", "http",
+    ] {
+        assert!(entry(local).objects.is_empty(), "{local}");
+    }
+}
+
+#[test]
+fn objects_of_ones_own_say_something_once() {
+    let with = |fields: &str| {
+        let fields = fields.replace('|', "\n      - ");
+        let objects = format!("objects:\n  - name: orders\n    fields:\n      - {fields}\nauth:");
+        parse_entry(&SOUND.replace("auth:", &objects)).map(|e| e.objects)
+    };
+    let sound = with("{ name: note, max_length: { value: 20, verified: false } }").unwrap();
+    assert_eq!(
+        sound[0].field("NOTE").and_then(ObjectField::max_length),
+        Some(20)
+    );
+    let bare = with("{ name: note, max_length: 20 }").unwrap_err();
+    assert!(bare.message.starts_with("objects[0].fields[0]"), "{bare}");
+    for (fields, message) in [
+        (
+            "{ name: note }",
+            "`note` of `orders` says neither `max_length` nor `required`",
+        ),
+        (
+            "{ name: note, max_length: { value: 0, verified: false } }",
+            "`note` of `orders` takes no text at all: `max_length` is 0",
+        ),
+        (
+            "{ name: note, required: { value: true, verified: false } }|{ name: Note, required: { value: true, verified: false } }",
+            "`Note` of `orders` stands twice",
+        ),
+    ] {
+        let error = with(fields).unwrap_err();
+        assert_eq!((error.message.as_str(), error.line), (message, 22));
+    }
+}
+
 /// A short entry that is whole.
 const SOUND: &str = "\
 name: shop

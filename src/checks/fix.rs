@@ -3,7 +3,7 @@
 use super::Context;
 use crate::finding::Edit;
 use crate::graph::Edge;
-use crate::model::{Carried, Field, FieldId, Scenario};
+use crate::model::{Carried, Field, FieldId, Scenario, Sync};
 use crate::text::{Sources, Span};
 
 /// Adds a clause at the end of a field's declaration.
@@ -30,6 +30,19 @@ pub(super) fn add_line(block: Span, sources: &Sources, clause: &str) -> Option<E
         span: Span::new(block.file, at, block.end as usize - 1),
         text,
     })
+}
+
+/// Adds a condition to a `sync` that has none.
+pub(super) fn add_filter(sync: &Sync, condition: &str) -> Option<Edit> {
+    sync.filter.is_none().then(|| Edit {
+        span: Span::point(sync.clause.file, sync.clause.end as usize),
+        text: format!(" if `{condition}`"),
+    })
+}
+
+/// Takes an item or a field away with its doc comment.
+pub(super) fn remove_documented(span: Span, doc: Option<Span>, sources: &Sources) -> Edit {
+    remove(doc.map_or(span, |doc| doc.to(span)), sources)
 }
 
 /// Takes a clause away, with the white space before it and, where it stands on a line of its own,

@@ -5,7 +5,10 @@ use super::connectors::*;
 use super::freshness::*;
 use super::mapping::*;
 use super::ownership::*;
+use super::policy_tests::*;
+use super::protection::*;
 use super::quota::*;
+use super::tidiness::*;
 use crate::finding::{Code, Finding};
 
 /// A check.
@@ -64,9 +67,20 @@ pub const CHECKS: &[Check] = &[
     row(401, sl0401_not_mapped::check),
     row(402, sl0402_key_not_mapped::check),
     row(403, sl0403_values_incomplete::check),
+    row(404, sl0404_may_truncate::check),
     row(406, sl0406_no_cursor::check),
+    row(407, sl0407_absent_into_required::check),
+    row(408, sl0408_narrow_lookback::check),
     row(501, sl0501_no_events::check),
+    row(502, sl0502_no_upsert::check),
     row(503, sl0503_cannot_write::check),
     row(504, sl0504_literal_secret::check),
     row(505, sl0505_bad_option::check),
+    row(601, sl0601_not_cleared::check),
+    row(602, sl0602_unfiltered_send::check),
+    row(603, sl0603_no_dead_letter_watch::check),
+    row(701, sl0701_bad_test::check),
+    row(802, sl0802_unused_item::check),
+    row(803, sl0803_naming::check),
+    row(804, sl0804_no_doc::check),
 ];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use crate::finding::Finding;
 use crate::graph::{Edge, HopId, ReadBy};
-use crate::model::{Field, Mode, ModeKind, Scenario, SystemId};
+use crate::model::{Field, Mode, ModeKind, Scenario, Sync, SystemId};
 use crate::terms::ResolveRule;
 use crate::text::Span;
 use crate::value::Type;
@@ -180,6 +180,26 @@ pub(super) fn proposed_rule(field: &Field) -> ResolveRule {
     } else {
         ResolveRule::OwnerWins
     }
+}
+
+/// The `sync` clauses by which a field reaches a system, in reading order; a key travels with every
+/// record of its entity.
+pub(super) fn syncs_into<'a>(ctx: &Context<'a>, field: &Field, system: SystemId) -> Vec<&'a Sync> {
+    let mut syncs: Vec<&Sync> = Vec::new();
+    if field.is_key {
+        let scenarios = ctx.policy.scenarios.iter();
+        for (scenario, hop) in scenarios.flat_map(|s| s.hops.iter().map(move |h| (s, h))) {
+            if hop.entity == field.id.entity && hop.to.value == system {
+                syncs.extend(scenario.syncs.get(hop.sync as usize));
+            }
+        }
+    } else if let Some(flow) = ctx.graph.flows.of(field.id) {
+        let edges = flow.edges().filter(|e| e.to == system);
+        syncs.extend(edges.map(|e| ctx.sync(e)));
+    }
+    let mut seen = BTreeSet::new();
+    syncs.retain(|s| seen.insert(s.clause));
+    syncs
 }
 
 /// Edges in groups of one `sync` clause each, in reading order.

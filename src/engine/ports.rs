@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
 use crate::value::Value;
+pub use crate::value::key_parts;
 
 /// Position of an entity in [`crate::plan::Plan::entities`].
 pub type EntityIx = u16;
@@ -578,28 +579,6 @@ pub fn key_text<'a>(parts: impl IntoIterator<Item = &'a Value>) -> String {
         }
     }
     out
-}
-
-/// The parts of a canonical key.
-pub fn key_parts(key: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut chars = key.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '|' => parts.push(String::new()),
-            c => {
-                let c = if c == '\\' {
-                    chars.next().unwrap_or('\\')
-                } else {
-                    c
-                };
-                if let Some(last) = parts.last_mut() {
-                    last.push(c);
-                }
-            }
-        }
-    }
-    parts
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
 
 /// Whether its scheduled reads take what changed. A reconcile compares everything unless told
 /// otherwise; which mode `auto` becomes is not known here.
-fn scans_changes(scenario: &Scenario) -> bool {
+pub(super) fn scans_changes(scenario: &Scenario) -> bool {
     if !words::mode_is_known(scenario) || scenario.broken && scenario.scan_full.is_none() {
         return false;
     }

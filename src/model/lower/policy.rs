@@ -53,6 +53,10 @@ impl<'a> Lowering<'a> {
                         span: env.span,
                         value,
                     });
+                    if self.policy.alert.is_none() {
+                        // It was meant to be there.
+                        self.broken_clause(clause.span);
+                    }
                 }
                 PolicyClause::Allow(allow) => self.allow(allow, None),
             }

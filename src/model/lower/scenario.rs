@@ -6,8 +6,8 @@ use super::items::Items;
 use crate::finding::Edit;
 use crate::model::report::{Known, Missing, Unknown, missing, unknown};
 use crate::model::{
-    Breaker, Clean, EventVolume, Filter, Mode, ModeKind, Retry, Said, Scenario, ScenarioId,
-    Spanned, Stale, When,
+    Breaker, Clean, EventVolume, Filter, Ident, Mode, ModeKind, Retry, Said, Scenario, ScenarioId,
+    Spanned, Stale, SystemId, When,
 };
 use crate::syntax::tree::{self, Clause, Item, Name, ScenarioClause, ScenarioItem};
 use crate::terms::{Impact, Priority};
@@ -274,48 +274,57 @@ impl<'a> Lowering<'a> {
     ) -> When {
         let system = self.system_ref(system);
         let event = self.ident(event);
-        if let Some(declared) = system.id.map(|id| self.policy.system(id))
-            && let Some(entry) = declared.connector.as_ref().and_then(|c| c.entry.clone())
-            && let Some(events) = entry.events.as_ref()
-            && !events.knows(&event.text)
-        {
-            let known = events.names.iter().map(|e| Known {
-                name: &e.name,
-                at: None,
-            });
-            let names: Vec<String> = events
-                .names
-                .iter()
-                .take(8)
-                .map(|e| format!("`{}`", e.name))
-                .collect();
-            let help = match events.names.len().saturating_sub(names.len()) {
-                0 => format!("the events of `{}` are {}", entry.name, names.join(", ")),
-                more => format!(
-                    "the events of `{0}` are {1} and {more} more, which `syncline catalog show \
-                     {0}` lists",
-                    entry.name,
-                    names.join(", ")
-                ),
-            };
-            let finding = unknown(
-                Unknown {
-                    what: "event",
-                    name: &event.text,
-                    at: event.span,
-                    otherwise: &help,
-                    quoted: false,
-                },
-                known,
-            );
-            self.report(finding);
-        }
+        self.known_event(system.id, &event);
         When {
             clause,
             system,
             event,
             filter: filter.map(|f| self.filter(f, Names::Event)),
         }
+    }
+
+    /// Reports an event that the system's connector does not send. Of one that sends none at all
+    /// nothing is said here.
+    pub(super) fn known_event(&mut self, system: Option<SystemId>, event: &Ident) {
+        let Some(entry) = system
+            .and_then(|id| self.policy.system(id).connector.as_ref())
+            .and_then(|c| c.entry.clone())
+        else {
+            return;
+        };
+        let Some(events) = entry.events.as_ref().filter(|e| !e.knows(&event.text)) else {
+            return;
+        };
+        let known = events.names.iter().map(|e| Known {
+            name: &e.name,
+            at: None,
+        });
+        let names: Vec<String> = events
+            .names
+            .iter()
+            .take(8)
+            .map(|e| format!("`{}`", e.name))
+            .collect();
+        let help = match events.names.len().saturating_sub(names.len()) {
+            0 => format!("the events of `{}` are {}", entry.name, names.join(", ")),
+            more => format!(
+                "the events of `{0}` are {1} and {more} more, which `syncline catalog show {0}` \
+                 lists",
+                entry.name,
+                names.join(", ")
+            ),
+        };
+        let finding = unknown(
+            Unknown {
+                what: "event",
+                name: &event.text,
+                at: event.span,
+                otherwise: &help,
+                quoted: false,
+            },
+            known,
+        );
+        self.report(finding);
     }
 
     pub(super) fn filter(&mut self, filter: &tree::Filter, names: Names<'_>) -> Filter {

@@ -137,9 +137,11 @@ impl<'a> Lowering<'a> {
             }
             TestClause::Event(at, system, event, payload) => {
                 let system = self.used_system(*system, uses);
+                let event = self.ident(*event);
+                self.known_event(system.id, &event);
                 let step = StepKind::Event {
                     system,
-                    event: self.ident(*event),
+                    event,
                     payload: self.expression(*payload, Names::Nothing, "the event", Want::Map),
                 };
                 (Some(*at), Some(step))
