@@ -1,19 +1,33 @@
-//! What the rules of a SARIF file say of each check: the same as `syncline explain`.
+//! What the rules of a SARIF file say of each check: what its page says.
 
-use super::explain;
+use crate::checks::pages::{self, Page};
 use crate::finding::CodeInfo;
 use crate::render::sarif::About;
 
 /// What a check is.
 pub(super) fn about(info: CodeInfo) -> About {
-    let full = explain::meaning(info.code);
-    let short = full.split_once(". ").map_or(full, |(first, _)| first);
-    let short = short.trim_end_matches('.');
     let more = format!("syncline explain {}", info.code);
+    // A test holds that every code has a page, and that each can be read.
+    let page = pages::source(info.code).and_then(|text| Page::parse(text).ok());
+    let Some(page) = page else {
+        return About {
+            short: info.name.to_owned(),
+            full: info.name.to_owned(),
+            text: more.clone(),
+            markdown: more,
+        };
+    };
+    let parts = [
+        page.meaning.to_owned(),
+        format!("## Why it matters\n\n{}", page.why),
+        format!("## What mends it\n\n{}", page.ways),
+        format!("More: `{more}`"),
+    ];
+    let markdown = parts.join("\n\n");
     About {
-        short: format!("{short}."),
-        full: full.to_owned(),
-        text: format!("{full}\n\nMore: {more}"),
-        markdown: format!("{full}\n\nMore: `{more}`"),
+        short: page.summary(),
+        full: page.meaning.to_owned(),
+        text: markdown.replace("## ", ""),
+        markdown,
     }
 }
