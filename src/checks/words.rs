@@ -94,7 +94,7 @@ pub(super) fn label_origins(ctx: &Context, mut finding: Finding, field: &Field) 
         finding = label(
             finding,
             accepts.clause,
-            format!("written by {accepted} too"),
+            format!("{accepted} may change it too"),
         );
     }
     finding

@@ -51,12 +51,17 @@ impl<'a> Lowering<'a> {
                 let (digits, after) = (digits?, after?);
                 if digits > MOST_DIGITS {
                     let message = format!("a decimal keeps at most {MOST_DIGITS} digits");
-                    self.bad(precision.0, message, "write a precision from 1 to 28");
+                    self.bad(precision.0, message, "write from 1 to 28 digits");
                     return None;
                 }
                 if after > digits {
-                    let message = format!("{after} of {digits} digits cannot follow the point");
-                    self.bad(scale.0, message, "write a scale up to the precision");
+                    let message =
+                        format!("{after} digits after the point are more than {digits} in all");
+                    self.bad(
+                        scale.0,
+                        message,
+                        "write at most as many digits after the point as there are in all",
+                    );
                     return None;
                 }
                 Type::Decimal {
