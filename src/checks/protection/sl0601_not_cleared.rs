@@ -11,6 +11,9 @@ use crate::text::Span;
 
 const CODE: Code = Code(601);
 
+/// How many fields of a finding are shown with their places.
+const SHOWN_MAX: usize = 6;
+
 pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
     ctx.policy
         .scenarios
@@ -39,6 +42,9 @@ struct Leak<'a> {
 struct Fault<'a> {
     sync: &'a Sync,
     system: &'a System,
+    /// The blocks of `allow`s of this check in which its fields stand: what is accepted for one
+    /// field must not accept another, so fields of different blocks make different findings.
+    blocks: Vec<Span>,
     leaks: Vec<Leak<'a>>,
 }
 
@@ -53,20 +59,19 @@ fn of_scenario(ctx: &Context, scenario: &Scenario) -> Vec<Finding> {
             continue;
         }
         let id = ctx.graph.flows.hop_id(scenario.id, position);
-        let leaks = leaks(ctx, hop, id, system);
-        if leaks.is_empty() {
-            continue;
-        }
-        let known = faults
-            .iter_mut()
-            .find(|f| f.sync.clause == sync.clause && f.system.id == system.id);
-        match known {
-            Some(fault) => merge(&mut fault.leaks, leaks),
-            None => faults.push(Fault {
-                sync,
-                system,
-                leaks,
-            }),
+        for (blocks, leaks) in by_blocks(ctx, leaks(ctx, hop, id, system)) {
+            let known = faults.iter_mut().find(|f| {
+                f.sync.clause == sync.clause && f.system.id == system.id && f.blocks == blocks
+            });
+            match known {
+                Some(fault) => merge(&mut fault.leaks, leaks),
+                None => faults.push(Fault {
+                    sync,
+                    system,
+                    blocks,
+                    leaks,
+                }),
+            }
         }
     }
     let faults = faults.iter();
@@ -81,6 +86,21 @@ fn clearance_is_known(ctx: &Context, system: &System) -> bool {
         written == said.value.len()
     };
     !system.broken && system.cleared.as_ref().is_none_or(whole)
+}
+
+fn by_blocks<'a>(ctx: &Context, leaks: Vec<Leak<'a>>) -> Vec<(Vec<Span>, Vec<Leak<'a>>)> {
+    let allows = ctx.policy.allows.iter().filter(|a| a.check == Some(CODE));
+    let blocks: Vec<Span> = allows.filter_map(|a| a.covers).collect();
+    let mut groups: Vec<(Vec<Span>, Vec<Leak>)> = Vec::new();
+    for leak in leaks {
+        let stands = |block: &&Span| leak.declarations(ctx).iter().any(|d| block.contains(*d));
+        let own: Vec<Span> = blocks.iter().filter(stands).copied().collect();
+        match groups.iter_mut().find(|g| g.0 == own) {
+            Some(group) => group.1.push(leak),
+            None => groups.push((own, vec![leak])),
+        }
+    }
+    groups
 }
 
 fn missing<'a>(field: &'a Field, system: &System) -> Vec<&'a str> {
@@ -130,6 +150,15 @@ fn merge<'a>(known: &mut Vec<Leak<'a>>, more: Vec<Leak<'a>>) {
 }
 
 impl Leak<'_> {
+    /// The field, and the one that is carried for it.
+    fn declarations(&self, ctx: &Context) -> Vec<Span> {
+        let mut spans = vec![self.field.span];
+        if let Via::Read(ReadBy::Derived(field), _) = self.via {
+            spans.push(ctx.policy.field(field).span);
+        }
+        spans
+    }
+
     /// Where an expression reads it.
     fn place(&self) -> Option<Span> {
         match self.via {
@@ -150,7 +179,7 @@ fn finding(ctx: &Context, fault: &Fault) -> Finding {
     let message = message(ctx, fault, &words::either(&classes));
     let mut found =
         Finding::new(CODE, fault.sync.clause, message).mark(format!("brings it to `{name}`"));
-    for leak in &fault.leaks {
+    for leak in fault.leaks.iter().take(SHOWN_MAX) {
         found = label(ctx, found, leak);
     }
     let (place, text) = match &fault.system.cleared {
@@ -213,6 +242,10 @@ fn label(ctx: &Context, mut found: Finding, leak: &Leak) -> Finding {
             false => format!("`{}` is of class {classes}", leak.field.name),
         };
         found = words::label(found, said.clause, text);
+        if said.inherited {
+            let text = format!("`{}` names none", leak.field.name);
+            found = words::label(found, leak.field.name.span, text);
+        }
     }
     for (span, text) in relay(ctx, leak) {
         found = words::label(found, span, text);
@@ -331,6 +364,9 @@ fn mend(ctx: &Context, found: Finding, fault: &Fault, classes: &[&str]) -> Findi
         };
         if !out.contains(&what) {
             out.push(what);
+        }
+        if out.len() > 1 {
+            break;
         }
     }
     let all_fields = matches!(fault.sync.carried, Carried::All(_));

@@ -15,14 +15,17 @@ use crate::text::Span;
 const CODE: Code = Code(802);
 
 pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
-    if ctx.flows_incomplete {
+    // A policy that has no scenario yet is one that somebody has begun to write.
+    if ctx.flows_incomplete || ctx.policy.scenarios.is_empty() {
         return Vec::new();
     }
     let used = Used::of(ctx);
     let unasked = sl0602_unfiltered_send::entities(ctx);
     let mut found = Vec::new();
     for system in &ctx.policy.systems {
-        if !used.systems.contains(&system.id) {
+        // One whose connector is not known is unfinished; that is said first.
+        let whole = !system.broken && ctx.entry(system.id).is_some();
+        if whole && !used.systems.contains(&system.id) {
             found.push(unused_system(ctx, system));
         }
     }
