@@ -79,8 +79,8 @@ fn corpus(seed: u64) -> Vec<Broken> {
         for n in 0..10 {
             let (a, b) = (cut_at(text, &mut rng), cut_at(text, &mut rng));
             let (a, b) = (a.min(b), a.max(b));
-            push("head", n, text[..a].as_bytes().to_vec());
-            push("tail", n, text[b..].as_bytes().to_vec());
+            push("head", n, text.as_bytes()[..a].to_vec());
+            push("tail", n, text.as_bytes()[b..].to_vec());
             push(
                 "hole",
                 n,
