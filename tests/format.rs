@@ -1,7 +1,6 @@
 //! The formatter: layouts held by snapshot and by pairs of files, and what holds for any text.
 
 #[path = "support/mutate.rs"]
-#[allow(dead_code, reason = "only its tokens are wanted")]
 mod mutate;
 
 use proptest::prelude::*;

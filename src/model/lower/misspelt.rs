@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::Lowering;
 use super::names::{Kind, Place};
 use crate::model::report::{Misdeclared, misdeclared};
+use crate::syntax::tree::File;
 use crate::text::{Sources, Span};
 
 /// Uses of one name, from which on the declaration is in doubt and not they.
@@ -45,7 +46,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The declarations that are misspelt, in the order in which their names were first missed.
-    pub(super) fn misspelt(&mut self) -> Vec<Misspelt<'a>> {
+    pub(super) fn misspelt(&mut self, files: &[File]) -> Vec<Misspelt<'a>> {
         let mut groups: Vec<(Kind, &'a str, Vec<Span>)> = Vec::new();
         let mut index: HashMap<(Kind, &str), usize> = HashMap::new();
         for missed in std::mem::take(&mut self.missed) {
@@ -66,7 +67,7 @@ impl<'a> Lowering<'a> {
                 continue;
             };
             let twice = found.iter().any(|m| m.declared.1 == declared.1);
-            if !twice && stands_once(&declared.0, self.sources) {
+            if !twice && stands_once(&declared.0, self.sources, files) {
                 found.push(Misspelt {
                     what: kind.noun(),
                     name,
@@ -101,16 +102,24 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Whether a word stands in the texts at one place only.
-fn stands_once(word: &str, sources: &Sources) -> bool {
+/// Whether a word stands at one place only, comments aside.
+fn stands_once(word: &str, sources: &Sources, files: &[File]) -> bool {
     let part = |c: char| c == '_' || c.is_alphanumeric();
-    let places = sources.iter().flat_map(|(_, file)| {
-        let text: &str = &file.text;
+    let places = sources.iter().zip(files).flat_map(|((_, source), tree)| {
+        let text: &str = &source.text;
         text.match_indices(word).filter(move |(at, _)| {
             let before = text.get(..*at).and_then(|t| t.chars().next_back());
             let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
-            !before.is_some_and(part) && !after.is_some_and(part)
+            !before.is_some_and(part) && !after.is_some_and(part) && !in_comment(*at, tree)
         })
     });
     places.take(2).count() == 1
+}
+
+fn in_comment(at: usize, file: &File) -> bool {
+    let next = file
+        .comments
+        .partition_point(|c| (c.span.end as usize) <= at);
+    let comment = file.comments.get(next);
+    comment.is_some_and(|c| c.span.start as usize <= at)
 }

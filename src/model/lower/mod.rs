@@ -82,7 +82,7 @@ pub fn own_connector_paths(sources: &Sources, files: &[tree::File]) -> Vec<(Span
 pub fn lower(input: &Input<'_>) -> (Policy, Vec<Finding>) {
     let mut lowering = Lowering::new(input);
     lowering.run(input);
-    let misspelt = lowering.misspelt();
+    let misspelt = lowering.misspelt(input.files);
     if !misspelt.is_empty() {
         lowering = Lowering::new(input);
         lowering.correct(&misspelt);
