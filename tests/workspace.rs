@@ -79,7 +79,7 @@ fn workspace() -> Workspace<Disk> {
 fn fresh(workspace: &Workspace<Disk>) -> Option<Checked> {
     let root = Root::Path(Path::new("policy.sync"));
     let loaded = load(root, workspace.files(), Path::new(CURRENT)).ok()?;
-    Some(check(loaded, workspace.files(), today()))
+    Some(check(loaded, workspace.files(), today(), &[]))
 }
 
 /// Everything that an answer holds.

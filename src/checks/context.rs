@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::arithmetic::Arithmetic;
 use crate::catalog::Entry;
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::graph::{Edge, Flow, Graph};
 use crate::model::{Carried, Field, FieldId, Policy, Scenario, Sync, SystemId};
 use crate::text::Sources;
@@ -23,6 +23,8 @@ pub struct Context<'a> {
     pub arithmetic: Arithmetic,
     /// The day on which it is checked: what `until` is compared with.
     pub today: NaiveDate,
+    /// The checks that are off unless asked for, as far as they are asked for.
+    pub asked: &'a [Code],
     /// Whether a flow may be missing because a scenario, or a name in a `sync`, could not be read:
     /// then nothing may be concluded from a flow that is not there.
     pub flows_incomplete: bool,
@@ -42,8 +44,15 @@ impl<'a> Context<'a> {
             graph,
             arithmetic: Arithmetic::of(policy, graph),
             today,
+            asked: &[],
             flows_incomplete: flows_incomplete(policy),
         }
+    }
+
+    /// The same, with checks that are off unless asked for.
+    pub fn asking(mut self, asked: &'a [Code]) -> Context<'a> {
+        self.asked = asked;
+        self
     }
 
     /// A system's name.

@@ -32,15 +32,18 @@ pub use table::{CHECKS, Check};
 
 use rayon::prelude::*;
 
-use crate::finding::{self, Finding};
+use crate::finding::{self, Finding, Level};
 
 /// Checks a policy: everything that `earlier` phases and the table's checks found, with the
-/// `allow`s applied, in the order in which findings are shown.
+/// `allow`s applied, in the order in which findings are shown. Checks that are off unless asked for
+/// are left out where [`Context::asked`] does not name them.
 pub fn run(ctx: &Context, earlier: Vec<Finding>) -> Vec<Finding> {
     let found: Vec<Vec<Finding>> = CHECKS.par_iter().map(|c| (c.run)(ctx)).collect();
     let mut findings = earlier;
     findings.extend(found.into_iter().flatten());
     tidiness::sl0801_unused_allow::apply(ctx, &mut findings);
+    // Only now, so that an `allow` of a check that is off is not told to be of no use.
+    findings.retain(|f| f.code.info().level != Level::Off || ctx.asked.contains(&f.code));
     finding::sort(&mut findings, ctx.sources);
     findings
 }

@@ -13,7 +13,7 @@ use super::fix::{Errors, Looked};
 use super::policy::{self, Question, STDIN};
 use super::shell::Shell;
 use super::{disk, fix, rules};
-use crate::finding::{CODES, Code, Level, code_by_name};
+use crate::finding::{CODES, Code, code_by_name};
 use crate::render::{Diagnostic, Report, Severity, Style};
 use crate::render::{concise, github, gitlab, human, json, junit, sarif};
 use crate::text::nearest;
@@ -212,6 +212,13 @@ fn question(args: &Args) -> Result<Question, Failure> {
     }
     let mut question = Question::of(args.paths.clone(), args.now.unwrap_or_else(policy::today));
     question.stdin_filename.clone_from(&args.stdin_filename);
+    // Who denies a check asks for it.
+    let denied = args.deny.iter().filter_map(|deny| match deny {
+        Deny::Warnings => None,
+        Deny::Check(code) => Some(*code),
+    });
+    question.asked = args.warn.iter().chain(&args.only).copied().collect();
+    question.asked.extend(denied);
     Ok(question)
 }
 
@@ -259,11 +266,8 @@ impl Asker<'_> {
 
     /// Whether a finding is to be reported.
     fn wanted(&self, diagnostic: &Diagnostic) -> bool {
-        let asked = |codes: &[Code]| codes.iter().any(|c| c.to_string() == diagnostic.code);
-        let off = code_by_name(&diagnostic.code).is_some_and(|c| c.info().level == Level::Off);
-        // Who denies a check asks for it.
-        let named = asked(&self.args.warn) || asked(&self.args.only) || self.denies(diagnostic);
-        (self.args.only.is_empty() || asked(&self.args.only)) && (!off || named)
+        let mut only = self.args.only.iter();
+        self.args.only.is_empty() || only.any(|c| c.to_string() == diagnostic.code)
     }
 
     /// Whether `--deny` names the check of a finding.

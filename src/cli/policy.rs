@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk, Instead};
 use super::failure::Failure;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding, Severity};
 use crate::model::Policy;
 use crate::plan::Plan;
 use crate::syntax::load::{FileReader, LoadError, Loaded, Root, load, load_markdown};
@@ -77,6 +77,8 @@ pub(super) struct Question {
     pub stdin_filename: Option<String>,
     /// The day on which they are checked.
     pub today: Date,
+    /// The checks wanted of those that are off unless asked for.
+    pub asked: Vec<Code>,
     /// Texts to read instead of what is stored.
     pub overlay: Instead,
 }
@@ -88,6 +90,7 @@ impl Question {
             paths,
             stdin_filename: None,
             today,
+            asked: Vec::new(),
             overlay: Instead::new(),
         }
     }
@@ -140,7 +143,7 @@ pub(super) fn check_all(question: &Question) -> Result<Vec<Checked>, Failure> {
     }
     Ok(jobs
         .into_iter()
-        .map(|job| job.check(&finder.files, question.today))
+        .map(|job| job.check(&finder.files, question))
         .collect())
 }
 
@@ -293,8 +296,9 @@ pub(super) fn is_markdown(path: &Path) -> bool {
 }
 
 impl Job {
-    fn check(self, files: &dyn FileReader, today: Date) -> Checked {
-        let checked = workspace::check(self.loaded, files, today);
+    fn check(self, files: &dyn FileReader, question: &Question) -> Checked {
+        let (today, asked) = (question.today, &question.asked);
+        let checked = workspace::check(self.loaded, files, today, asked);
         let sources = checked.loaded.sources;
         let findings = checked.findings;
         let asked = |f: &Finding| {

@@ -11,6 +11,7 @@ use super::failure::{Exit, Failure};
 use super::policy::{self, Question};
 use super::shell::Shell;
 use crate::checks;
+use crate::finding::{CODES, Level};
 use crate::render::Range;
 use crate::render::suppressions::{self, Suppression, SuppressionsOutput, Written};
 use crate::time::Date;
@@ -66,7 +67,10 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
 
 /// The `allow`s of all policies that are asked about, one that several share once.
 fn list(args: &Args, today: Date) -> Result<Vec<Suppression>, Failure> {
-    let question = Question::of(args.paths.clone(), today);
+    let mut question = Question::of(args.paths.clone(), today);
+    // An `allow` of a check that is off is held against what that check would say.
+    let off = CODES.iter().filter(|c| c.level == Level::Off);
+    question.asked = off.map(|c| c.code).collect();
     let mut found: BTreeMap<(String, Range), Suppression> = BTreeMap::new();
     for checked in &policy::check_all(&question)? {
         let all: Vec<_> = checked.all().collect();

@@ -38,8 +38,9 @@ impl Checked {
 pub(super) const UNREADABLE: Code = Code(4);
 
 /// Resolves and checks a loaded policy. A part of a Markdown text that is only parsed keeps the
-/// findings of its reading. Connector entries of the author's own come through `files`.
-pub fn check(loaded: Loaded, files: &dyn FileReader, today: Date) -> Checked {
+/// findings of its reading. Connector entries of the author's own come through `files`. `asked` are
+/// the checks wanted of those that are off unless asked for.
+pub fn check(loaded: Loaded, files: &dyn FileReader, today: Date, asked: &[Code]) -> Checked {
     let sources = &loaded.sources;
     let own = Own::of(&loaded, files).read_all();
     let (policy, more) = model::lower(&model::Input {
@@ -54,7 +55,7 @@ pub fn check(loaded: Loaded, files: &dyn FileReader, today: Date) -> Checked {
     if !loaded.fragment {
         findings.extend(more);
         let graph = Graph::build(&policy);
-        let context = checks::Context::new(sources, &policy, &graph, today);
+        let context = checks::Context::new(sources, &policy, &graph, today).asking(asked);
         findings = checks::run(&context, findings);
     }
     place_in_block(&mut findings, &loaded);

@@ -104,7 +104,7 @@ impl<R: FileReader> Workspace<R> {
         let earlier = earlier.map(|c| c.loaded).unwrap_or_default();
         let root = Root::Path(&self.root);
         let loaded = reload(earlier, root, &self.files, &self.current)?;
-        Ok(self.checked.insert(check(loaded, &self.files, today)))
+        Ok(self.checked.insert(check(loaded, &self.files, today, &[])))
     }
 
     /// What the last check came to; none before the first, or where there was nothing to check.
