@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::support::docs;
 use super::support::fixtures::{self, Memory, Parsed};
-use super::{check, codes, spoken_of};
+use super::{check_asking, codes, spoken_of};
 use syncline::checks::pages::{self, Page, PageFile};
 use syncline::finding::{Code, Finding, Grade, Severity};
 use syncline::render::page::{self, Mends};
@@ -29,9 +29,9 @@ fn load(files: &[PageFile<'_>]) -> Parsed {
     fixtures::load_with(&Memory(files), Path::new("policy.sync"), folder)
 }
 
-fn found(files: &[PageFile<'_>]) -> (Parsed, Vec<Finding>) {
+fn found(code: Code, files: &[PageFile<'_>]) -> (Parsed, Vec<Finding>) {
     let parsed = load(files);
-    let findings = check(&parsed);
+    let findings = check_asking(&parsed, &[code]);
     (parsed, findings)
 }
 
@@ -40,7 +40,7 @@ fn the_failing_policy_fails_for_its_code_alone_and_the_mended_one_does_not() {
     let mut wrong = String::new();
     for code in pages::codes() {
         let page = page(code);
-        let (parsed, findings) = found(&page.failing);
+        let (parsed, findings) = found(code, &page.failing);
         if !findings
             .iter()
             .any(|f| f.code == code && f.severity != Severity::Allowed)
@@ -52,7 +52,7 @@ fn the_failing_policy_fails_for_its_code_alone_and_the_mended_one_does_not() {
             let shown = fixtures::show(&parsed.sources, other);
             writeln!(wrong, "{code}: fails: {shown}").unwrap();
         }
-        let (parsed, findings) = found(&page.mended);
+        let (parsed, findings) = found(code, &page.mended);
         let bad = |f: &&Finding| f.severity == Severity::Error || f.code == code;
         for left in findings.iter().filter(bad) {
             let shown = fixtures::show(&parsed.sources, left);
@@ -102,7 +102,7 @@ fn mends(code: Code) -> Mends {
         .map(|f| fixtures::loaded(&f.root))
         .chain([load(&page(code).failing)]);
     policies
-        .flat_map(|parsed| spoken_of(code, check(&parsed)))
+        .flat_map(|parsed| spoken_of(code, check_asking(&parsed, &[code])))
         .filter(|f| f.code == code)
         .flat_map(|f| f.fixes)
         .map(|fix| match fix.grade {
@@ -114,8 +114,8 @@ fn mends(code: Code) -> Mends {
 }
 
 /// What `check` prints for the failing policy.
-fn output(page: &Page<'_>) -> String {
-    let (parsed, findings) = found(&page.failing);
+fn output(code: Code, page: &Page<'_>) -> String {
+    let (parsed, findings) = found(code, &page.failing);
     let mut report = Report::default();
     report.add(&findings, &parsed.sources);
     report.sort();
@@ -128,7 +128,7 @@ fn the_pages_are_published() {
         .map(|code| (code, page(code), mends(code)))
         .collect();
     for (code, page, mends) in &rows {
-        let text = page::published(*code, page, *mends, &output(page));
+        let text = page::published(*code, page, *mends, &output(*code, page));
         docs::in_step(&format!("checks/{code}.md"), &text);
     }
     docs::in_step("checks/README.md", &page::index(&rows));
