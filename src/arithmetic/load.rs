@@ -345,18 +345,18 @@ impl Counting<'_> {
 fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
     let days = |length: crate::time::Millis| length.as_secs_f64() / DAY_SECONDS;
     let run = start(days(gaps.longest));
-    let all: u32 = gaps.lengths.iter().map(|l| l.1).sum();
+    let all: u64 = gaps.lengths.iter().map(|l| l.1).sum();
     let mean = gaps
         .lengths
         .iter()
-        .map(|(length, count)| start(days(*length)).times(f64::from(*count)))
+        .map(|(length, count)| start(days(*length)).times(*count as f64))
         .fold(Ends::default(), Ends::plus)
-        .times(1.0 / f64::from(all.max(1)));
+        .times(1.0 / all.max(1) as f64);
     let per_day = mean.times(gaps.starts_per_day());
     let busiest = match gaps.busiest_day {
         0 => Ends::default(),
         1 => run,
-        starts => mean.times(f64::from(starts)),
+        starts => mean.times(starts as f64),
     };
     let busiest = if busiest.total() < per_day.total() {
         per_day

@@ -53,17 +53,17 @@ pub struct Gaps {
     /// The shortest.
     pub shortest: Millis,
     /// Each length that occurs with how often it does, shortest first.
-    pub lengths: Vec<(Millis, u32)>,
-    /// How many starts the horizon holds.
-    pub starts: u32,
+    pub lengths: Vec<(Millis, u64)>,
+    /// How many starts the horizon holds; a year of milliseconds is more than 32 bits count.
+    pub starts: u64,
     /// How many starts its busiest date holds; with `every` in a window, its busiest opening.
-    pub busiest_day: u32,
+    pub busiest_day: u64,
 }
 
 impl Gaps {
     /// Starts a day, the mean over the horizon.
     pub fn starts_per_day(&self) -> f64 {
-        f64::from(self.starts) / f64::from(HORIZON_DAYS)
+        self.starts as f64 / f64::from(HORIZON_DAYS)
     }
 }
 
@@ -267,7 +267,7 @@ impl Calendar {
             let count = (close.0 - first.0)
                 .saturating_add(step - 1)
                 .div_euclid(step);
-            let Some(count) = u32::try_from(count).ok().filter(|count| *count > 0) else {
+            let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) else {
                 continue;
             };
             if let Some(last) = *last {
@@ -276,7 +276,7 @@ impl Calendar {
             tally.add(every, count - 1);
             tally.starts += count;
             tally.busiest_day = tally.busiest_day.max(count);
-            *last = Some(Instant(first.0 + step * i64::from(count - 1)));
+            *last = Some(first + every.times(count - 1));
         }
         Some(())
     }
@@ -318,34 +318,29 @@ impl Calendar {
                 today.dedup();
                 today.retain(|start| window.is_none_or(|w| w.contains(*start, self.zone)));
             }
-            tally.busiest_day = tally.busiest_day.max(count(today.len()));
+            tally.busiest_day = tally.busiest_day.max(today.len() as u64);
             all.append(&mut today);
         }
         all.retain(|start| *start < self.end);
         all.sort_unstable();
         all.dedup();
-        tally.starts = count(all.len());
+        tally.starts = all.len() as u64;
         all
     }
-}
-
-/// A number of starts; a year of minutes fits.
-fn count(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 /// Gaps while they are counted.
 #[derive(Default)]
 struct Tally {
-    lengths: BTreeMap<Millis, u32>,
+    lengths: BTreeMap<Millis, u64>,
     longest_by_clock: Millis,
-    starts: u32,
-    busiest_day: u32,
+    starts: u64,
+    busiest_day: u64,
 }
 
 impl Tally {
     /// Adds gaps that count for what passes, whatever the clock does.
-    fn add(&mut self, gap: Millis, times: u32) {
+    fn add(&mut self, gap: Millis, times: u64) {
         if times > 0 {
             *self.lengths.entry(gap).or_default() += times;
             self.longest_by_clock = self.longest_by_clock.max(gap);

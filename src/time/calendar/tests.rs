@@ -51,6 +51,9 @@ fn gaps_of_plain_intervals_are_their_own() {
         .unwrap();
     assert_eq!(gaps.longest, Millis::DAY.times(500));
     assert_eq!(year("UTC").gaps(&Schedule::Every(Millis(0)), None), None);
+    let gaps = year("UTC").gaps(&Schedule::Every(Millis(1)), None).unwrap();
+    assert_eq!(gaps.starts, 366 * 86_400_000, "more than 32 bits count");
+    assert_eq!(gaps.lengths, vec![(Millis(1), gaps.starts)]);
 }
 
 #[test]
@@ -238,7 +241,7 @@ proptest! {
         prop_assert_eq!(found.as_ref().map(|g| g.shortest), gaps.iter().min().copied());
         if let Some(found) = found {
             prop_assert_eq!(found.starts as usize, inside);
-            let counted: u32 = found.lengths.iter().map(|(_, n)| n).sum();
+            let counted: u64 = found.lengths.iter().map(|(_, n)| n).sum();
             prop_assert_eq!(counted as usize, gaps.len());
         }
     }
