@@ -121,7 +121,7 @@ fn help(
                 (today - then >= over && alternatives::keeps_bounds(ctx, scenario, &c))
                     .then_some((c, then))
             })
-            .last();
+            .next_back();
         if let Some((candidate, then)) = saving {
             return format!(
                 "write `mode {}` in `{}`, which then needs {} a day here; or {more}",
