@@ -11,7 +11,7 @@ use super::formula::{
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
-use crate::time::Gaps;
+use crate::time::{Gaps, Millis};
 
 /// Calls at both ends of a hop.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -343,25 +343,31 @@ impl Counting<'_> {
 
 /// The mean a day, the busiest day and the start after the longest gap.
 fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
-    let days = |length: crate::time::Millis| length.as_secs_f64() / DAY_SECONDS;
+    let days = |length: Millis| length.as_secs_f64() / DAY_SECONDS;
     let run = start(days(gaps.longest));
-    let all: u32 = gaps.lengths.iter().map(|l| l.1).sum();
-    let mean = gaps
+    let known: BTreeMap<Millis, Ends> = gaps
         .lengths
         .iter()
-        .map(|(length, count)| start(days(*length)).times(f64::from(*count)))
-        .fold(Ends::default(), Ends::plus)
-        .times(1.0 / f64::from(all.max(1)));
+        .map(|(length, _)| (*length, start(days(*length))))
+        .collect();
+    let sum = |lengths: &[(Millis, u64)]| {
+        lengths
+            .iter()
+            .filter_map(|(length, times)| Some(known.get(length)?.times(*times as f64)))
+            .fold(Ends::default(), Ends::plus)
+    };
+    let all: u64 = gaps.lengths.iter().map(|l| l.1).sum();
+    let mean = sum(&gaps.lengths).times(1.0 / all.max(1) as f64);
     let per_day = mean.times(gaps.starts_per_day());
-    let busiest = match gaps.busiest_day {
-        0 => Ends::default(),
-        1 => run,
-        starts => mean.times(f64::from(starts)),
-    };
-    let busiest = if busiest.total() < per_day.total() {
-        per_day
-    } else {
-        busiest
-    };
+    // A single start has no gap before it that is known.
+    let only = (gaps.starts > 0 && gaps.days.is_empty()).then_some(run);
+    let busiest = gaps
+        .days
+        .iter()
+        .map(|day| sum(day))
+        .chain(only)
+        .chain([per_day])
+        .max_by(|a, b| a.total().total_cmp(&b.total()))
+        .unwrap_or(per_day);
     (per_day, busiest, run)
 }

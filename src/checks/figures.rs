@@ -41,6 +41,19 @@ pub(super) fn count(number: f64) -> String {
     }
 }
 
+/// A count that is more than another, and that count, so that both read so: with as many digits
+/// behind the point as it takes, "just over" where no three do.
+pub(super) fn more_than(number: f64, other: f64) -> (String, String) {
+    if count(number) != count(other) || number <= other {
+        return (count(number), count(other));
+    }
+    let told = (1..=3).find_map(|digits| {
+        let (more, less) = (format!("{number:.digits$}"), format!("{other:.digits$}"));
+        (more != less && number < 10_000.0).then_some((more, less))
+    });
+    told.unwrap_or_else(|| (format!("just over {}", count(number)), count(other)))
+}
+
 /// "1 call", "12,000 calls".
 pub(super) fn calls(number: f64) -> String {
     let text = count(number);
@@ -79,5 +92,17 @@ mod tests {
         assert_eq!(calls(0.25), "0.3 calls");
         assert_eq!(share(0.004), "0.4 %");
         assert_eq!(share(1.28), "128 %");
+    }
+
+    #[test]
+    fn what_is_more_reads_as_more() {
+        let told = |a, b| {
+            let (more, less) = more_than(a, b);
+            format!("{more} > {less}")
+        };
+        assert_eq!(told(314.0, 19.0), "314 > 19");
+        assert_eq!(told(19.003, 19.0), "19.003 > 19.000");
+        assert_eq!(told(0.104_2, 0.083_3), "0.10 > 0.08");
+        assert_eq!(told(62_500.3, 62_500.0), "just over 62,500 > 62,500");
     }
 }
