@@ -273,9 +273,10 @@ impl Counting<'_> {
             (true, Some(all)) => full_read_calls(all, page),
             _ => read_calls(changed(met.map_or(carried, |m| m.value)), page),
         };
-        let written = changed(carried) * demand.events_pass * demand.records_pass;
+        let all = changed(carried);
+        let written = all * demand.events_pass * demand.records_pass;
         let reads = Calls::reads(reads * source.attempts() / self.share());
-        let writes = self.writes(target, written) + self.echo_reads(load, target, written);
+        let writes = self.writes(target, all, written) + self.echo_reads(load, target, written);
         match load.hop {
             Some(_) => Ends {
                 source: reads,
@@ -289,13 +290,13 @@ impl Counting<'_> {
     }
 
     /// Calls that write a mean number of records: one bulk job where the catalog has one and the
-    /// records are many, else batches.
-    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
+    /// `changed` records, before filters, are many; else batches.
+    fn writes(&self, target: &SystemFacts, changed: f64, records: f64) -> Calls {
         let attempts = target.attempts();
         let own = self.scenario.batch.as_ref().map(|b| b.value);
         if let Some(bulk) = &target.bulk
             && own.is_none()
-            && records > bulk.from_records.value
+            && changed > bulk.from_records.value
         {
             let uploads = grouped_calls(records, Some(bulk.records.value));
             return Calls {
@@ -336,7 +337,7 @@ impl Counting<'_> {
         let drifted = load.demand.written_per_day().unwrap_or(0.0) * DRIFT_SHARE * days;
         Ends {
             source: Calls::reads(read(source, at_source)),
-            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted),
+            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted, drifted),
         }
     }
 }
