@@ -35,6 +35,7 @@ pub(super) fn odd_sign(scan: &Scan<'_>, token: Token) -> Option<Finding> {
             "",
         ),
         '#' => replace("`#` begins no comment".into(), "write `//`", "//"),
+        '-' => return dashed(scan, token),
         '\'' | '‘' | '’' | '“' | '”' => Finding::new(
             Code(1),
             span,
@@ -48,6 +49,35 @@ pub(super) fn odd_sign(scan: &Scan<'_>, token: Token) -> Option<Finding> {
         ),
         _ => return None,
     })
+}
+
+/// A name with a dash in it: `demo-requests`.
+fn dashed(scan: &Scan<'_>, token: Token) -> Option<Finding> {
+    let inside = |c: char| c == '_' || c == '-' || c.is_ascii_alphanumeric();
+    let before = scan.text.get(scan.start..token.start)?;
+    let after = scan.text.get(token.end..scan.end)?;
+    let start = scan.start + before.trim_end_matches(inside).len();
+    let end = token.end + (after.len() - after.trim_start_matches(inside).len());
+    let name = scan.text.get(start..end)?;
+    let is_name = name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && name.ends_with(|c: char| c != '-')
+        && start < token.start;
+    if !is_name {
+        return None;
+    }
+    let text = name.replace('-', "_");
+    let message = format!("`{}` is no name: it holds `-`", super::report::short(name));
+    let help = format!("write `{text}`, here and wherever it is named");
+    let title = format!("write `{text}`");
+    let edit = Edit {
+        span: scan.span(start, end),
+        text,
+    };
+    Some(
+        Finding::new(Code(1), scan.span(token.start, token.end), message)
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit]),
+    )
 }
 
 fn is_invisible(c: char) -> bool {
@@ -95,8 +125,81 @@ pub(super) fn for_misfit(
     expected: &[Expected],
     finding: &Finding,
 ) -> Option<Finding> {
-    sign(scan, token, expected, finding)
+    after_keyword(scan, token, expected, finding)
+        .or_else(|| arrow(scan, token, expected, finding))
+        .or_else(|| sign(scan, token, expected, finding))
         .or_else(|| expected.iter().find_map(|e| form(scan, token, e, finding)))
+}
+
+/// `connector: stripe`, as other languages write it.
+fn after_keyword(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    let found = scan.str(token);
+    let takes_sign = expected.iter().any(|e| matches!(e, Expected::Sign(_)));
+    let line = scan.text.get(scan.start..token.start)?.lines().last()?;
+    let keyword = line.trim();
+    let alone = !keyword.is_empty()
+        && keyword
+            .bytes()
+            .all(|b| b.is_ascii_alphabetic() || b == b'_');
+    if !matches!(found, ":" | "=") || takes_sign || !alone {
+        return None;
+    }
+    let edit = Edit {
+        span: scan.span(token.start, token.end),
+        text: String::new(),
+    };
+    let title = format!("remove the `{found}`");
+    let help = format!("remove the `{found}`: what `{keyword}` says follows it after a blank");
+    Some(
+        finding
+            .clone()
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit]),
+    )
+}
+
+/// `sync contact(name) crm -> mailer`, or without `from`.
+fn arrow(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    let is_from = |e: &Expected| matches!(e, Expected::Keyword(word) if word == "from");
+    if token.kind != Kind::Word || token.line_first || !expected.iter().any(is_from) {
+        return None;
+    }
+    let source = scan.str(token);
+    let after = scan.text.get(token.end..scan.end)?;
+    let rest = after.trim_start_matches(' ');
+    let sign = ["->", "=>", "→"].into_iter().find(|s| rest.starts_with(s));
+    let (end, text) = match sign {
+        Some(sign) => {
+            let rest = rest.get(sign.len()..)?;
+            let target = rest.trim_start_matches(' ');
+            let end = scan.end - target.len();
+            (end, format!("from {source} to "))
+        }
+        None if rest.starts_with("to ") => (token.end, format!("from {source}")),
+        None => return None,
+    };
+    let help = "say where it starts and where it goes: `from … to …`";
+    let title = format!("write `{}`", text.trim_end());
+    let edit = Edit {
+        span: scan.span(token.start, end),
+        text,
+    };
+    Some(
+        finding
+            .clone()
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit]),
+    )
 }
 
 /// The one of `words` that a longer or shorter word stands for: `sunday`, `hr`.
@@ -107,6 +210,8 @@ pub(super) fn meant<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
         "min" | "mins" => "minute",
         "hr" | "hrs" | "h" => "hour",
         "d" => "day",
+        "string" | "str" | "varchar" | "char" => "text",
+        "timestamp" => "datetime",
         _ => "",
     };
     let mut fits = words
@@ -275,11 +380,19 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
         Form::Minute if numeric && rest.is_empty() && digits.len() <= 2 => {
             write(format!(":{digits:0>2}"), token.end, Grade::Safe)
         }
+        Form::Time if numeric && twelve_hours(text, follower).is_some() => {
+            let (time, joined) = twelve_hours(text, follower)?;
+            let end = next.filter(|_| !joined).map_or(token.end, |t| t.end);
+            write(time, end, Grade::Safe)
+        }
         Form::Time if numeric && rest.is_empty() && digits.len() <= 2 => {
             write(format!("{digits:0>2}:00"), token.end, Grade::Review)
         }
         Form::Time if numeric && text.matches('-').count() == 1 && text.contains(':') => {
             write(text.replace('-', ".."), token.end, Grade::Safe)
+        }
+        Form::Integer if numeric && rest.eq_ignore_ascii_case("k") => {
+            write(format!("{digits}_000"), token.end, Grade::Safe)
         }
         Form::Integer if numeric && text.matches('-').count() == 1 => {
             write(text.replace('-', ".."), token.end, Grade::Safe)
@@ -292,6 +405,9 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
         }
         Form::Currency if text.len() == 3 && text.bytes().all(|b| b.is_ascii_lowercase()) => {
             write(text.to_uppercase(), token.end, Grade::Safe)
+        }
+        Form::Currency if token.kind == Kind::Word => {
+            help("write the three capitals of ISO 4217, as in `USD` or `EUR`")
         }
         Form::Str if token.kind == Kind::Word => {
             let end = run_end(scan, token);
@@ -315,6 +431,29 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
 
 fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// `1:30am` or `2 pm` by the clock of 24 hours, and whether `am` or `pm` stood in the same word.
+fn twelve_hours(text: &str, follower: &str) -> Option<(String, bool)> {
+    let text = text.to_ascii_lowercase();
+    let own = ["am", "pm"].into_iter().find(|h| text.ends_with(h));
+    let joined = own.is_some();
+    let half = match own {
+        Some(half) => half.to_owned(),
+        None => follower.to_ascii_lowercase(),
+    };
+    let time = text.strip_suffix(&half).unwrap_or(&text);
+    let (hour, minute) = time.split_once(':').unwrap_or((time, "00"));
+    let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+    if !(1..=12).contains(&hour) || minute > 59 {
+        return None;
+    }
+    let hour = match half.as_str() {
+        "am" => hour % 12,
+        "pm" => hour % 12 + 12,
+        _ => return None,
+    };
+    Some((format!("{hour:02}:{minute:02}"), joined))
 }
 
 /// The end of all that hangs on a token: `America/New_York`.

@@ -297,7 +297,12 @@ impl Reader<'_> {
             return finding;
         }
         if self.next_clause(token, trouble) {
-            return finding.mark("the clause before is not complete");
+            return finding
+                .mark("the clause before is not complete")
+                .help(format!(
+                    "finish the clause before: it lacks {}",
+                    say(&expected, None)
+                ));
         }
         if let Some(finding) = hint::for_misfit(self.scan, token, &expected, &finding) {
             return finding;
