@@ -123,6 +123,8 @@ fn flows_incomplete(policy: &Policy) -> bool {
             .flat_map(|s| sync.targets.iter().map(move |t| (s, t)));
         pairs.any(|(from, to)| from.id != to.id)
     };
+    // One without any work (SL0006) was meant to have some.
+    let does_nothing = |s: &Scenario| s.syncs.is_empty() && s.clean.is_none();
     let unresolved = |sync: &Sync| {
         !goes_somewhere(sync)
             || sync.entity.id.is_none()
@@ -141,5 +143,5 @@ fn flows_incomplete(policy: &Policy) -> bool {
         || policy
             .scenarios
             .iter()
-            .any(|s| s.broken || s.syncs.iter().any(unresolved))
+            .any(|s| s.broken || does_nothing(s) || s.syncs.iter().any(unresolved))
 }

@@ -78,7 +78,9 @@ fn fed_by_schedule(
             let relays = has_it(&feeder.from)
                 && feeder.from != fed.to
                 && !after_is_unknown(ctx, *fed)
-                && !is_refused(fields, &origins, *feeder)
+                && ![feeder, fed]
+                    .iter()
+                    .any(|e| is_refused(fields, &origins, **e))
                 && !ordered.waits_for(ctx, *fed, *feeder)
                 && !sooner.is_there(*feeder, *fed);
             if relays {
