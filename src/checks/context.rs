@@ -8,7 +8,7 @@ use crate::catalog::Entry;
 use crate::finding::{Code, Finding};
 use crate::graph::{Edge, Flow, Graph};
 use crate::model::{Carried, Field, FieldId, Policy, Scenario, Sync, SystemId};
-use crate::text::Sources;
+use crate::text::{Sources, Span};
 
 /// What every check is given. Checks read it and change nothing, so they run side by side.
 #[derive(Debug)]
@@ -66,6 +66,13 @@ impl<'a> Context<'a> {
         connector.entry.as_deref()
     }
 
+    /// The blocks and fields in which an `allow` of a check stands. What is accepted in one must not
+    /// accept what lies elsewhere, so a finding that speaks of many places is parted by these.
+    pub fn blocks_of_allows(&self, code: Code) -> Vec<Span> {
+        let allows = self.policy.allows.iter().filter(|a| a.check == Some(code));
+        allows.filter_map(|a| a.covers).collect()
+    }
+
     /// A field as messages name it, `contact.email`.
     pub fn path(&self, id: FieldId) -> String {
         self.policy.field_path(id)
@@ -108,8 +115,19 @@ impl<'a> Context<'a> {
 }
 
 fn flows_incomplete(policy: &Policy) -> bool {
+    // A clause from a system to itself (SL0007) was meant for another system.
+    let goes_somewhere = |sync: &Sync| {
+        let mut pairs = sync
+            .sources
+            .iter()
+            .flat_map(|s| sync.targets.iter().map(move |t| (s, t)));
+        pairs.any(|(from, to)| from.id != to.id)
+    };
+    // One without any work (SL0006) was meant to have some.
+    let does_nothing = |s: &Scenario| s.syncs.is_empty() && s.clean.is_none();
     let unresolved = |sync: &Sync| {
-        sync.entity.id.is_none()
+        !goes_somewhere(sync)
+            || sync.entity.id.is_none()
             || sync
                 .sources
                 .iter()
@@ -125,5 +143,5 @@ fn flows_incomplete(policy: &Policy) -> bool {
         || policy
             .scenarios
             .iter()
-            .any(|s| s.broken || s.syncs.iter().any(unresolved))
+            .any(|s| s.broken || does_nothing(s) || s.syncs.iter().any(unresolved))
 }

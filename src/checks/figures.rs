@@ -32,8 +32,13 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A count, thousands apart; below ten with one digit behind the point.
+/// A count, thousands apart; below ten with one digit behind the point, and a small one with as
+/// many as it takes not to read as none.
 pub(super) fn count(number: f64) -> String {
+    if number > 0.0 && number < 0.05 {
+        let places = (-number.log10()).ceil().min(9.0) as usize;
+        return format!("{number:.places$}");
+    }
     let tenths = (number * 10.0).round() / 10.0;
     match number < 9.95 && tenths != tenths.trunc() {
         true => format!("{tenths:.1}"),
@@ -90,6 +95,9 @@ mod tests {
         assert_eq!(calls(1.0), "1 call");
         assert_eq!(calls(1_234_567.4), "1,234,567 calls");
         assert_eq!(calls(0.25), "0.3 calls");
+        assert_eq!(count(1.0 / 60.0), "0.02");
+        assert_eq!(count(0.0005), "0.0005");
+        assert_eq!(count(0.0), "0");
         assert_eq!(share(0.004), "0.4 %");
         assert_eq!(share(1.28), "128 %");
     }

@@ -187,14 +187,15 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         disk::write(file, &json::check(&report))?;
         Baseline::of(&report).accept(&mut report);
     }
-    for output in &args.output {
-        let text = output.format.render(&report, Style::PLAIN, true);
-        disk::write(&output.file, &text)?;
-    }
+    // Before the files, so that what was found is seen even where one of them has no place.
     if !args.diff {
         let allowed = shell.verbose > 0;
         let text = args.format.render(&report, shell.style, allowed);
         shell.print(&text);
+    }
+    for output in &args.output {
+        let text = output.format.render(&report, Style::PLAIN, true);
+        disk::write(&output.file, &text)?;
     }
     Ok(verdict(&report, shell))
 }

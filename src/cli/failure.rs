@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// A system or store that cannot be reached, output that cannot be written, or a fault of
+    /// A system or store that cannot be reached, standard output that cannot be written, or a fault of
     /// Syncline's own: exit status 3.
     pub fn own(message: impl Into<String>) -> Self {
         Failure {

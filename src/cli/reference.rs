@@ -35,8 +35,8 @@ Results go to standard output, everything else to standard error. Colours follow
 |---|---|
 | 0 | done and clean |
 | 1 | findings at error level (or any that `--deny` names), text that `fmt --check` would change, a policy that `plan` refuses, a run that ended with dead letters or an aborted checkpoint |
-| 2 | wrong usage, or input that cannot be read: no policy found, `fmt` on broken text |
-| 3 | a system or store that cannot be reached, output that cannot be written, or a fault of Syncline's own |
+| 2 | wrong usage, or input that cannot be read: no policy found, `fmt` on broken text, a file to write that has no place |
+| 3 | a system or store that cannot be reached, standard output that cannot be written, or a fault of Syncline's own |
 ";
 
 fn section(out: &mut String, command: &Command, level: &str) {

@@ -35,6 +35,7 @@ impl RecordExpr {
         let scope = Scope::Record {
             name: &entity.name,
             field: &kind,
+            words: &|_| None,
         };
         let program = compile(text, scope)?;
         let slots: Option<Vec<FieldIx>> = program

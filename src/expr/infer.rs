@@ -29,6 +29,9 @@ struct Walk<'a> {
     troubles: Vec<Trouble>,
 }
 
+/// How many words of an enum a help names.
+const SHOWN_WORDS: usize = 8;
+
 /// Names of types, which `type(x) == int` compares with.
 const TYPES: &[&str] = &[
     "bool",
@@ -149,6 +152,92 @@ impl Walk<'_> {
         }
     }
 
+    /// The field of the record that a node is, and its words.
+    fn words(&self, node: &IdedExpr) -> Option<(String, Vec<String>)> {
+        let Scope::Record { words, .. } = self.scope else {
+            return None;
+        };
+        let (operand, field) = match &node.expr {
+            Expr::Select(select) if !select.test => (&*select.operand, select.field.as_str()),
+            Expr::Call(call) => match (call.func_name.as_str(), &call.args[..]) {
+                (operators::INDEX, [operand, index]) => match &index.expr {
+                    Expr::Literal(LiteralValue::String(field)) => (operand, field.inner()),
+                    _ => return None,
+                },
+                _ => return None,
+            },
+            _ => return None,
+        };
+        match &operand.expr {
+            Expr::Ident(name) if self.is_record(name) => {
+                Some((format!("{name}.{field}"), words(field)?.to_vec()))
+            }
+            _ => None,
+        }
+    }
+
+    /// A field of words that is compared with a text that is none of them: never equal.
+    fn compared_words(&mut self, call: &CallExpr) {
+        let (field, other) = match (call.func_name.as_str(), &call.args[..]) {
+            (operators::EQUALS | operators::NOT_EQUALS, [a, b]) => {
+                match (self.words(a), self.words(b)) {
+                    (Some(field), None) => (field, (1, b)),
+                    (None, Some(field)) => (field, (0, a)),
+                    _ => return,
+                }
+            }
+            (operators::IN, [a, b]) => match self.words(a) {
+                Some(field) => (field, (1, b)),
+                None => return,
+            },
+            _ => return,
+        };
+        let (index, node) = other;
+        self.path.push(index);
+        match &node.expr {
+            Expr::List(list) if call.func_name == operators::IN => {
+                for (i, element) in list.elements.iter().enumerate() {
+                    self.path.push(i as u32);
+                    self.is_word(&field, element);
+                    self.path.pop();
+                }
+            }
+            _ => self.is_word(&field, node),
+        }
+        self.path.pop();
+    }
+
+    fn is_word(&mut self, (field, words): &(String, Vec<String>), node: &IdedExpr) {
+        let Expr::Literal(LiteralValue::String(text)) = &node.expr else {
+            return;
+        };
+        let text = text.inner();
+        if words.iter().any(|w| w == text) {
+            return;
+        }
+        let message = format!("`{field}` is never `\"{text}\"`");
+        match nearest(text, words.iter().map(String::as_str)) {
+            Some(near) => self.misspelt(Part::Whole, message, &format!("\"{near}\"")),
+            None => {
+                let known: Vec<String> = words
+                    .iter()
+                    .take(SHOWN_WORDS)
+                    .map(|w| format!("`\"{w}\"`"))
+                    .collect();
+                let more = if words.len() > SHOWN_WORDS {
+                    ", …"
+                } else {
+                    ""
+                };
+                let help = format!(
+                    "write a value of its enum, whatever a system calls it: {}{more}",
+                    known.join(", ")
+                );
+                self.trouble(Part::Whole, message, Some(help));
+            }
+        }
+    }
+
     fn ident(&mut self, name: &str) -> Kind {
         if let Some((_, kind)) = self.bound.iter().rev().find(|(n, _)| n == name) {
             return kind.clone();
@@ -240,6 +329,9 @@ impl Walk<'_> {
             .enumerate()
             .map(|(i, part)| self.child(i, part))
             .collect();
+        if call.target.is_none() {
+            self.compared_words(call);
+        }
         if let Some(kind) = self.operator(&call.func_name, &kinds) {
             return kind;
         }

@@ -35,6 +35,8 @@ pub enum Scope<'a> {
         /// The kind of a field; `None`: not known (an unknown field too; the caller finds those
         /// in [`Compiled::reads`]).
         field: &'a dyn Fn(&str) -> Option<Kind>,
+        /// The words that a field of words holds; `None`: it may hold any text.
+        words: &'a dyn Fn(&str) -> Option<&'a [String]>,
     },
     /// One variable of one kind: `event`, `value`.
     Variable {

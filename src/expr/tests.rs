@@ -18,11 +18,13 @@ fn field(name: &str) -> Option<Kind> {
 }
 
 fn record(text: &str) -> Compiled {
+    let words = ["new".to_owned(), "working".to_owned()];
     compile(
         text,
         Scope::Record {
             name: "contact",
             field: &field,
+            words: &|name| (name == "status").then_some(&words[..]),
         },
     )
 }

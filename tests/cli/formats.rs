@@ -423,3 +423,22 @@ fn lint(text: &str) {
         Err(error) => println!("skipped: xmllint cannot be run: {error}"),
     }
 }
+
+#[test]
+fn what_was_found_is_shown_even_where_a_file_has_no_place() {
+    let dir = Dir::with(&[("policy.sync", &with_error())]);
+    let ran = dir.run(&[
+        "check",
+        "--format",
+        "concise",
+        "--output",
+        "json=no/such.json",
+    ]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stdout.contains("error[SL0101]"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("make its directory first"),
+        "{}",
+        ran.stderr
+    );
+}

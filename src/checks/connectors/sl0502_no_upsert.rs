@@ -65,6 +65,6 @@ fn finding(system: &System, connector: &Connector, entry: &Entry, syncs: &[&Sync
     };
     found.help(format!(
         "count two calls for each change{repeats}; where that is understood, write \
-         allow SL0502 \"…\" in `system {name}`"
+         `allow SL0502 \"…\"` in `system {name}`"
     ))
 }

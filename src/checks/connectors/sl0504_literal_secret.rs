@@ -32,8 +32,44 @@ pub(super) fn variable(system: &System, setting: &str) -> String {
     format!("{}_{}", system.name, setting).to_uppercase()
 }
 
+/// The variable that a text names in the way of a shell or in words of this language:
+/// `"$TOKEN"`, `"${TOKEN}"`, `"env(TOKEN)"`.
+fn named_variable(text: &str) -> Option<&str> {
+    let wrapped = |open: &str, close: &str| text.strip_prefix(open)?.strip_suffix(close);
+    let name = wrapped("${", "}")
+        .or_else(|| wrapped("env(", ")"))
+        .or_else(|| text.strip_prefix('$'))?;
+    let name = name.trim_matches('\'');
+    let fits = |c: char| c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit();
+    (!name.is_empty() && name.chars().all(fits)).then_some(name)
+}
+
+/// A secret that names its variable where only text stands.
+fn quoted_variable(system: &System, setting: &Setting, word: &str, var: &str) -> Finding {
+    let name = &setting.name;
+    let message = format!(
+        "{word} `{name}` of `{}` is the text in quotes, not the variable `{var}`",
+        system.name
+    );
+    let text = format!("env(\"{var}\")");
+    let edit = Edit {
+        span: setting.span,
+        text: text.clone(),
+    };
+    Finding::new(CODE, setting.span, message)
+        .mark("taken as it stands")
+        .label(system.name.span, format!("a setting of `{}`", system.name))
+        .help(format!("write `{word} {name} = {text}`"))
+        .fix(format!("take it from `{var}`"), Grade::Safe, vec![edit])
+}
+
 /// The literal is never shown: a report travels further than a policy.
 fn finding(system: &System, setting: &Setting, word: &str) -> Option<Finding> {
+    if let Some(SettingValue::Text(text)) = &setting.value
+        && let Some(var) = named_variable(text)
+    {
+        return Some(quoted_variable(system, setting, word, var));
+    }
     let (place, var, what) = match setting.value.as_ref()? {
         SettingValue::Env(env) => {
             let default = env.default.as_ref()?;

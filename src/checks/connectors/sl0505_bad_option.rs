@@ -74,26 +74,39 @@ fn of_system(ctx: &Context, system: &System, roles: &Roles) -> Vec<Finding> {
                 found.extend(mistyped(ctx, system, connector, setting, known, word));
                 continue;
             }
-            let unknown = unknown(ctx, system, connector, entry, setting, word);
+            let lacking = lacking(system, entry, word, roles, &meant);
+            let unknown = unknown(ctx, system, connector, entry, setting, word, &lacking);
             meant.extend(unknown.1);
             found.push(unknown.0);
         }
     }
     if !system.broken {
         for word in [Word::Option, Word::Secret] {
-            for setting in word.list(entry) {
-                let needed = setting.required.holds(
-                    is_set(&roles.source, system.id),
-                    is_set(&roles.destination, system.id),
-                );
-                let given = word.given(system, &setting.name) || meant.contains(&setting.name);
-                if needed && !given {
-                    found.push(missing(ctx, system, connector, setting, word));
-                }
+            for setting in lacking(system, entry, word, roles, &meant) {
+                found.push(missing(ctx, system, connector, setting, word));
             }
         }
     }
     found
+}
+
+/// The settings that the connector needs here and that are neither given nor meant by another name.
+fn lacking<'e>(
+    system: &System,
+    entry: &'e Entry,
+    word: Word,
+    roles: &Roles,
+    meant: &[String],
+) -> Vec<&'e catalog::Setting> {
+    let needed = |s: &&catalog::Setting| {
+        s.required.holds(
+            is_set(&roles.source, system.id),
+            is_set(&roles.destination, system.id),
+        )
+    };
+    let given = |s: &catalog::Setting| word.given(system, &s.name) || meant.contains(&s.name);
+    let list = word.list(entry).iter().filter(needed);
+    list.filter(|s| !given(s)).collect()
 }
 
 /// The clause that a setting stands in.
@@ -146,6 +159,7 @@ fn unknown(
     entry: &Entry,
     setting: &Setting,
     word: Word,
+    lacking: &[&catalog::Setting],
 ) -> (Finding, Option<String>) {
     let (name, kind, clause) = (&*setting.name.text, &connector.written, word.text());
     let message = format!("`{kind}` has no {clause} `{name}`");
@@ -175,20 +189,24 @@ fn unknown(
     }
     let free = word.list(entry).iter().map(|s| &*s.name);
     let free: Vec<&str> = free.filter(|n| !word.given(system, n)).collect();
-    match nearest(name, free.iter().copied()) {
-        Some(near) => {
-            let edit = Edit {
-                span: setting.name.span,
-                text: near.to_owned(),
-            };
-            let found = found.help(format!("write `{near}`")).fix(
-                format!("write `{near}` for `{name}`"),
-                Grade::Safe,
-                vec![edit],
-            );
-            (found, Some(near.to_owned()))
+    let rename = |to: &str, help: String, grade: Grade| {
+        let edit = Edit {
+            span: setting.name.span,
+            text: to.to_owned(),
+        };
+        let title = format!("write `{to}` for `{name}`");
+        let found = found.clone().help(help).fix(title, grade, vec![edit]);
+        (found, Some(to.to_owned()))
+    };
+    match (nearest(name, free.iter().copied()), lacking) {
+        (Some(near), _) => rename(near, format!("write `{near}`"), Grade::Safe),
+        // What is too much is most likely the one that is missing.
+        (None, [only]) => {
+            let wanted = &only.name;
+            let help = format!("write `{wanted}`, which `{kind}` needs: {}", only.about);
+            rename(wanted, help, Grade::Review)
         }
-        None => {
+        (None, _) => {
             let help = match free.is_empty() {
                 true => format!("remove this {clause}"),
                 false => format!("write {}, or remove this {clause}", words::either(&free)),

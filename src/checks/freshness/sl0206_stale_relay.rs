@@ -11,7 +11,6 @@ use crate::graph::{Edge, Flow};
 use crate::model::{Field, FieldId, Scenario, ScenarioId, SystemId};
 use crate::terms::ModeClass;
 use crate::text::Span;
-use crate::time::Millis;
 
 const CODE: Code = Code(206);
 
@@ -62,7 +61,9 @@ fn fed_by_schedule(
     ordered: &mut Ordered,
 ) -> Vec<(Edge, Edge)> {
     let is_slow = |e: &Edge| pace::class(ctx.scenario(*e)) == Some(ModeClass::Scheduled);
-    let (slow, fast): (Vec<Edge>, Vec<Edge>) = flow.edges().partition(is_slow);
+    // What never starts is SL0307, and adds no wait that could be said.
+    let runs = |e: &Edge| !is_slow(e) || pace::gap(ctx, ctx.scenario(*e)).is_some();
+    let (slow, fast): (Vec<Edge>, Vec<Edge>) = flow.edges().filter(runs).partition(is_slow);
     let mut into: BTreeMap<SystemId, Vec<Edge>> = BTreeMap::new();
     for edge in &slow {
         into.entry(edge.to).or_default().push(*edge);
@@ -76,6 +77,10 @@ fn fed_by_schedule(
         for feeder in into.get(&fed.from).into_iter().flatten() {
             let relays = has_it(&feeder.from)
                 && feeder.from != fed.to
+                && !after_is_unknown(ctx, *fed)
+                && ![feeder, fed]
+                    .iter()
+                    .any(|e| is_refused(fields, &origins, **e))
                 && !ordered.waits_for(ctx, *fed, *feeder)
                 && !sooner.is_there(*feeder, *fed);
             if relays {
@@ -84,6 +89,18 @@ fn fed_by_schedule(
         }
     }
     pairs
+}
+
+/// Whether an `after` names what is not there: it may have been meant for the feeder.
+fn after_is_unknown(ctx: &Context, fed: Edge) -> bool {
+    ctx.scenario(fed).after.iter().any(|a| a.id.is_none())
+}
+
+/// Whether an edge ends in the owner, which does not accept it from there: that is SL0103, and what
+/// the owner sends on is its own.
+fn is_refused(fields: &[&Field], origins: &[SystemId], edge: Edge) -> bool {
+    let owner = fields.first().and_then(|f| f.owner());
+    owner == Some(edge.to) && !origins.contains(&edge.from)
 }
 
 /// Which systems hear of a change without waiting for a schedule, or for one only.
@@ -149,17 +166,12 @@ fn finding(ctx: &Context, relay: &Relay) -> Option<Finding> {
     let (first, second) = (ctx.scenario(feeder), ctx.scenario(fed));
     let start = ctx.system(feeder.from);
     let (between, end) = (ctx.system(fed.from), ctx.system(fed.to));
-    let gaps = (pace::gap(ctx, first), pace::gap(ctx, second));
-    let total = match gaps {
-        (Some(a), Some(b)) => format!(", {} in all", a + b),
-        _ => String::new(),
-    };
+    let (into, on) = (pace::gap(ctx, first)?, pace::gap(ctx, second)?);
     let message = format!(
-        "{what} {} for two schedules on the way from `{start}` to `{end}`: {} into `{between}`, then \
-         {} on to `{end}`{total}",
+        "{what} {} for two schedules on the way from `{start}` to `{end}`: up to {into} into \
+         `{between}`, then up to {on} on to `{end}`, {} in all",
         by_count(fields.len(), "waits", "wait"),
-        wait(gaps.0),
-        wait(gaps.1),
+        into + on,
     );
     let mut found = Finding::new(CODE, ctx.sync(fed).clause, message)
         .mark(format!("`{}` takes it on to `{end}`", second.name));
@@ -178,24 +190,17 @@ fn finding(ctx: &Context, relay: &Relay) -> Option<Finding> {
     found = found
         .step(
             ctx.sync(feeder).clause,
-            format!("from `{start}` to `{between}`, {}", wait(gaps.0)),
+            format!("from `{start}` to `{between}`, up to {into}"),
         )
         .step(
             ctx.sync(fed).clause,
-            format!("from `{between}` to `{end}`, {}", wait(gaps.1)),
+            format!("from `{between}` to `{end}`, up to {on}"),
         );
     Some(mends(ctx, found, relay, second))
 }
 
 /// How many of many flows that feed one are labelled.
 const SHOWN_FEEDERS: usize = 6;
-
-fn wait(gap: Option<Millis>) -> String {
-    match gap {
-        Some(gap) => format!("up to {gap}"),
-        None => "without end".to_owned(),
-    }
-}
 
 fn mends(ctx: &Context, found: Finding, relay: &Relay, fed: &Scenario) -> Finding {
     let mut before: Vec<&Scenario> = Vec::new();

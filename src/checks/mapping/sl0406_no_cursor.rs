@@ -3,16 +3,36 @@
 use super::super::connectors::sl0503_cannot_write;
 use super::super::{Context, fix, words};
 use crate::finding::{Code, Edit, Finding, Grade};
-use crate::model::{Map, ModeKind, Scenario, Sync};
+use crate::model::{Map, MapId, ModeKind, Scenario, Sync};
+use crate::text::Span;
 
 const CODE: Code = Code(406);
 
 pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
-    ctx.policy
+    let blocks = ctx.blocks_of_allows(CODE);
+    // A map that lacks it is one slip, however many scenarios read it.
+    let mut lacks: Vec<(MapId, Vec<Span>, Vec<Read>)> = Vec::new();
+    for read in ctx
+        .policy
         .scenarios
         .iter()
         .flat_map(|s| of_scenario(ctx, s))
-        .collect()
+    {
+        let stands = |b: &&Span| b.contains(read.sync.clause);
+        let own: Vec<Span> = blocks.iter().filter(stands).copied().collect();
+        match lacks.iter_mut().find(|l| l.0 == read.map.id && l.1 == own) {
+            Some(lack) => lack.2.push(read),
+            None => lacks.push((read.map.id, own, vec![read])),
+        }
+    }
+    lacks.iter().filter_map(|l| finding(ctx, &l.2)).collect()
+}
+
+/// A clause that is to read what changed, from a system whose map cannot tell.
+struct Read<'a> {
+    scenario: &'a Scenario,
+    sync: &'a Sync,
+    map: &'a Map,
 }
 
 /// Whether its scheduled reads take what changed. A reconcile compares everything unless told
@@ -28,7 +48,7 @@ pub(super) fn scans_changes(scenario: &Scenario) -> bool {
     }
 }
 
-fn of_scenario(ctx: &Context, scenario: &Scenario) -> Vec<Finding> {
+fn of_scenario<'a>(ctx: &Context<'a>, scenario: &'a Scenario) -> Vec<Read<'a>> {
     if !scans_changes(scenario) {
         return Vec::new();
     }
@@ -49,32 +69,58 @@ fn of_scenario(ctx: &Context, scenario: &Scenario) -> Vec<Finding> {
         }
         known.push((hop.sync, map.id));
         if let Some(sync) = scenario.syncs.get(hop.sync as usize) {
-            found.push(finding(ctx, scenario, sync, map));
+            found.push(Read {
+                scenario,
+                sync,
+                map,
+            });
         }
     }
     found
 }
 
-fn finding(ctx: &Context, scenario: &Scenario, sync: &Sync, map: &Map) -> Finding {
+/// How many of many scenarios are labelled.
+const SHOWN_READS: usize = 6;
+
+fn finding(ctx: &Context, reads: &[Read]) -> Option<Finding> {
+    let Read { sync, map, .. } = reads.first()?;
+    let mut scenarios: Vec<&Scenario> = Vec::new();
+    for read in reads {
+        if !scenarios.iter().any(|s| s.id == read.scenario.id) {
+            scenarios.push(read.scenario);
+        }
+    }
+    let names = words::names(scenarios.iter().map(|s| &s.name.text));
+    let (noun, verb) = match scenarios.len() {
+        1 => ("scenario", "reads"),
+        _ => ("scenarios", "read"),
+    };
     let entity = &ctx.policy.entity(map.entity.value).name;
     let system = ctx.system(map.system.value);
     let message = format!(
-        "scenario `{}` reads what changed in `{system}`, but the map of `{entity}` there has no \
-         `cursor`",
-        scenario.name
+        "{noun} {names} {verb} what changed in `{system}`, but the map of `{entity}` there has no \
+         `cursor`"
     );
     let mut found = Finding::new(CODE, sync.clause, message)
         .mark(format!("reads changes of `{system}`"))
         .label(map.system.span, "this map has no `cursor`");
-    if let Some(mode) = scenario.mode.span {
-        found = words::label(found, mode, "scheduled here");
+    for read in reads.iter().take(SHOWN_READS) {
+        let text = format!("reads changes of `{system}`");
+        found = words::label(found, read.sync.clause, text);
+        if let Some(mode) = read.scenario.mode.span {
+            found = words::label(found, mode, "scheduled here");
+        }
+        if let Some(scan) = &read.scenario.scan_full {
+            found = words::label(found, scan.clause, "reads changes only");
+        }
     }
-    if let Some(scan) = &scenario.scan_full {
-        found = words::label(found, scan.clause, "reads changes only");
-    }
+    let these = match scenarios.len() {
+        1 => "this scenario",
+        _ => "these scenarios",
+    };
     found = found.help(format!(
         "write `cursor \"…\"` in `map {entity} in {system}`, with a column that grows with every \
-         change, or `scan full` in this scenario to read all records each time"
+         change, or `scan full` in {these} to read all records each time"
     ));
     if let Some(column) = cursor_column(ctx, map) {
         let line = format!("cursor {}", words::string(column));
@@ -82,16 +128,20 @@ fn finding(ctx: &Context, scenario: &Scenario, sync: &Sync, map: &Map) -> Findin
             found = found.fix(format!("write `{line}`"), Grade::Review, vec![edit]);
         }
     }
-    let edit = match &scenario.scan_full {
+    let edits: Option<Vec<Edit>> = scenarios.iter().map(|s| scan_full(ctx, s)).collect();
+    Some(match edits {
+        Some(edits) => found.fix("read all records each time", Grade::Review, edits),
+        None => found,
+    })
+}
+
+fn scan_full(ctx: &Context, scenario: &Scenario) -> Option<Edit> {
+    match &scenario.scan_full {
         Some(scan) => Some(Edit {
             span: scan.clause,
             text: "scan full".to_owned(),
         }),
         None => fix::add_line(scenario.span, ctx.sources, "scan full"),
-    };
-    match edit {
-        Some(edit) => found.fix("read all records each time", Grade::Review, vec![edit]),
-        None => found,
     }
 }
 

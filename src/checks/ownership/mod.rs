@@ -20,6 +20,7 @@ pub(super) mod sl0116_coarse_change_time;
 use super::{Context, fix, words};
 use crate::finding::{Edit, Finding, Grade};
 use crate::model::Field;
+use crate::terms::ResolveRule;
 
 /// Whether all that is said about a field's origins could be read, so that a missing one is really
 /// missing; not so for keys and derived fields, which have none.
@@ -34,14 +35,31 @@ fn lacks_rule(ctx: &Context, field: &Field) -> bool {
     field.resolve.is_none() && !field.broken && !ctx.policy.entity(field.id.entity).broken
 }
 
-/// Carries the mend that lets systems write a field, with a rule where it has none: then values of
+/// Carries the mend that lets systems write fields, with a rule where one has none: then values of
 /// several origins meet.
-fn accept(ctx: &Context, found: Finding, field: &Field, more: &[&str]) -> Finding {
+fn accept(ctx: &Context, found: Finding, fields: &[&Field], more: &[&str]) -> Finding {
+    let mut edits = Vec::new();
+    let mut rules: Vec<ResolveRule> = Vec::new();
+    for field in fields {
+        let rule = lacks_rule(ctx, field).then(|| words::proposed_rule(field));
+        edits.extend(accepting(ctx, field, more, rule));
+        rules.extend(rule.filter(|r| !rules.contains(r)));
+    }
+    let names = words::names(fields.iter().map(|f| &f.name.text));
+    let title = format!("let {} change {names}", words::names(more));
+    let title = match rules.as_slice() {
+        [] => title,
+        [rule] => format!("{title} too, with `resolve {rule}`"),
+        _ => format!("{title} too, each with a `resolve`"),
+    };
+    found.fix(title, Grade::Review, edits)
+}
+
+fn accepting(ctx: &Context, field: &Field, more: &[&str], rule: Option<ResolveRule>) -> Vec<Edit> {
     let accepted = field.accepts.iter().flat_map(|a| &a.value.systems);
     let mut all: Vec<&str> = accepted.map(|s| ctx.system(s.value)).collect();
     all.extend(more);
     let clause = format!("accepts {}", all.join(", "));
-    let rule = words::proposed_rule(field);
     let mut edits = Vec::new();
     let mut added = Vec::new();
     match field.accepts.as_ref().filter(|a| !a.inherited) {
@@ -51,13 +69,9 @@ fn accept(ctx: &Context, found: Finding, field: &Field, more: &[&str]) -> Findin
         }),
         None => added.push(clause),
     }
-    let mut title = format!("let {} change `{}`", words::names(more), field.name);
-    if lacks_rule(ctx, field) {
-        added.push(format!("resolve {rule}"));
-        title.push_str(&format!(" too, with `resolve {rule}`"));
-    }
+    added.extend(rule.map(|r| format!("resolve {r}")));
     if !added.is_empty() {
         edits.push(fix::add_clause(field, &added.join("  ")));
     }
-    found.fix(title, Grade::Review, edits)
+    edits
 }

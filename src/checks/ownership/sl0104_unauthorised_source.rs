@@ -110,7 +110,7 @@ fn carries(ctx: &Context, field: &Field, edges: &[Edge]) -> Finding {
         let title = format!("take it from `{owner}`, which owns it");
         found = found.fix(title, Grade::Review, vec![edit]);
     }
-    accept(ctx, found, field, &sources)
+    accept(ctx, found, &[field], &sources)
 }
 
 /// Names the owner as the source of a clause, where all that it carries is owned there.

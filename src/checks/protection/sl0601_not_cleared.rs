@@ -89,8 +89,7 @@ fn clearance_is_known(ctx: &Context, system: &System) -> bool {
 }
 
 fn by_blocks<'a>(ctx: &Context, leaks: Vec<Leak<'a>>) -> Vec<(Vec<Span>, Vec<Leak<'a>>)> {
-    let allows = ctx.policy.allows.iter().filter(|a| a.check == Some(CODE));
-    let blocks: Vec<Span> = allows.filter_map(|a| a.covers).collect();
+    let blocks = ctx.blocks_of_allows(CODE);
     let mut groups: Vec<(Vec<Span>, Vec<Leak>)> = Vec::new();
     for leak in leaks {
         let stands = |block: &&Span| leak.declarations(ctx).iter().any(|d| block.contains(*d));

@@ -102,6 +102,9 @@ fn label_system(ctx: &Context, found: Finding, at: &RunAt) -> Finding {
     let takes = match at.seconds {
         Some(seconds) if calls == "1 call" => format!("takes {}", figures::duration(seconds)),
         Some(seconds) => format!("take {}", figures::duration(seconds)),
+        None if calls == "1 call" => {
+            "gets no turn: calls of higher priority use up the limit".to_owned()
+        }
         None => "get no turn: calls of higher priority use up the limit".to_owned(),
     };
     let text = format!("{calls} at `{}` {takes}", system.name);

@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use super::super::protection::sl0602_unfiltered_send;
 use super::super::{Context, fix, words};
 use crate::finding::{Code, Edit, Finding, Grade};
-use crate::model::{Entity, EntityId, Expression, Field, FieldId, Map, Scenario, System, SystemId};
+use crate::model::{
+    Entity, EntityId, Expression, Field, FieldId, Hop, Map, Scenario, System, SystemId,
+};
 use crate::text::Span;
 
 const CODE: Code = Code(802);
@@ -123,7 +125,15 @@ fn expressions(scenario: &Scenario) -> impl Iterator<Item = &Expression> {
 /// Whether all that may read the fields of an entity could be read.
 fn fields_are_known(ctx: &Context, entity: &Entity) -> bool {
     let whole = |e: &Expression| e.program.is_some();
+    // What `*` carries to or from a system without a map (SL0401) is not known.
+    let mapped = |hop: &Hop| {
+        let has_map = |s| ctx.policy.map_for(entity.id, s).is_some();
+        hop.entity != entity.id || has_map(hop.from.value) && has_map(hop.to.value)
+    };
     let scenarios = ctx.policy.scenarios.iter();
+    if !scenarios.clone().flat_map(|s| &s.hops).all(mapped) {
+        return false;
+    }
     let fields = entity.fields.iter();
     !entity.broken
         && ctx.policy.gaps.is_empty()

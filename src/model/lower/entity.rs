@@ -41,6 +41,8 @@ impl<'a> Lowering<'a> {
                 .get(self.spelt(block.name.0))
                 .copied();
             if named != Some(id) {
+                // A second of one name (SL0002) is not read; the names in it are no unknown ones.
+                self.broken_clause(item.span);
                 continue;
             }
             let mut read = self.read_clauses(&block.clauses, &["field", "allow"], |_| None);

@@ -145,10 +145,22 @@ impl<'a> Lowering<'a> {
             let id = self.policy.field_named(entity, name)?;
             self.policy.field(id).ty.as_ref().map(Kind::of)
         };
+        let words = |name: &str| {
+            let Names::Record(_, Some(entity)) = names else {
+                return None;
+            };
+            let field = self.policy.field(self.policy.field_named(entity, name)?);
+            match field.ty.as_ref()? {
+                // An enum that was not read whole may hold the word.
+                Type::Enum { values } if !field.broken => Some(&values[..]),
+                _ => None,
+            }
+        };
         let scope = match names {
             Names::Record(name, _) => Scope::Record {
                 name,
                 field: &field,
+                words: &words,
             },
             Names::Event => Scope::Variable {
                 name: "event",

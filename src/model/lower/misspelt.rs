@@ -18,6 +18,9 @@ const MANY: usize = 2;
 /// Names that are looked into; a text with more is not a policy with slips.
 const MOST: usize = 16;
 
+/// What begins an item that has a name.
+const ITEMS: [&str; 4] = ["policy", "system", "entity", "scenario"];
+
 /// How declarations are meant to be spelt, by the place of the name.
 pub(super) type Spellings<'a> = HashMap<Span, &'a str>;
 
@@ -67,7 +70,7 @@ impl<'a> Lowering<'a> {
                 continue;
             };
             let twice = found.iter().any(|m| m.declared.1 == declared.1);
-            if !twice && stands_once(&declared.0, self.sources, files) {
+            if !twice && stands_once(&declared.0, kind.noun(), self.sources, files) {
                 found.push(Misspelt {
                     what: kind.noun(),
                     name,
@@ -102,15 +105,23 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Whether a word stands at one place only, comments aside.
-fn stands_once(word: &str, sources: &Sources, files: &[File]) -> bool {
+/// Whether a word stands at one place only; comments, quoted words and what declares an item of
+/// another kind aside.
+fn stands_once(word: &str, kind: &str, sources: &Sources, files: &[File]) -> bool {
     let part = |c: char| c == '_' || c.is_alphanumeric();
     let places = sources.iter().zip(files).flat_map(|((_, source), tree)| {
         let text: &str = &source.text;
         text.match_indices(word).filter(move |(at, _)| {
             let before = text.get(..*at).and_then(|t| t.chars().next_back());
             let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
-            !before.is_some_and(part) && !after.is_some_and(part) && !in_comment(*at, tree)
+            let whole = !before.is_some_and(part) && !after.is_some_and(part);
+            // What a system calls its table is no name of the policy.
+            let quoted = before == Some('"') && after == Some('"');
+            let keyword = text
+                .get(..*at)
+                .and_then(|t| t.split_whitespace().next_back());
+            let other = keyword.is_some_and(|k| k != kind && ITEMS.contains(&k));
+            whole && !quoted && !other && !in_comment(*at, tree)
         })
     });
     places.take(2).count() == 1

@@ -106,6 +106,8 @@ struct Lowering<'a> {
     meant: HashMap<(names::Kind, &'a str), Option<names::Place>>,
     missed: Vec<misspelt::Missed<'a>>,
     unnamed: gaps::Unnamed,
+    /// Whether the policy's currency could not be read: amounts are then held to none.
+    currency_lost: bool,
     /// Items that end too early.
     cut: HashSet<Span>,
     spellings: misspelt::Spellings<'a>,
@@ -159,6 +161,7 @@ impl<'a> Lowering<'a> {
             meant: HashMap::new(),
             missed: Vec::new(),
             unnamed: gaps::Unnamed::default(),
+            currency_lost: false,
             cut: HashSet::new(),
             spellings: HashMap::new(),
             classes: Vec::new(),

@@ -13,6 +13,7 @@ use crate::time::{Calendar, Zone};
 impl<'a> Lowering<'a> {
     pub(super) fn policy_item(&mut self, items: &Items<'a>) {
         let Some(((item, block), later)) = items.policies.split_first() else {
+            self.currency_lost = true;
             if !self.policy.gaps.policy && !self.policy.gaps.anything {
                 let finding = no_policy(!self.sources.is_empty());
                 self.report(finding);
@@ -27,6 +28,7 @@ impl<'a> Lowering<'a> {
         self.policy.span = Some(item.span);
         self.policy.doc = item.doc;
         let read = self.read_clauses(&block.clauses, &["allow"], |_| None);
+        self.currency_lost = read.lost("currency");
         // The currency first, since amounts are held to it; the zone before modes.
         for (_, kind) in &read.clauses {
             match kind {
@@ -68,6 +70,8 @@ impl<'a> Lowering<'a> {
         if self.value(currency.0, literal::currency(text)).is_some() {
             self.policy.currency = self.shared(text);
             self.policy.currency_span = Some(currency.0);
+        } else {
+            self.currency_lost = true;
         }
     }
 

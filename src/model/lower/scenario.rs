@@ -29,6 +29,9 @@ impl<'a> Lowering<'a> {
             if named == Some(id) {
                 let scenario = self.scenario_item(id, item, scenario);
                 self.policy.scenarios.push(scenario);
+            } else {
+                // A second of one name (SL0002) is not read, and what it carries is not known.
+                self.policy.gaps.scenarios = true;
             }
         }
     }

@@ -205,7 +205,7 @@ impl<'a> Lowering<'a> {
         let amount = self.number(money.amount);
         let written = self.text(money.currency.0);
         self.value(money.currency.0, literal::currency(written))?;
-        if *written != *self.policy.currency {
+        if *written != *self.policy.currency && !self.currency_lost {
             let currency = self.policy.currency.clone();
             let message = format!("the policy counts money in {currency}, not in {written}");
             let help = format!("write the amount in `{currency}`");

@@ -35,6 +35,7 @@ pub(super) fn odd_sign(scan: &Scan<'_>, token: Token) -> Option<Finding> {
             "",
         ),
         '#' => replace("`#` begins no comment".into(), "write `//`", "//"),
+        '-' => return dashed(scan, token),
         '\'' | '‘' | '’' | '“' | '”' => Finding::new(
             Code(1),
             span,
@@ -48,6 +49,35 @@ pub(super) fn odd_sign(scan: &Scan<'_>, token: Token) -> Option<Finding> {
         ),
         _ => return None,
     })
+}
+
+/// A name with a dash in it: `demo-requests`.
+fn dashed(scan: &Scan<'_>, token: Token) -> Option<Finding> {
+    let inside = |c: char| c == '_' || c == '-' || c.is_ascii_alphanumeric();
+    let before = scan.text.get(scan.start..token.start)?;
+    let after = scan.text.get(token.end..scan.end)?;
+    let start = scan.start + before.trim_end_matches(inside).len();
+    let end = token.end + (after.len() - after.trim_start_matches(inside).len());
+    let name = scan.text.get(start..end)?;
+    let is_name = name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && name.ends_with(|c: char| c != '-')
+        && start < token.start;
+    if !is_name {
+        return None;
+    }
+    let text = name.replace('-', "_");
+    let message = format!("`{}` is no name: it holds `-`", super::report::short(name));
+    let help = format!("write `{text}`, here and wherever it is named");
+    let title = format!("write `{text}`");
+    let edit = Edit {
+        span: scan.span(start, end),
+        text,
+    };
+    Some(
+        Finding::new(Code(1), scan.span(token.start, token.end), message)
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit]),
+    )
 }
 
 fn is_invisible(c: char) -> bool {
@@ -95,8 +125,126 @@ pub(super) fn for_misfit(
     expected: &[Expected],
     finding: &Finding,
 ) -> Option<Finding> {
-    sign(scan, token, expected, finding)
+    second_owner(scan, token, finding)
+        .or_else(|| quoted_word(scan, token, expected, finding))
+        .or_else(|| after_keyword(scan, token, expected, finding))
+        .or_else(|| arrow(scan, token, expected, finding))
+        .or_else(|| sign(scan, token, expected, finding))
         .or_else(|| expected.iter().find_map(|e| form(scan, token, e, finding)))
+}
+
+/// `owner crm, mailer`.
+fn second_owner(scan: &Scan<'_>, token: Token, finding: &Finding) -> Option<Finding> {
+    let before = scan.text.get(scan.start..token.start)?;
+    let mut words = before.split_whitespace().rev().skip(1);
+    (scan.str(token) == "," && words.next() == Some("owner")).then(|| {
+        finding
+            .clone()
+            .help("a field has one `owner`; name the systems that may change it too in `accepts`")
+    })
+}
+
+/// `mode "every 15m"`: words of the language in quotes.
+fn quoted_word(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    if token.kind != Kind::Str {
+        return None;
+    }
+    let text = scan.str(token).strip_prefix('"')?.strip_suffix('"')?;
+    let first = text.split_whitespace().next()?;
+    let fits = |e: &Expected| matches!(e, Expected::Closed(_, words) if words.contains(&first));
+    let edit = Edit {
+        span: scan.span(token.start, token.end),
+        text: text.to_owned(),
+    };
+    expected.iter().any(fits).then(|| {
+        finding
+            .clone()
+            .help(format!("write it without quotes: `{text}`"))
+            .fix("remove the quotes", Grade::Safe, vec![edit])
+    })
+}
+
+/// The word with what hangs on it by dashes: `real-time`.
+pub(super) fn dashed_word(scan: &Scan<'_>, token: Token) -> usize {
+    let inside = |c: char| c == '_' || c == '-' || c.is_ascii_alphanumeric();
+    let after = scan.text.get(token.end..scan.end).unwrap_or_default();
+    token.end + (after.len() - after.trim_start_matches(inside).len())
+}
+
+/// `connector: stripe`, as other languages write it.
+fn after_keyword(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    let found = scan.str(token);
+    let takes_sign = expected.iter().any(|e| matches!(e, Expected::Sign(_)));
+    let line = scan.text.get(scan.start..token.start)?.lines().last()?;
+    let keyword = line.trim();
+    let alone = !keyword.is_empty()
+        && keyword
+            .bytes()
+            .all(|b| b.is_ascii_alphabetic() || b == b'_');
+    if !matches!(found, ":" | "=") || takes_sign || !alone {
+        return None;
+    }
+    let edit = Edit {
+        span: scan.span(token.start, token.end),
+        text: String::new(),
+    };
+    let title = format!("remove the `{found}`");
+    let help = format!("remove the `{found}`: what `{keyword}` says follows it after a blank");
+    Some(
+        finding
+            .clone()
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit]),
+    )
+}
+
+/// `sync contact(name) crm -> mailer`, or without `from`.
+fn arrow(
+    scan: &Scan<'_>,
+    token: Token,
+    expected: &[Expected],
+    finding: &Finding,
+) -> Option<Finding> {
+    let is_from = |e: &Expected| matches!(e, Expected::Keyword(word) if word == "from");
+    if token.kind != Kind::Word || token.line_first || !expected.iter().any(is_from) {
+        return None;
+    }
+    let source = scan.str(token);
+    let after = scan.text.get(token.end..scan.end)?;
+    let rest = after.trim_start_matches(' ');
+    let sign = ["->", "=>", "→"].into_iter().find(|s| rest.starts_with(s));
+    let (end, text) = match sign {
+        Some(sign) => {
+            let rest = rest.get(sign.len()..)?;
+            let target = rest.trim_start_matches(' ');
+            let end = scan.end - target.len();
+            (end, format!("from {source} to "))
+        }
+        None if rest.starts_with("to ") => (token.end, format!("from {source}")),
+        None => return None,
+    };
+    let help = "say where it starts and where it goes: `from … to …`";
+    let title = format!("write `{}`", text.trim_end());
+    let edit = Edit {
+        span: scan.span(token.start, end),
+        text,
+    };
+    Some(
+        finding
+            .clone()
+            .help(help)
+            .fix(title, Grade::Safe, vec![edit]),
+    )
 }
 
 /// The one of `words` that a longer or shorter word stands for: `sunday`, `hr`.
@@ -107,6 +255,10 @@ pub(super) fn meant<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
         "min" | "mins" => "minute",
         "hr" | "hrs" | "h" => "hour",
         "d" => "day",
+        "string" | "str" | "varchar" | "char" => "text",
+        "timestamp" => "datetime",
+        "latest" | "last" => "newest",
+        "first" => "oldest",
         _ => "",
     };
     let mut fits = words
@@ -168,7 +320,35 @@ fn sign(
     let sign = match expected {
         [Expected::Sign(sign)] => sign,
         [Expected::Keyword(word)] if word == "env" && token.kind == Kind::Str => {
-            let help = format!("name a variable of the environment: `env({found})`");
+            let name = found.trim_matches('"');
+            let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let var = if is_name && !name.is_empty() {
+                name
+            } else {
+                "NAME"
+            };
+            let help = format!("say which variable of the environment holds it: `env(\"{var}\")`");
+            return Some(finding.clone().help(help));
+        }
+        [Expected::Keyword(word)]
+            if matches!(word.as_str(), "at" | "over") && token.kind == Kind::Number =>
+        {
+            let edit = Edit {
+                span: scan.span(token.start, token.start),
+                text: format!("{word} "),
+            };
+            let help = format!("write `{word}` before it: `{word} {found}`");
+            let title = format!("write `{word}`");
+            return Some(
+                finding
+                    .clone()
+                    .help(help)
+                    .fix(title, Grade::Safe, vec![edit]),
+            );
+        }
+        [Expected::Keyword(word)] if word == "else" => {
+            let help = "say what becomes of a record that fails: `else quarantine` keeps it back, \
+                        `else abort` ends the run";
             return Some(finding.clone().help(help));
         }
         _ => return None,
@@ -182,9 +362,31 @@ fn sign(
         let help = "open the block with `{` at the end of the line above";
         return Some(finding.clone().help(help));
     }
-    if *sign == "(" && matches!(found, "from" | "between") {
+    let in_sync = || {
+        let line = before.lines().last().unwrap_or_default();
+        line.trim_start().starts_with("sync ")
+    };
+    if *sign == "(" && (matches!(found, "from" | "between") || in_sync()) {
         let help = "say which fields travel: `(first_name, last_name)`, or `(*)` for all";
         return Some(finding.clone().help(help));
+    }
+    if *sign == "/" && (token.line_first || found == "}") {
+        let help = "say per what, as in `2 USD/hour`";
+        return Some(finding.clone().help(help));
+    }
+    if let ("..", "to" | "until") = (*sign, found) {
+        let next = scan.token(token.end).map_or(token.end, |t| t.start);
+        let edit = Edit {
+            span: scan.span(before.len(), next),
+            text: "..".to_owned(),
+        };
+        let help = "write `..` between the two, without blanks";
+        return Some(
+            finding
+                .clone()
+                .help(help)
+                .fix("write `..`", Grade::Safe, vec![edit]),
+        );
     }
     let (span, text) = match (*sign, found) {
         ("=", ":" | "==") | (":", "=") | ("..", "-") | ("<=", "<") => {
@@ -250,6 +452,14 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
     let follower = next.map(|t| scan.str(t)).unwrap_or_default();
     let numeric = token.kind == Kind::Number;
     match form {
+        Form::Duration if numeric && rest.starts_with('.') => match whole_duration(text) {
+            Some(new) => write(new, token.end, Grade::Safe),
+            None => help("write a whole number and a unit, as in `90s`, `15m` or `1h30m`"),
+        },
+        Form::Duration if duration_unit(text).is_some() => {
+            let unit = duration_unit(text).unwrap_or_default();
+            write(format!("1{unit}"), token.end, Grade::Safe)
+        }
         Form::Duration if numeric => {
             let (unit, end) = match (rest.is_empty(), next) {
                 (true, Some(next)) => (follower, next.end),
@@ -275,11 +485,19 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
         Form::Minute if numeric && rest.is_empty() && digits.len() <= 2 => {
             write(format!(":{digits:0>2}"), token.end, Grade::Safe)
         }
+        Form::Time if numeric && twelve_hours(text, follower).is_some() => {
+            let (time, joined) = twelve_hours(text, follower)?;
+            let end = next.filter(|_| !joined).map_or(token.end, |t| t.end);
+            write(time, end, Grade::Safe)
+        }
         Form::Time if numeric && rest.is_empty() && digits.len() <= 2 => {
             write(format!("{digits:0>2}:00"), token.end, Grade::Review)
         }
         Form::Time if numeric && text.matches('-').count() == 1 && text.contains(':') => {
             write(text.replace('-', ".."), token.end, Grade::Safe)
+        }
+        Form::Integer if numeric && rest.eq_ignore_ascii_case("k") => {
+            write(format!("{digits}_000"), token.end, Grade::Safe)
         }
         Form::Integer if numeric && text.matches('-').count() == 1 => {
             write(text.replace('-', ".."), token.end, Grade::Safe)
@@ -293,6 +511,10 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
         Form::Currency if text.len() == 3 && text.bytes().all(|b| b.is_ascii_lowercase()) => {
             write(text.to_uppercase(), token.end, Grade::Safe)
         }
+        Form::Currency if token.kind == Kind::Word => {
+            help("write the three capitals of ISO 4217, as in `USD` or `EUR`")
+        }
+        Form::Str if numeric => help("put it into double quotes: `\"…\"`"),
         Form::Str if token.kind == Kind::Word => {
             let end = run_end(scan, token);
             let all = scan.text.get(token.start..end).unwrap_or(text);
@@ -315,6 +537,50 @@ fn form(scan: &Scan<'_>, token: Token, expected: &Expected, finding: &Finding) -
 
 fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// `0.5h` as `30m`: in the next smaller unit, where it is a whole number of that.
+fn whole_duration(text: &str) -> Option<String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (smaller, times) = match duration_unit(text.get(number.len()..)?)? {
+        "d" => ("h", 24),
+        "h" => ("m", 60),
+        "m" => ("s", 60),
+        "s" => ("ms", 1_000),
+        _ => return None,
+    };
+    let (whole, part) = number.split_once('.')?;
+    let tenths = 10_u64.checked_pow(u32::try_from(part.len()).ok()?)?;
+    let all = whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(tenths)?
+        .checked_add(part.parse().ok()?)?
+        .checked_mul(times)?;
+    (all > 0 && all % tenths == 0).then(|| format!("{}{smaller}", all / tenths))
+}
+
+/// `1:30am` or `2 pm` by the clock of 24 hours, and whether `am` or `pm` stood in the same word.
+fn twelve_hours(text: &str, follower: &str) -> Option<(String, bool)> {
+    let text = text.to_ascii_lowercase();
+    let own = ["am", "pm"].into_iter().find(|h| text.ends_with(h));
+    let joined = own.is_some();
+    let half = match own {
+        Some(half) => half.to_owned(),
+        None => follower.to_ascii_lowercase(),
+    };
+    let time = text.strip_suffix(&half).unwrap_or(&text);
+    let (hour, minute) = time.split_once(':').unwrap_or((time, "00"));
+    let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+    if !(1..=12).contains(&hour) || minute > 59 {
+        return None;
+    }
+    let hour = match half.as_str() {
+        "am" => hour % 12,
+        "pm" => hour % 12 + 12,
+        _ => return None,
+    };
+    Some((format!("{hour:02}:{minute:02}"), joined))
 }
 
 /// The end of all that hangs on a token: `America/New_York`.
@@ -351,7 +617,9 @@ fn rate(
             }
         });
     }
-    let slash = scan.token(token.end).filter(|t| scan.str(*t) == "/");
+    let slash = scan
+        .token(token.end)
+        .filter(|t| matches!(scan.str(*t), "/" | "per"));
     let unit = slash
         .and_then(|s| scan.token(s.end))
         .filter(|t| t.kind != Kind::Sign);

@@ -297,7 +297,13 @@ impl Reader<'_> {
             return finding;
         }
         if self.next_clause(token, trouble) {
-            return finding.mark("the clause before is not complete");
+            let finding = finding.mark("the clause before is not complete");
+            // Which signs could go on there says nothing of what was left out.
+            if expected.iter().any(|e| matches!(e, Expected::Sign(_))) {
+                return finding;
+            }
+            let lacks = say(&expected, None);
+            return finding.help(format!("finish the clause before: it lacks {lacks}"));
         }
         if let Some(finding) = hint::for_misfit(self.scan, token, &expected, &finding) {
             return finding;
@@ -359,8 +365,12 @@ impl Reader<'_> {
         words: impl IntoIterator<Item = &'w str>,
         list: Option<&[&str]>,
     ) -> Finding {
-        let text = self.scan.str(token);
         let words: Vec<&str> = words.into_iter().collect();
+        let end = match token.kind {
+            Kind::Word => hint::dashed_word(self.scan, token),
+            _ => token.end,
+        };
+        let text = self.scan.text.get(token.start..end).unwrap_or_default();
         let near = (token.kind == Kind::Word)
             .then(|| nearest(text, words.iter().copied()).or_else(|| hint::meant(text, &words)))
             .flatten();
@@ -369,7 +379,7 @@ impl Reader<'_> {
                 format!("write `{near}`"),
                 Grade::Safe,
                 vec![Edit {
-                    span: self.scan.span(token.start, token.end),
+                    span: self.scan.span(token.start, end),
                     text: near.to_owned(),
                 }],
             ),
