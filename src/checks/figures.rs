@@ -4,7 +4,7 @@ use super::words;
 use crate::time::Millis;
 
 /// A time in seconds as the language writes durations, in two units at most: `6m12s`, `1.4s`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "for ever".to_owned();
     }
@@ -24,7 +24,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// The same in plain seconds: `312 s`, `0.4 s`.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     let tenths = (seconds * 10.0).round() / 10.0;
     match tenths == tenths.trunc() || seconds >= 10.0 {
         true => format!("{} s", grouped(seconds.round())),
@@ -33,7 +33,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 /// A count, thousands apart; below ten with one digit behind the point.
-pub(super) fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     let tenths = (number * 10.0).round() / 10.0;
     match number < 9.95 && tenths != tenths.trunc() {
         true => format!("{tenths:.1}"),
@@ -42,7 +42,7 @@ pub(super) fn count(number: f64) -> String {
 }
 
 /// "1 call", "12,000 calls".
-pub(super) fn calls(number: f64) -> String {
+pub(crate) fn calls(number: f64) -> String {
     let text = count(number);
     match text.as_str() {
         "1" => "1 call".to_owned(),
@@ -51,7 +51,7 @@ pub(super) fn calls(number: f64) -> String {
 }
 
 /// A share as a percentage: `64 %`, `0.4 %`.
-pub(super) fn share(share: f64) -> String {
+pub(crate) fn share(share: f64) -> String {
     format!("{} %", count(share * 100.0))
 }
 
