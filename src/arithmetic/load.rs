@@ -1,6 +1,6 @@
 //! Calls of each hop: a day, at the busiest, at the peak second and in one run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::demand::{self, Demand};
@@ -82,6 +82,27 @@ impl HopLoad {
         [(self.from, of(|e| e.source)), (self.to, of(|e| e.target))]
     }
 
+    /// Records a day that it writes: repeated changes of one record between two starts are one.
+    /// None: nothing declares its volume.
+    pub fn records_per_day(&self, timing: &Timing) -> Option<f64> {
+        let written = self.demand.written_per_day()?;
+        let records = self.demand.records.as_ref().map(|n| n.value);
+        let passes = self.demand.events_pass * self.demand.records_pass;
+        let carried = self.demand.records_per_day.as_ref()?.value;
+        match timing {
+            Timing::Realtime => Some(written),
+            Timing::Hybrid(_) => Some(written * (1.0 + DRIFT_SHARE)),
+            Timing::Scheduled(gaps) => {
+                let start = |days| Ends {
+                    source: Calls::NONE,
+                    target: Calls::writes(distinct(records, carried, days) * passes),
+                };
+                Some(over_starts(gaps, start).0.target.write)
+            }
+            Timing::Unknown | Timing::Never => None,
+        }
+    }
+
     /// Whether nothing declares its volume, so that its figures are not known.
     pub fn volume_is_unknown(&self) -> bool {
         demand::is_unknown(&self.demand)
@@ -96,9 +117,15 @@ pub(super) struct Ground<'a> {
     pub facts: &'a [SystemFacts],
     /// By hop.
     pub demands: &'a [Demand],
-    /// By system and entity: whether a real-time hop listens to the entity's events there.
-    pub heard: &'a BTreeSet<(SystemId, EntityId)>,
+    /// By system and entity: how many hops listen to the entity's events there.
+    pub heard: &'a Heard,
+    /// Whether the scenario in question starts to listen (1), stops (−1) or neither (0) against
+    /// what `heard` counts.
+    pub hearing: i64,
 }
+
+/// By system and entity: how many real-time hops listen to the entity's events there.
+pub(super) type Heard = BTreeMap<(SystemId, EntityId), i64>;
 
 /// The systems whose events a scenario of this timing hears, with the entity.
 pub(super) fn hears(scenario: &Scenario) -> impl Iterator<Item = (SystemId, EntityId)> {
@@ -235,7 +262,13 @@ impl Counting<'_> {
 
     /// The reads that a target's events cost when the runner's own writes come back from it.
     fn echo_reads(&self, load: &HopLoad, target: &SystemFacts, written: f64) -> Calls {
-        match self.ground.heard.contains(&(load.to, load.entity)) {
+        let place = (load.to, load.entity);
+        let today = self.ground.heard.get(&place).copied().unwrap_or(0);
+        let own = match self.ground.hearing {
+            0 => 0,
+            _ => hears(self.scenario).filter(|p| *p == place).count() as i64,
+        };
+        match today + self.ground.hearing * own > 0 {
             true => Calls::reads(written * target.reads_per_event * target.attempts()),
             false => Calls::NONE,
         }

@@ -4,7 +4,7 @@ use super::words;
 use crate::time::Millis;
 
 /// A time in seconds as the language writes durations, in two units at most: `6m12s`, `1.4s`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "for ever".to_owned();
     }
@@ -24,7 +24,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// The same in plain seconds: `312 s`, `0.4 s`.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     let tenths = (seconds * 10.0).round() / 10.0;
     match tenths == tenths.trunc() || seconds >= 10.0 {
         true => format!("{} s", grouped(seconds.round())),
@@ -34,7 +34,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 
 /// A count, thousands apart; below ten with one digit behind the point, and a small one with as
 /// many as it takes not to read as none.
-pub(super) fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     if number > 0.0 && number < 0.05 {
         let places = (-number.log10()).ceil().min(9.0) as usize;
         return format!("{number:.places$}");
@@ -60,7 +60,7 @@ pub(super) fn more_than(number: f64, other: f64) -> (String, String) {
 }
 
 /// "1 call", "12,000 calls".
-pub(super) fn calls(number: f64) -> String {
+pub(crate) fn calls(number: f64) -> String {
     let text = count(number);
     match text.as_str() {
         "1" => "1 call".to_owned(),
@@ -69,7 +69,7 @@ pub(super) fn calls(number: f64) -> String {
 }
 
 /// A share as a percentage: `64 %`, `0.4 %`.
-pub(super) fn share(share: f64) -> String {
+pub(crate) fn share(share: f64) -> String {
     format!("{} %", count(share * 100.0))
 }
 
