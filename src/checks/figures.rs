@@ -70,7 +70,10 @@ pub(crate) fn calls(number: f64) -> String {
 
 /// A share as a percentage: `64 %`, `0.4 %`.
 pub(crate) fn share(share: f64) -> String {
-    format!("{} %", count(share * 100.0))
+    match share.is_finite() {
+        true => format!("{} %", count(share * 100.0)),
+        false => "∞ %".to_owned(),
+    }
 }
 
 fn grouped(number: f64) -> String {
@@ -100,6 +103,7 @@ mod tests {
         assert_eq!(count(0.0), "0");
         assert_eq!(share(0.004), "0.4 %");
         assert_eq!(share(1.28), "128 %");
+        assert_eq!(share(f64::INFINITY), "∞ %");
     }
 
     #[test]

@@ -545,7 +545,8 @@ impl Shape {
     }
 
     fn records(&self) -> &'static str {
-        debug_assert!(DRIFT_SHARE == 0.001, "the formula below says so");
+        // The words below say the figure.
+        const { assert!(DRIFT_SHARE == 0.001) };
         match (self.by_event, self.reconciles) {
             (true, false) => "λ·f",
             (true, true) => "λ·f · 1.001: a reconcile finds 0.1 % that events lost",
