@@ -28,6 +28,7 @@ pub mod plan;
 pub mod workspace;
 
 pub mod engine;
+pub mod estimate;
 
 pub mod connector;
 pub mod store;

@@ -21,6 +21,7 @@ const RANKS: &[(&str, u8)] = &[
     ("plan", 7),
     ("workspace", 7),
     ("engine", 8),
+    ("estimate", 8),
     ("connector", 9),
     ("store", 9),
     ("host", 10),
@@ -160,6 +161,7 @@ fn pure_layers_do_no_input_or_output() {
         "plan",
         "workspace",
         "engine",
+        "estimate",
         "render",
     ];
     let forbidden = [

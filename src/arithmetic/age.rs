@@ -74,7 +74,7 @@ pub struct RunAt {
 /// One run of a scenario, and the ages of its hops (its `clean` last), if it had this timing.
 pub(super) fn of_scenario(
     facts: &[SystemFacts],
-    systems: &[SystemLoad],
+    systems: &[system::Shared],
     scenario: &Scenario,
     timing: &Timing,
     loads: &[HopLoad],
@@ -89,7 +89,7 @@ pub(super) fn of_scenario(
 
 fn run(
     facts: &[SystemFacts],
-    systems: &[SystemLoad],
+    systems: &[system::Shared],
     scenario: &Scenario,
     loads: &[HopLoad],
 ) -> Run {
@@ -151,7 +151,7 @@ fn run_at(facts: &SystemFacts, load: &SystemLoad, scenario: &Scenario, calls: Ca
 
 fn age(
     facts: &[SystemFacts],
-    systems: &[SystemLoad],
+    systems: &[system::Shared],
     scenario: &Scenario,
     timing: &Timing,
     run: Option<&Run>,

@@ -3,7 +3,7 @@
 use super::formula::DAY_SECONDS;
 use super::known::Known;
 use crate::graph::{Graph, HopId};
-use crate::model::{Entity, FieldId, Hop, Policy, Scenario, ScenarioId, SystemId};
+use crate::model::{Entity, EntityId, FieldId, Hop, Policy, Scenario, ScenarioId, SystemId};
 
 /// The peak factor where nobody says one.
 const PEAK: f64 = 3.0;
@@ -166,7 +166,8 @@ impl<'a> Relays<'a> {
         }
         let sync = scenario.syncs.get(hop.sync as usize);
         let sources = sync.map_or(1, |s| s.sources.len().max(1));
-        Some(changes_of(policy, hop)?.map(|all| all / sources as f64))
+        let carried = changes_of(policy, hop.entity, hop.fields.iter().copied())?;
+        Some(carried.map(|all| all / sources as f64))
     }
 
     /// The hops that bring a relay what it passes on; none where its source is an origin itself,
@@ -215,21 +216,25 @@ fn sources_of(scenario: &Scenario) -> usize {
     sources.len().max(1)
 }
 
-/// Changes a day of what a hop carries: the sum of its fields' `changes` where all declare them,
-/// else the entity's.
-fn changes_of(policy: &Policy, hop: &Hop) -> Option<Known<f64>> {
+/// Changes a day of fields of an entity: the sum of their `changes` where all data among them
+/// declare it, else the entity's.
+pub(super) fn changes_of(
+    policy: &Policy,
+    entity: EntityId,
+    fields: impl IntoIterator<Item = FieldId>,
+) -> Option<Known<f64>> {
     let mut sum: Option<Known<f64>> = None;
-    for field in hop.fields.iter().map(|f| policy.field(*f)) {
+    for field in fields.into_iter().map(|f| policy.field(f)) {
         if !field.is_data() {
             continue;
         }
         let Some(changes) = &field.changes else {
-            return entity_changes(policy.entity(hop.entity));
+            return entity_changes(policy.entity(entity));
         };
         let before = sum.as_ref().map_or(0.0, |s| s.value);
         sum = Some(Known::said(before + changes.value.per_day(), changes.span));
     }
-    sum.or_else(|| entity_changes(policy.entity(hop.entity)))
+    sum.or_else(|| entity_changes(policy.entity(entity)))
 }
 
 /// Whether nothing declares the volume of a hop.

@@ -1,5 +1,8 @@
 //! What is known of each system: the policy's word first, then the catalog's, then a default.
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
 use super::formula::{DAY_SECONDS, attempts};
 use super::known::{Known, Origin};
 use crate::catalog::{self, Entry, Figure, Tier};
@@ -37,6 +40,8 @@ pub struct SystemFacts {
     pub budget: Known<f64>,
     /// Limits, the catalog's first.
     pub limits: Vec<LimitFacts>,
+    /// What calls cost.
+    pub price: PriceFacts,
     /// Whether records can be read from it.
     pub can_read: bool,
     /// Whether records can be written to it.
@@ -58,6 +63,22 @@ pub struct LimitFacts {
     pub counts: catalog::Calls,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// What calls cost.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PriceFacts {
+    /// Nobody names a price: they cost nothing.
+    None,
+    /// So much in the policy's currency.
+    Known {
+        /// Of one call.
+        per_call: Known<f64>,
+        /// Calls a month that the tier includes.
+        included: Option<Known<f64>>,
+    },
+    /// The catalog knows a price in this other currency only.
+    Foreign(String),
 }
 
 /// Bulk jobs.
@@ -112,7 +133,8 @@ impl SystemFacts {
 
 /// What is known of every system, by id.
 pub(super) fn of_policy(policy: &Policy) -> Vec<SystemFacts> {
-    policy.systems.iter().map(of_system).collect()
+    let systems = policy.systems.iter();
+    systems.map(|s| of_system(s, &policy.currency)).collect()
 }
 
 /// A catalog's figure, or the default where the catalog is silent.
@@ -137,7 +159,7 @@ fn from_catalog<T>(entry: &Entry, figure: &Figure<T>) -> Origin {
     }
 }
 
-fn of_system(system: &System) -> SystemFacts {
+fn of_system(system: &System, currency: &str) -> SystemFacts {
     let entry = system.connector.as_ref().and_then(|c| c.entry.as_deref());
     let tier = entry.and_then(|e| tier(system, e));
     let seconds = |period: catalog::Period| period.0.as_secs_f64();
@@ -224,6 +246,7 @@ fn of_system(system: &System) -> SystemFacts {
             |b| Known::said(b.value.share(), b.span),
         ),
         limits: limits(system, entry, tier),
+        price: price(system, entry, tier, currency),
         can_read: can.is_none_or(|c| c.read),
         can_write: can.is_none_or(|c| c.write),
         has_events: can.is_none_or(|c| c.events),
@@ -236,6 +259,44 @@ pub fn tier<'e>(system: &System, entry: &'e Entry) -> Option<&'e Tier> {
         Some(said) => entry.tier(&said.value),
         None => entry.smallest_tier(),
     }
+}
+
+/// The policy's price, else the catalog's in the policy's currency. What the tier includes holds
+/// for both.
+fn price(
+    system: &System,
+    entry: Option<&Entry>,
+    tier: Option<&Tier>,
+    currency: &str,
+) -> PriceFacts {
+    let offers = || {
+        entry
+            .into_iter()
+            .flat_map(|e| e.prices(tier).map(move |p| (e, p)))
+    };
+    let ours = offers().find(|(_, p)| p.currency == currency);
+    let of_one = |amount: Decimal, calls: u64| amount.to_f64().unwrap_or(0.0) / calls.max(1) as f64;
+    let per_call = match (&system.price, &ours) {
+        (Some(said), _) => Known::said(of_one(said.value.amount, said.value.calls), said.span),
+        (None, Some((entry, price))) => Known {
+            value: of_one(price.amount.value, price.per_calls),
+            origin: from_catalog(entry, &price.amount),
+        },
+        (None, None) => {
+            return match offers().next() {
+                Some((_, foreign)) => PriceFacts::Foreign(foreign.currency.clone()),
+                None => PriceFacts::None,
+            };
+        }
+    };
+    let included = ours.or_else(|| offers().next()).and_then(|(entry, price)| {
+        let calls = price.included_calls.as_ref()?;
+        Some(Known {
+            value: calls.value as f64,
+            origin: from_catalog(entry, calls),
+        })
+    });
+    PriceFacts::Known { per_call, included }
 }
 
 fn bulk(entry: &Entry) -> Option<BulkFacts> {

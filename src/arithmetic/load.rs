@@ -1,6 +1,6 @@
 //! Calls of each hop: a day, at the busiest, at the peak second and in one run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::demand::{self, Demand};
@@ -11,7 +11,7 @@ use super::formula::{
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
-use crate::time::Gaps;
+use crate::time::{Gaps, Millis};
 
 /// Calls at both ends of a hop.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -82,6 +82,27 @@ impl HopLoad {
         [(self.from, of(|e| e.source)), (self.to, of(|e| e.target))]
     }
 
+    /// Records a day that it writes: repeated changes of one record between two starts are one.
+    /// None: nothing declares its volume.
+    pub fn records_per_day(&self, timing: &Timing) -> Option<f64> {
+        let written = self.demand.written_per_day()?;
+        let records = self.demand.records.as_ref().map(|n| n.value);
+        let passes = self.demand.events_pass * self.demand.records_pass;
+        let carried = self.demand.records_per_day.as_ref()?.value;
+        match timing {
+            Timing::Realtime => Some(written),
+            Timing::Hybrid(_) => Some(written * (1.0 + DRIFT_SHARE)),
+            Timing::Scheduled(gaps) => {
+                let start = |days| Ends {
+                    source: Calls::NONE,
+                    target: Calls::writes(distinct(records, carried, days) * passes),
+                };
+                Some(over_starts(gaps, start).0.target.write)
+            }
+            Timing::Unknown | Timing::Never => None,
+        }
+    }
+
     /// Whether nothing declares its volume, so that its figures are not known.
     pub fn volume_is_unknown(&self) -> bool {
         demand::is_unknown(&self.demand)
@@ -96,9 +117,15 @@ pub(super) struct Ground<'a> {
     pub facts: &'a [SystemFacts],
     /// By hop.
     pub demands: &'a [Demand],
-    /// By system and entity: whether a real-time hop listens to the entity's events there.
-    pub heard: &'a BTreeSet<(SystemId, EntityId)>,
+    /// By system and entity: how many hops listen to the entity's events there.
+    pub heard: &'a Heard,
+    /// Whether the scenario in question starts to listen (1), stops (−1) or neither (0) against
+    /// what `heard` counts.
+    pub hearing: i64,
 }
+
+/// By system and entity: how many real-time hops listen to the entity's events there.
+pub(super) type Heard = BTreeMap<(SystemId, EntityId), i64>;
 
 /// The systems whose events a scenario of this timing hears, with the entity.
 pub(super) fn hears(scenario: &Scenario) -> impl Iterator<Item = (SystemId, EntityId)> {
@@ -235,7 +262,13 @@ impl Counting<'_> {
 
     /// The reads that a target's events cost when the runner's own writes come back from it.
     fn echo_reads(&self, load: &HopLoad, target: &SystemFacts, written: f64) -> Calls {
-        match self.ground.heard.contains(&(load.to, load.entity)) {
+        let place = (load.to, load.entity);
+        let today = self.ground.heard.get(&place).copied().unwrap_or(0);
+        let own = match self.ground.hearing {
+            0 => 0,
+            _ => hears(self.scenario).filter(|p| *p == place).count() as i64,
+        };
+        match today + self.ground.hearing * own > 0 {
             true => Calls::reads(written * target.reads_per_event * target.attempts()),
             false => Calls::NONE,
         }
@@ -273,9 +306,10 @@ impl Counting<'_> {
             (true, Some(all)) => full_read_calls(all, page),
             _ => read_calls(changed(met.map_or(carried, |m| m.value)), page),
         };
-        let written = changed(carried) * demand.events_pass * demand.records_pass;
+        let all = changed(carried);
+        let written = all * demand.events_pass * demand.records_pass;
         let reads = Calls::reads(reads * source.attempts() / self.share());
-        let writes = self.writes(target, written) + self.echo_reads(load, target, written);
+        let writes = self.writes(target, all, written) + self.echo_reads(load, target, written);
         match load.hop {
             Some(_) => Ends {
                 source: reads,
@@ -289,13 +323,13 @@ impl Counting<'_> {
     }
 
     /// Calls that write a mean number of records: one bulk job where the catalog has one and the
-    /// records are many, else batches.
-    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
+    /// `changed` records, before filters, are many; else batches.
+    fn writes(&self, target: &SystemFacts, changed: f64, records: f64) -> Calls {
         let attempts = target.attempts();
         let own = self.scenario.batch.as_ref().map(|b| b.value);
         if let Some(bulk) = &target.bulk
             && own.is_none()
-            && records > bulk.from_records.value
+            && changed > bulk.from_records.value
         {
             let uploads = grouped_calls(records, Some(bulk.records.value));
             return Calls {
@@ -336,32 +370,38 @@ impl Counting<'_> {
         let drifted = load.demand.written_per_day().unwrap_or(0.0) * DRIFT_SHARE * days;
         Ends {
             source: Calls::reads(read(source, at_source)),
-            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted),
+            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted, drifted),
         }
     }
 }
 
 /// The mean a day, the busiest day and the start after the longest gap.
 fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
-    let days = |length: crate::time::Millis| length.as_secs_f64() / DAY_SECONDS;
+    let days = |length: Millis| length.as_secs_f64() / DAY_SECONDS;
     let run = start(days(gaps.longest));
-    let all: u32 = gaps.lengths.iter().map(|l| l.1).sum();
-    let mean = gaps
+    let known: BTreeMap<Millis, Ends> = gaps
         .lengths
         .iter()
-        .map(|(length, count)| start(days(*length)).times(f64::from(*count)))
-        .fold(Ends::default(), Ends::plus)
-        .times(1.0 / f64::from(all.max(1)));
+        .map(|(length, _)| (*length, start(days(*length))))
+        .collect();
+    let sum = |lengths: &[(Millis, u64)]| {
+        lengths
+            .iter()
+            .filter_map(|(length, times)| Some(known.get(length)?.times(*times as f64)))
+            .fold(Ends::default(), Ends::plus)
+    };
+    let all: u64 = gaps.lengths.iter().map(|l| l.1).sum();
+    let mean = sum(&gaps.lengths).times(1.0 / all.max(1) as f64);
     let per_day = mean.times(gaps.starts_per_day());
-    let busiest = match gaps.busiest_day {
-        0 => Ends::default(),
-        1 => run,
-        starts => mean.times(f64::from(starts)),
-    };
-    let busiest = if busiest.total() < per_day.total() {
-        per_day
-    } else {
-        busiest
-    };
+    // A single start has no gap before it that is known.
+    let only = (gaps.starts > 0 && gaps.days.is_empty()).then_some(run);
+    let busiest = gaps
+        .days
+        .iter()
+        .map(|day| sum(day))
+        .chain(only)
+        .chain([per_day])
+        .max_by(|a, b| a.total().total_cmp(&b.total()))
+        .unwrap_or(per_day);
     (per_day, busiest, run)
 }

@@ -9,12 +9,14 @@
 //! * [`HopAge`], [`Run`]: how old a change is behind a hop, how long a run takes.
 //! * [`Path`]: how old a field gets in a system, over all hops on its way.
 //! * [`Alternative`]: the same figures if one scenario had another mode.
+//! * [`Costs`]: what a scenario costs in a month.
 //!
 //! A scenario whose volume nothing declares counts as no calls and is marked, so that sums say
 //! what they leave out. Figures in real time are upper bounds where a filter declares no share.
 
 mod age;
 mod calls;
+mod cost;
 mod demand;
 mod facts;
 pub mod formula;
@@ -26,31 +28,30 @@ mod timing;
 
 pub use age::{Age, HopAge, Run, RunAt};
 pub use calls::Calls;
+pub use cost::{Costs, MONTH_DAYS, per_month, per_second};
 pub use demand::Demand;
-pub use facts::{BulkFacts, LimitFacts, SystemFacts, tier};
+pub use facts::{BulkFacts, LimitFacts, PriceFacts, SystemFacts, tier};
 pub use known::{Known, Origin};
 pub use load::{Ends, HopLoad};
 pub use path::Path;
-pub use system::{ScenarioShare, SystemLoad};
+pub use system::{ScenarioShare, Shared, SystemLoad};
 pub use timing::Timing;
-
-use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
 use crate::graph::{Graph, HopId};
-use crate::model::{EntityId, ModeKind, Policy, Scenario, ScenarioId, SystemId};
+use crate::model::{ModeKind, Policy, Scenario, ScenarioId, SystemId};
 
 /// Every figure of one policy.
 #[derive(Debug)]
 pub struct Arithmetic {
     facts: Vec<SystemFacts>,
     demands: Vec<Demand>,
-    heard: BTreeSet<(SystemId, EntityId)>,
+    heard: load::Heard,
     /// By scenario.
     scenarios: Vec<ScenarioFigures>,
     /// By system.
-    systems: Vec<SystemLoad>,
+    systems: Vec<Shared>,
     /// By hop: its scenario and its position there.
     hops: Vec<(ScenarioId, u32)>,
 }
@@ -79,10 +80,12 @@ impl ScenarioFigures {
 /// What would be if one scenario had another mode.
 #[derive(Debug)]
 pub struct Alternative {
-    /// The scenario's figures.
+    /// The scenario.
+    pub scenario: ScenarioId,
+    /// Its figures.
     pub figures: ScenarioFigures,
     /// What all scenarios then ask of each system.
-    pub systems: Vec<SystemLoad>,
+    pub systems: Vec<Shared>,
 }
 
 impl Alternative {
@@ -102,19 +105,20 @@ impl Arithmetic {
             .par_iter()
             .map(|s| Timing::of(policy, s))
             .collect();
-        let heard: BTreeSet<(SystemId, EntityId)> = policy
-            .scenarios
-            .iter()
-            .zip(&timings)
-            .filter(|(_, timing)| timing.is_realtime())
-            .flat_map(|(scenario, _)| load::hears(scenario))
-            .collect();
+        let mut heard = load::Heard::new();
+        let live = policy.scenarios.iter().zip(&timings);
+        for (scenario, _) in live.filter(|(_, timing)| timing.is_realtime()) {
+            for place in load::hears(scenario) {
+                *heard.entry(place).or_default() += 1;
+            }
+        }
         let ground = load::Ground {
             policy,
             graph,
             facts: &facts,
             demands: &demands,
             heard: &heard,
+            hearing: 0,
         };
         let loads: Vec<Vec<HopLoad>> = policy
             .scenarios
@@ -152,7 +156,7 @@ impl Arithmetic {
 
     /// What all scenarios ask of a system.
     pub fn system(&self, system: SystemId) -> Option<&SystemLoad> {
-        system::at(&self.systems, system)
+        system::at(&self.systems, system).map(|shared| &**shared)
     }
 
     /// The figures of a scenario.
@@ -187,20 +191,20 @@ impl Arithmetic {
     ) -> Alternative {
         let window = scenario.window.as_ref().map(|w| &w.value);
         let timing = Timing::as_mode(policy, mode, window);
-        let mut heard = self.heard.clone();
-        if timing.is_realtime() {
-            heard.extend(load::hears(scenario));
-        }
+        let today = self.scenario(scenario.id);
+        let hears_today = today.is_some_and(|f| f.timing.is_realtime());
         let ground = load::Ground {
             policy,
             graph,
             facts: &self.facts,
             demands: &self.demands,
-            heard: &heard,
+            heard: &self.heard,
+            hearing: i64::from(timing.is_realtime()) - i64::from(hears_today),
         };
         let hops = load::of_scenario(&ground, scenario, &timing);
         let systems = system::replaced(policy, &self.systems, scenario.id, &hops);
         Alternative {
+            scenario: scenario.id,
             figures: figures(&self.facts, &systems, scenario, timing, hops),
             systems,
         }
@@ -209,7 +213,7 @@ impl Arithmetic {
 
 fn figures(
     facts: &[SystemFacts],
-    systems: &[SystemLoad],
+    systems: &[Shared],
     scenario: &Scenario,
     timing: Timing,
     hops: Vec<HopLoad>,

@@ -1,7 +1,8 @@
 //! How old a field gets in a system: the shortest path by hop bounds from each of its origins.
 
-use super::Arithmetic;
-use crate::graph::{Edge, Graph};
+use super::age::{Age, HopAge};
+use super::{Alternative, Arithmetic};
+use crate::graph::{Edge, Graph, HopId};
 use crate::model::{FieldId, Policy, SystemId};
 
 /// The way of a field from one of its origins to a system.
@@ -29,28 +30,59 @@ impl Arithmetic {
         field: FieldId,
         system: SystemId,
     ) -> Vec<Path> {
-        if policy.field(field).derived.is_none() {
-            return self.direct(policy, graph, field, system);
-        }
-        let inputs = graph.derivations.inputs(policy, field);
-        inputs
-            .into_iter()
-            .filter(|input| policy.field(*input).is_data())
-            .flat_map(|input| self.through(policy, graph, field, input, system))
-            .collect()
+        let age = |hop| self.age(hop);
+        let age = &age;
+        Search { policy, graph, age }.paths(field, system)
     }
+}
 
-    fn direct(
+impl Alternative {
+    /// The same if the scenario had the other mode.
+    pub fn paths(
         &self,
+        today: &Arithmetic,
         policy: &Policy,
         graph: &Graph,
         field: FieldId,
         system: SystemId,
     ) -> Vec<Path> {
-        let Some(flow) = graph.flows.of(field) else {
+        let age = |hop| match graph.flows.scenario(policy, hop).id == self.scenario {
+            true => {
+                let at = self.figures.hops.iter().position(|h| h.hop == Some(hop))?;
+                self.figures.ages.get(at)
+            }
+            false => today.age(hop),
+        };
+        let age = &age;
+        Search { policy, graph, age }.paths(field, system)
+    }
+}
+
+/// Looking for paths by the ages of hops.
+struct Search<'a> {
+    policy: &'a Policy,
+    graph: &'a Graph,
+    age: &'a dyn Fn(HopId) -> Option<&'a HopAge>,
+}
+
+impl Search<'_> {
+    fn paths(&self, field: FieldId, system: SystemId) -> Vec<Path> {
+        if self.policy.field(field).derived.is_none() {
+            return self.direct(field, system);
+        }
+        let inputs = self.graph.derivations.inputs(self.policy, field);
+        inputs
+            .into_iter()
+            .filter(|input| self.policy.field(*input).is_data())
+            .flat_map(|input| self.through(field, input, system))
+            .collect()
+    }
+
+    fn direct(&self, field: FieldId, system: SystemId) -> Vec<Path> {
+        let Some(flow) = self.graph.flows.of(field) else {
             return Vec::new();
         };
-        let others = policy.field(field).origins().into_iter();
+        let others = self.policy.field(field).origins().into_iter();
         others
             .filter(|origin| *origin != system)
             .filter_map(|origin| {
@@ -61,20 +93,13 @@ impl Arithmetic {
     }
 
     /// The paths of an input to wherever the derived field is computed for the system.
-    fn through(
-        &self,
-        policy: &Policy,
-        graph: &Graph,
-        derived: FieldId,
-        input: FieldId,
-        system: SystemId,
-    ) -> Vec<Path> {
-        let Some(flow) = graph.flows.of(derived) else {
+    fn through(&self, derived: FieldId, input: FieldId, system: SystemId) -> Vec<Path> {
+        let Some(flow) = self.graph.flows.of(derived) else {
             return Vec::new();
         };
         let arriving: Vec<Edge> = flow.edges().filter(|e| e.to == system).collect();
-        let feeding = graph.flows.of(input);
-        let origins = policy.field(input).origins().into_iter();
+        let feeding = self.graph.flows.of(input);
+        let origins = self.policy.field(input).origins().into_iter();
         origins
             .filter(|origin| *origin != system)
             .filter_map(|origin| {
@@ -92,10 +117,10 @@ impl Arithmetic {
     }
 
     fn path(&self, field: FieldId, origin: SystemId, edges: Vec<Edge>) -> Path {
-        let sum = |part: fn(&super::HopAge) -> super::Age| {
+        let sum = |part: fn(&HopAge) -> Age| {
             edges
                 .iter()
-                .try_fold(0.0, |sum, e| Some(sum + part(self.age(e.hop)?).total()?))
+                .try_fold(0.0, |sum, e| Some(sum + part((self.age)(e.hop)?).total()?))
         };
         Path {
             field,
@@ -108,7 +133,7 @@ impl Arithmetic {
 
     /// The worst delay of a hop in seconds, infinite where it has no bound.
     fn worst(&self, edge: Edge) -> f64 {
-        seconds(self.age(edge.hop).and_then(|a| a.worst.total()))
+        seconds((self.age)(edge.hop).and_then(|a| a.worst.total()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What all scenarios together ask of each system, against its limits.
 
+use std::sync::Arc;
+
 use super::calls::Calls;
 use super::facts::{LimitFacts, SystemFacts};
 use super::formula::Queue;
@@ -49,7 +51,7 @@ impl SystemLoad {
         self.peak.iter().copied().sum()
     }
 
-    /// Adds what a scenario's loads ask of this system; `sign` is −1 to take it away again.
+    /// Adds what a scenario's loads ask of this system.
     fn add(&mut self, priority: Priority, share: ScenarioShare) {
         if let Some(slot) = self.peak.get_mut(priority as usize) {
             *slot += share.peak;
@@ -81,12 +83,12 @@ impl SystemLoad {
     }
 }
 
+/// The load of a system, shared by all answers to "what if" that leave it as it is.
+pub type Shared = Arc<SystemLoad>;
+
 /// Sums the loads by system.
-pub(super) fn sums<'l>(
-    policy: &Policy,
-    loads: impl Iterator<Item = &'l HopLoad>,
-) -> Vec<SystemLoad> {
-    let mut systems = vec![SystemLoad::default(); policy.systems.len()];
+pub(super) fn sums<'l>(policy: &Policy, loads: impl Iterator<Item = &'l HopLoad>) -> Vec<Shared> {
+    let mut systems = vec![Shared::default(); policy.systems.len()];
     for load in loads {
         add(policy, &mut systems, load);
     }
@@ -96,14 +98,16 @@ pub(super) fn sums<'l>(
 /// The same sums with a scenario's loads replaced by others.
 pub(super) fn replaced(
     policy: &Policy,
-    systems: &[SystemLoad],
+    systems: &[Shared],
     scenario: ScenarioId,
     loads: &[HopLoad],
-) -> Vec<SystemLoad> {
+) -> Vec<Shared> {
     let mut systems = systems.to_vec();
     let priority = policy.scenario(scenario).priority;
     for system in &mut systems {
-        system.remove(priority, scenario);
+        if system.scenarios.iter().any(|s| s.scenario == scenario) {
+            Arc::make_mut(system).remove(priority, scenario);
+        }
     }
     for load in loads {
         add(policy, &mut systems, load);
@@ -111,7 +115,7 @@ pub(super) fn replaced(
     systems
 }
 
-fn add(policy: &Policy, systems: &mut [SystemLoad], load: &HopLoad) {
+fn add(policy: &Policy, systems: &mut [Shared], load: &HopLoad) {
     let priority = policy.scenario(load.scenario).priority;
     for (system, [per_day, busiest_day, peak, run]) in load.ends() {
         if let Some(known) = systems.get_mut(system.index()) {
@@ -123,7 +127,7 @@ fn add(policy: &Policy, systems: &mut [SystemLoad], load: &HopLoad) {
                 run,
                 volume_is_unknown: load.volume_is_unknown(),
             };
-            known.add(priority, share);
+            Arc::make_mut(known).add(priority, share);
         }
     }
 }

@@ -42,7 +42,7 @@ impl Candidate {
             _ if self.calls_are_unknown() => {
                 "costs more calls (how many is not known without a `volume`)".to_owned()
             }
-            more if more >= 0.5 => format!("costs about {} more a day", figures::calls(more)),
+            more if more >= 0.5 => format!("costs about {} more calls a day", figures::count(more)),
             more if more <= -0.5 => format!("saves about {} a day", figures::calls(-more)),
             _ => "costs no more calls".to_owned(),
         }

@@ -4,7 +4,7 @@ use super::words;
 use crate::time::Millis;
 
 /// A time in seconds as the language writes durations, in two units at most: `6m12s`, `1.4s`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "for ever".to_owned();
     }
@@ -24,7 +24,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// The same in plain seconds: `312 s`, `0.4 s`.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     let tenths = (seconds * 10.0).round() / 10.0;
     match tenths == tenths.trunc() || seconds >= 10.0 {
         true => format!("{} s", grouped(seconds.round())),
@@ -34,7 +34,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 
 /// A count, thousands apart; below ten with one digit behind the point, and a small one with as
 /// many as it takes not to read as none.
-pub(super) fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     if number > 0.0 && number < 0.05 {
         let places = (-number.log10()).ceil().min(9.0) as usize;
         return format!("{number:.places$}");
@@ -46,8 +46,21 @@ pub(super) fn count(number: f64) -> String {
     }
 }
 
+/// A count that is more than another, and that count, so that both read so: with as many digits
+/// behind the point as it takes, "just over" where no three do.
+pub(super) fn more_than(number: f64, other: f64) -> (String, String) {
+    if count(number) != count(other) || number <= other {
+        return (count(number), count(other));
+    }
+    let told = (1..=3).find_map(|digits| {
+        let (more, less) = (format!("{number:.digits$}"), format!("{other:.digits$}"));
+        (more != less && number < 10_000.0).then_some((more, less))
+    });
+    told.unwrap_or_else(|| (format!("just over {}", count(number)), count(other)))
+}
+
 /// "1 call", "12,000 calls".
-pub(super) fn calls(number: f64) -> String {
+pub(crate) fn calls(number: f64) -> String {
     let text = count(number);
     match text.as_str() {
         "1" => "1 call".to_owned(),
@@ -56,7 +69,7 @@ pub(super) fn calls(number: f64) -> String {
 }
 
 /// A share as a percentage: `64 %`, `0.4 %`.
-pub(super) fn share(share: f64) -> String {
+pub(crate) fn share(share: f64) -> String {
     format!("{} %", count(share * 100.0))
 }
 
@@ -87,5 +100,17 @@ mod tests {
         assert_eq!(count(0.0), "0");
         assert_eq!(share(0.004), "0.4 %");
         assert_eq!(share(1.28), "128 %");
+    }
+
+    #[test]
+    fn what_is_more_reads_as_more() {
+        let told = |a, b| {
+            let (more, less) = more_than(a, b);
+            format!("{more} > {less}")
+        };
+        assert_eq!(told(314.0, 19.0), "314 > 19");
+        assert_eq!(told(19.003, 19.0), "19.003 > 19.000");
+        assert_eq!(told(0.104_2, 0.083_3), "0.10 > 0.08");
+        assert_eq!(told(62_500.3, 62_500.0), "just over 62,500 > 62,500");
     }
 }

@@ -10,7 +10,7 @@
 
 mod alternatives;
 mod context;
-mod figures;
+pub(crate) mod figures;
 mod fix;
 pub mod pages;
 mod suppressions;

@@ -13,6 +13,7 @@ mod completions;
 mod dead_letters;
 mod diff;
 mod disk;
+mod estimate;
 mod explain;
 mod failure;
 mod fix;
@@ -91,6 +92,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Fmt(args) => fmt::run(args, shell),
         Command::Suppressions(args) => suppressions::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
+        Command::Estimate(args) => estimate::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),

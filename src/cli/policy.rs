@@ -117,7 +117,12 @@ pub(super) fn load_path(path: &Path) -> Result<Loaded, Failure> {
 
 /// The one policy at a PATH, standard input or the current directory.
 pub(super) fn check_one(path: Option<&Path>) -> Result<Checked, Failure> {
-    let question = Question::of(path.map(Path::to_owned).into_iter().collect(), today());
+    check_one_on(path, today())
+}
+
+/// The same, checked on another day.
+pub(super) fn check_one_on(path: Option<&Path>, day: Date) -> Result<Checked, Failure> {
+    let question = Question::of(path.map(Path::to_owned).into_iter().collect(), day);
     let mut checked = check_all(&question)?;
     match (checked.pop(), checked.is_empty()) {
         (Some(one), true) => Ok(one),

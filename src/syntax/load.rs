@@ -3,6 +3,11 @@
 //! Does no I/O itself: files come through [`FileReader`]. Troubles of files are findings (SL0004,
 //! SL0005), so that one missing file does not hide what is wrong in the others.
 
+mod encoding;
+mod known;
+
+use self::encoding::is_wide;
+use self::known::Known;
 use super::markdown;
 use super::tree::{self, ItemKind};
 use super::{literal, parse};
@@ -162,49 +167,6 @@ impl Unfound {
         }
     }
 }
-
-/// What an earlier load knows of a file.
-struct Known {
-    id: FileId,
-    source: SourceFile,
-    range: Range<usize>,
-    tree: tree::File,
-    /// What the parser found in it.
-    findings: Vec<Finding>,
-}
-
-impl Known {
-    /// Every file of an earlier load, by its one path.
-    fn all(earlier: Loaded) -> BTreeMap<PathBuf, Known> {
-        let mut findings: BTreeMap<FileId, Vec<Finding>> = BTreeMap::new();
-        let parsed = earlier.findings.into_iter().filter(|f| f.code == SYNTAX);
-        for finding in parsed {
-            if let Some(place) = finding.primary {
-                findings.entry(place.file).or_default().push(finding);
-            }
-        }
-        let sources = earlier.sources.into_files().into_iter();
-        let files = sources.zip(earlier.files).zip(earlier.ranges);
-        earlier
-            .places
-            .into_iter()
-            .zip(files)
-            .map(|(place, ((source, tree), range))| {
-                let known = Known {
-                    id: tree.id,
-                    findings: findings.remove(&tree.id).unwrap_or_default(),
-                    source,
-                    range,
-                    tree,
-                };
-                (place, known)
-            })
-            .collect()
-    }
-}
-
-/// The code of everything that the parser finds.
-const SYNTAX: Code = Code(1);
 
 struct Loader<'a> {
     reader: &'a dyn FileReader,
@@ -571,27 +533,6 @@ impl<'a> Loader<'a> {
         finding::sort(&mut self.loaded.findings, &self.loaded.sources);
         self.loaded
     }
-}
-
-/// Bytes at the start of a file that tell whether it is UTF-16.
-const TELLING_BYTES: usize = 512;
-
-/// Whether bytes are UTF-16: by their byte-order mark, or because most letters at the start have
-/// an empty byte on the same side.
-fn is_wide(bytes: &[u8]) -> bool {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return true;
-    }
-    let telling = bytes.get(..TELLING_BYTES).unwrap_or(bytes);
-    let pairs = telling.chunks_exact(2);
-    let half = pairs.len() / 2;
-    let empty = |side: usize| {
-        let other = 1 - side;
-        let pairs = pairs.clone();
-        let one_sided = pairs.filter(|p| p.get(side) == Some(&0) && p.get(other) != Some(&0));
-        one_sided.count()
-    };
-    half > 0 && (empty(0) > half || empty(1) > half)
 }
 
 impl tree::File {

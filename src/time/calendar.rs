@@ -1,7 +1,7 @@
 //! What a schedule does over a year: how far apart its starts lie, how many there are, and which
 //! of them a change of the clock touches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{Datelike, NaiveDate};
@@ -53,17 +53,19 @@ pub struct Gaps {
     /// The shortest.
     pub shortest: Millis,
     /// Each length that occurs with how often it does, shortest first.
-    pub lengths: Vec<(Millis, u32)>,
-    /// How many starts the horizon holds.
-    pub starts: u32,
-    /// How many starts its busiest date holds; with `every` in a window, its busiest opening.
-    pub busiest_day: u32,
+    pub lengths: Vec<(Millis, u64)>,
+    /// How many starts the horizon holds; a year of milliseconds is more than 32 bits count.
+    pub starts: u64,
+    /// What its dates hold: the gaps before the starts of one, each length with how often it
+    /// occurs, and each kind of date once. With `every` in a window its openings take the place of
+    /// its dates. What comes before the first start of the horizon is not looked at.
+    pub days: Vec<Vec<(Millis, u64)>>,
 }
 
 impl Gaps {
     /// Starts a day, the mean over the horizon.
     pub fn starts_per_day(&self) -> f64 {
-        f64::from(self.starts) / f64::from(HORIZON_DAYS)
+        self.starts as f64 / f64::from(HORIZON_DAYS)
     }
 }
 
@@ -232,12 +234,14 @@ impl Calendar {
         match schedule {
             Schedule::Every(every) => self.tally_every(*every, window, &mut tally, &mut last)?,
             _ => {
-                let starts = self.collect(&Plan::of(schedule)?, window, &mut tally);
+                let starts = self.collect(&Plan::of(schedule)?, window);
+                tally.starts = starts.len() as u64;
                 for pair in starts.windows(2) {
                     if let [a, b] = pair {
                         tally.add_between(*a, *b, self.zone);
                     }
                 }
+                self.tally_days(&starts, &mut tally);
                 last = starts.last().copied();
             }
         }
@@ -267,16 +271,18 @@ impl Calendar {
             let count = (close.0 - first.0)
                 .saturating_add(step - 1)
                 .div_euclid(step);
-            let Some(count) = u32::try_from(count).ok().filter(|count| *count > 0) else {
+            let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) else {
                 continue;
             };
+            let mut day = BTreeMap::from([(every, count - 1)]);
             if let Some(last) = *last {
                 tally.add_between(last, first, self.zone);
+                *day.entry(first.since(last)).or_default() += 1;
             }
+            tally.add_day(day);
             tally.add(every, count - 1);
             tally.starts += count;
-            tally.busiest_day = tally.busiest_day.max(count);
-            *last = Some(Instant(first.0 + step * i64::from(count - 1)));
+            *last = Some(first + every.times(count - 1));
         }
         Some(())
     }
@@ -303,7 +309,7 @@ impl Calendar {
     }
 
     /// The starts of a plan within the horizon and the window, in order.
-    fn collect(&self, plan: &Plan, window: Option<&Window>, tally: &mut Tally) -> Vec<Instant> {
+    fn collect(&self, plan: &Plan, window: Option<&Window>) -> Vec<Instant> {
         let mut all = Vec::new();
         let mut today = Vec::new();
         for day in self.days.iter().filter(|day| plan.on(day.date)) {
@@ -318,34 +324,49 @@ impl Calendar {
                 today.dedup();
                 today.retain(|start| window.is_none_or(|w| w.contains(*start, self.zone)));
             }
-            tally.busiest_day = tally.busiest_day.max(count(today.len()));
             all.append(&mut today);
         }
         all.retain(|start| *start < self.end);
         all.sort_unstable();
         all.dedup();
-        tally.starts = count(all.len());
         all
     }
-}
 
-/// A number of starts; a year of minutes fits.
-fn count(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
+    /// The gaps before the starts of each date.
+    fn tally_days(&self, starts: &[Instant], tally: &mut Tally) {
+        let mut pairs = starts.windows(2).peekable();
+        let ends = self.days.iter().skip(1).map(|day| day.start);
+        for end in ends.chain([self.end]) {
+            let mut day = BTreeMap::new();
+            while let Some([before, start]) =
+                pairs.next_if(|pair| matches!(pair, [_, b] if *b < end))
+            {
+                *day.entry(start.since(*before)).or_default() += 1;
+            }
+            tally.add_day(day);
+        }
+    }
 }
 
 /// Gaps while they are counted.
 #[derive(Default)]
 struct Tally {
-    lengths: BTreeMap<Millis, u32>,
+    lengths: BTreeMap<Millis, u64>,
     longest_by_clock: Millis,
-    starts: u32,
-    busiest_day: u32,
+    starts: u64,
+    days: BTreeSet<Vec<(Millis, u64)>>,
 }
 
 impl Tally {
+    fn add_day(&mut self, gaps: BTreeMap<Millis, u64>) {
+        let gaps: Vec<(Millis, u64)> = gaps.into_iter().filter(|(_, times)| *times > 0).collect();
+        if !gaps.is_empty() {
+            self.days.insert(gaps);
+        }
+    }
+
     /// Adds gaps that count for what passes, whatever the clock does.
-    fn add(&mut self, gap: Millis, times: u32) {
+    fn add(&mut self, gap: Millis, times: u64) {
         if times > 0 {
             *self.lengths.entry(gap).or_default() += times;
             self.longest_by_clock = self.longest_by_clock.max(gap);
@@ -372,7 +393,7 @@ impl Tally {
             longest_by_clock: self.longest_by_clock,
             lengths: self.lengths.into_iter().collect(),
             starts: self.starts,
-            busiest_day: self.busiest_day,
+            days: self.days.into_iter().collect(),
         })
     }
 }

@@ -27,3 +27,9 @@ fn the_schema_of_a_plan_is_published() {
 fn the_reference_of_the_command_line_is_published() {
     in_step("reference/cli.md", &syncline::cli::reference());
 }
+
+#[test]
+fn the_schema_of_an_estimate_is_published() {
+    let schema = syncline::estimate::schema();
+    in_step("estimate.schema.json", &format!("{schema:#}\n"));
+}

@@ -4,6 +4,7 @@ mod check;
 #[cfg(unix)]
 mod ci;
 mod docs;
+mod estimate;
 mod fix;
 mod fmt;
 mod formats;

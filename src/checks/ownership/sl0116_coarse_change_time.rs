@@ -6,7 +6,7 @@ use super::sl0108_no_change_time::{by_time, only_by_event};
 use crate::catalog::{ChangeTime, Entry, Transport};
 use crate::finding::{Code, Edit, Finding, Grade};
 use crate::graph::Flow;
-use crate::model::{Entity, Field, FieldId, Map, Scenario, SystemId, Volume};
+use crate::model::{Entity, Field, FieldId, Map, Said, Scenario, SystemId, Volume};
 use crate::terms::ResolveRule;
 use crate::text::Span;
 
@@ -29,7 +29,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
                 continue;
             };
             if let Some(rule) = by_time(field) {
-                of_field(ctx, entity, &volume.value, field, flow, rule, &mut coarse);
+                of_field(ctx, entity, volume, field, flow, rule, &mut coarse);
             }
         }
     }
@@ -67,7 +67,7 @@ impl Clock {
 fn of_field<'a>(
     ctx: &Context<'a>,
     entity: &'a Entity,
-    volume: &Volume,
+    volume: &Said<Volume>,
     field: &Field,
     flow: &Flow,
     (clause, rule): (Span, ResolveRule),
@@ -80,11 +80,16 @@ fn of_field<'a>(
         let Some(clock) = clock(ctx, map, flow, origin) else {
             continue;
         };
-        let rate = flow
+        let rates = flow
             .leaving(origin)
-            .filter_map(|e| carried_rate(ctx.scenario(e), entity, volume))
-            .fold(0.0, f64::max);
-        let records = volume.records.max(1) as f64;
+            .map(|e| carried_rate(ctx.scenario(e), entity, volume));
+        let Some((rate, said)) = rates.reduce(|most, next| match next.0 > most.0 {
+            true => next,
+            false => most,
+        }) else {
+            continue;
+        };
+        let records = volume.value.records.max(1) as f64;
         let ties = rate * rate * clock.unit_seconds() / (SECONDS_PER_DAY * records);
         if ties < TIES_PER_DAY_MIN {
             continue;
@@ -95,7 +100,9 @@ fn of_field<'a>(
         {
             Some(known) => {
                 known.fields.push(field.id);
-                known.ties_per_day = known.ties_per_day.max(ties);
+                if ties > known.ties_per_day {
+                    (known.ties_per_day, known.volume) = (ties, said);
+                }
             }
             None => coarse.push(Coarse {
                 map,
@@ -104,10 +111,7 @@ fn of_field<'a>(
                 rule,
                 fields: vec![field.id],
                 ties_per_day: ties,
-                volume: entity
-                    .volume
-                    .as_ref()
-                    .map_or(entity.name.span, |v| v.clause),
+                volume: said,
             }),
         }
     }
@@ -146,10 +150,10 @@ fn tells_time_itself(entry: &Entry) -> bool {
     }
 }
 
-/// Changes a day of the records that a scenario carries.
-fn carried_rate(scenario: &Scenario, entity: &Entity, volume: &Volume) -> Option<f64> {
+/// Changes a day of the records that a scenario carries, and the clause that says so most.
+fn carried_rate(scenario: &Scenario, entity: &Entity, volume: &Said<Volume>) -> (f64, Span) {
     if let Some(own) = &scenario.volume {
-        return Some(own.value.rate.per_day());
+        return (own.value.rate.per_day(), own.clause);
     }
     let mut carried: Vec<FieldId> = scenario
         .hops
@@ -159,13 +163,20 @@ fn carried_rate(scenario: &Scenario, entity: &Entity, volume: &Volume) -> Option
         .collect();
     carried.sort_unstable();
     carried.dedup();
-    let declared: Option<f64> = carried
+    let declared: Option<Vec<(f64, Span)>> = carried
         .iter()
         .filter_map(|id| entity.fields.get(id.index as usize))
         .filter(|f| f.is_data())
-        .map(|f| f.changes.as_ref().map(|c| c.value.per_day()))
-        .sum();
-    declared.or(Some(volume.changes.per_day()))
+        .map(|f| f.changes.as_ref().map(|c| (c.value.per_day(), c.clause)))
+        .collect();
+    let most = declared.as_ref().and_then(|all| {
+        let most = all.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+        most.map(|(_, clause)| *clause)
+    });
+    match (declared, most) {
+        (Some(all), Some(clause)) => (all.iter().map(|c| c.0).sum(), clause),
+        _ => (volume.value.changes.per_day(), volume.clause),
+    }
 }
 
 fn finding(ctx: &Context, coarse: &Coarse) -> Finding {

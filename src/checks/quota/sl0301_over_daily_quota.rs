@@ -42,18 +42,21 @@ fn allowed(ctx: &Context, system: &System, limit: &LimitFacts) -> f64 {
 fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
     let used = used(&ctx.arithmetic, system, limit);
     let allowed = allowed(ctx, system, limit);
+    let (needed, most) = figures::more_than(used, allowed);
     let most = match &system.budget {
         Some(budget) => format!(
-            "{} of its budget, {} % of {}",
-            figures::count(allowed),
+            "{most} of its budget, {} % of {}",
             budget.value.0.normalize(),
             limits::rate(limit)
         ),
-        None => format!("{} of its quota", figures::count(allowed)),
+        None => format!("{most} of its quota"),
+    };
+    let calls = match needed.as_str() {
+        "1" => "call",
+        _ => "calls",
     };
     let message = format!(
-        "the policy needs {} a day{} at `{}`, more than the {most}",
-        figures::calls(used),
+        "the policy needs {needed} {calls} a day{} at `{}`, more than the {most}",
         only(limit),
         system.name,
     );
@@ -118,7 +121,7 @@ fn help(
                 (today - then >= over && alternatives::keeps_bounds(ctx, scenario, &c))
                     .then_some((c, then))
             })
-            .last();
+            .next_back();
         if let Some((candidate, then)) = saving {
             return format!(
                 "write `mode {}` in `{}`, which then needs {} a day here; or {more}",

@@ -40,13 +40,16 @@ fn peak(ctx: &Context, system: SystemId, limit: &LimitFacts) -> f64 {
 
 fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
     let peak = peak(ctx, system.id, limit);
+    let (made, most) = figures::more_than(peak, limit.per_second());
+    let calls = match made.as_str() {
+        "1" => "call",
+        _ => "calls",
+    };
     let message = format!(
-        "in the busiest minute real-time flows make {} a second{} at `{}`, more than the {} that \
-         it allows",
-        figures::calls(peak),
+        "in the busiest minute real-time flows make {made} {calls} a second{} at `{}`, more than the \
+         {most} that it allows",
         only(limit),
         system.name,
-        figures::count(limit.per_second()),
     );
     let mut found = Finding::new(CODE, system.name.span, message).mark(format!(
         "{} of what it allows",

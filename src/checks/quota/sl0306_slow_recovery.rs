@@ -66,9 +66,11 @@ fn finding(
     shares: &[(&Scenario, f64)],
     drain: f64,
 ) -> Finding {
-    let lasts = match drain.is_finite() {
-        true => format!("{} to write", figures::duration(drain)),
-        false => "for ever to write".to_owned(),
+    let lasts = match figures::duration(drain) {
+        text if text == figures::duration(DRAIN_SECONDS_MAX) => {
+            format!("just over {text} to write")
+        }
+        text => format!("{text} to write"),
     };
     let message = format!(
         "after an outage of one hour `{}` would need {lasts} what waited, more than four hours",

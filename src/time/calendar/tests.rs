@@ -51,6 +51,16 @@ fn gaps_of_plain_intervals_are_their_own() {
         .unwrap();
     assert_eq!(gaps.longest, Millis::DAY.times(500));
     assert_eq!(year("UTC").gaps(&Schedule::Every(Millis(0)), None), None);
+    let gaps = year("UTC").gaps(&Schedule::Every(Millis(1)), None).unwrap();
+    assert_eq!(gaps.starts, 366 * 86_400_000, "more than 32 bits count");
+    assert_eq!(gaps.lengths, vec![(Millis(1), gaps.starts)]);
+    let night = window(22 * 60, 60);
+    let gaps = year("UTC").gaps(&Schedule::Every(Millis::HOUR), Some(&night));
+    let days = gaps.unwrap().days;
+    assert!(
+        days.contains(&vec![(hours(1), 2), (hours(22), 1)]),
+        "{days:?}"
+    );
 }
 
 #[test]
@@ -107,7 +117,17 @@ fn calendar_modes_by_their_longest_gap() {
     let office = utc.gaps(&cron("*/15 8-18 * * mon-fri"), None).unwrap();
     assert_eq!(office.longest, hours(61) + Millis::from_mins(15));
     assert_eq!(office.shortest, Millis::from_mins(15));
-    assert_eq!(office.busiest_day, 44);
+    let quarter = Millis::from_mins(15);
+    let night = hours(13) + quarter;
+    assert_eq!(
+        office.days,
+        vec![
+            // 1 January has no start before its first that is looked at.
+            vec![(quarter, 43)],
+            vec![(quarter, 43), (night, 1)],
+            vec![(quarter, 43), (office.longest, 1)],
+        ]
+    );
     assert_eq!(
         utc.longest_gap(&cron("0 0 29 2 *"), None),
         Some(Millis::DAY.times(1461))
@@ -238,7 +258,7 @@ proptest! {
         prop_assert_eq!(found.as_ref().map(|g| g.shortest), gaps.iter().min().copied());
         if let Some(found) = found {
             prop_assert_eq!(found.starts as usize, inside);
-            let counted: u32 = found.lengths.iter().map(|(_, n)| n).sum();
+            let counted: u64 = found.lengths.iter().map(|(_, n)| n).sum();
             prop_assert_eq!(counted as usize, gaps.len());
         }
     }

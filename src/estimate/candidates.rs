@@ -1,0 +1,469 @@
+//! What each mode that a scenario could have would do, and whether it may have it.
+
+use rayon::prelude::*;
+
+use super::build::{Ground, class, cost, hops, mode_text, quota_share, tightest};
+use super::fields;
+use super::types::{Better, Candidate, Estimate, SystemThen};
+use crate::arithmetic::{Alternative, ScenarioFigures, SystemFacts, SystemLoad, Timing};
+use crate::checks::figures;
+use crate::graph::Edge;
+use crate::model::{Field, FieldId, Hop, ModeKind, Policy, Scenario, SystemId};
+use crate::terms::Impact;
+use crate::time::{Millis, Schedule};
+
+/// The intervals that are tried.
+const MINUTES: [u64; 6] = [5, 10, 15, 30, 60, 240];
+
+/// When a daily candidate starts: 03:00, or when the window opens.
+const DAILY_MINUTE: u16 = 180;
+
+/// By how much sums of fractions may be over and still count as whole.
+const TOLERANCE: f64 = 1e-6;
+
+/// Seconds by which a bound may be missed: less than any duration can say.
+const SECONDS_TOLERANCE: f64 = 0.0005;
+
+/// Adds every candidate mode to each scenario of an estimate.
+pub fn what_if(ground: Ground, estimate: &mut Estimate) {
+    let known: Vec<&Scenario> = listed(ground).collect();
+    let lists: Vec<Vec<Candidate>> = known
+        .par_iter()
+        .map(|scenario| {
+            let tried = candidates(ground, scenario);
+            tried.iter().map(|t| t.shown(ground, scenario)).collect()
+        })
+        .collect();
+    for (scenario, list) in estimate.scenarios.iter_mut().zip(lists) {
+        scenario.what_if = Some(list);
+    }
+}
+
+/// The scenarios that an estimate lists.
+fn listed<'a>(ground: Ground<'a>) -> impl Iterator<Item = &'a Scenario> {
+    let all = ground.policy.scenarios.iter();
+    all.filter(move |s| ground.arithmetic.scenario(s.id).is_some())
+}
+
+/// For each scenario the feasible mode that costs least, where that is less than today; where
+/// money is the same, the one that asks for the fewest calls. What saves most comes first.
+pub fn better(ground: Ground) -> Vec<Better> {
+    let known: Vec<&Scenario> = listed(ground).collect();
+    let found = known.par_iter().filter_map(|s| best_of(ground, s));
+    let mut found: Vec<Better> = found.collect();
+    found.sort_by(|a, b| {
+        let money = b.saves.total_cmp(&a.saves);
+        money.then(b.fewer_calls.total_cmp(&a.fewer_calls))
+    });
+    found
+}
+
+/// What is too little to change a mode for: half a unit of money, a twentieth of the calls.
+const MONEY_MIN: f64 = 0.5;
+const CALLS_MIN: f64 = 0.05;
+
+fn best_of(ground: Ground, scenario: &Scenario) -> Option<Better> {
+    let today = ground.arithmetic.costs(ground.policy, scenario)?.total()?;
+    let figures = ground.arithmetic.scenario(scenario.id)?;
+    if figures.hops.iter().any(|h| h.volume_is_unknown()) {
+        return None;
+    }
+    let calls_today = figures.calls_per_day();
+    let says_when = says_how_late(ground, scenario);
+    let offers = candidates(ground, scenario).into_iter();
+    let offers = offers.filter(|t| !t.loses_changes(ground, scenario));
+    let offers = offers.filter_map(|t| {
+        let costs = t.what_if.costs(ground.arithmetic, ground.policy, scenario);
+        let saves = today - costs.total()?;
+        let fewer_calls = calls_today - t.what_if.figures.calls_per_day();
+        let cheaper = saves >= MONEY_MIN;
+        let leaner = says_when && saves > -TOLERANCE && fewer_calls > CALLS_MIN * calls_today;
+        (cheaper || leaner).then_some((t, saves, fewer_calls))
+    });
+    let mut offers: Vec<_> = offers.collect();
+    offers.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.2.total_cmp(&a.2)));
+    // The reasons against a mode cost more to find than its price: only until one holds.
+    let (tried, saves, fewer_calls) = offers
+        .into_iter()
+        .find(|(t, ..)| t.why_not(ground, scenario).is_empty())?;
+    let ages = tried.what_if.figures.ages.iter();
+    Some(Better {
+        scenario: scenario.name.text.to_string(),
+        mode: tried.text,
+        saves: saves.max(0.0),
+        fewer_calls,
+        worst_seconds: ages
+            .map(|a| a.worst.total())
+            .try_fold(0.0_f64, |most, next| Some(most.max(next?))),
+    })
+}
+
+/// Whether the policy says how late a scenario may be, or that it does not matter: only then is a
+/// slower mode that saves calls worth a word.
+fn says_how_late(ground: Ground, scenario: &Scenario) -> bool {
+    let impact = scenario.impact();
+    matches!(impact, Some(Impact::None | Impact::Reporting))
+        || scenario.stale.is_some_and(|s| s.costs.is_some())
+        || scenario.fresh.is_some()
+        || bounded(ground, scenario).next().is_some()
+}
+
+/// A mode that is tried.
+struct Tried {
+    text: String,
+    mode: ModeKind,
+    what_if: Alternative,
+}
+
+/// Real time where every source sends events, the usual intervals, daily, and the declared mode
+/// where it is none of them.
+fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
+    let source = |hop: &Hop| ground.arithmetic.facts(hop.from.value);
+    let mut sources = scenario.hops.iter().map(source);
+    let by_event = !scenario.hops.is_empty() && sources.all(|s| s.is_some_and(|s| s.has_events));
+    let opening = scenario.window.as_ref().map(|w| w.value.from_min);
+    let daily = Schedule::Daily {
+        minutes_of_day: vec![opening.unwrap_or(DAILY_MINUTE)],
+    };
+    let scheduled = MINUTES
+        .map(|m| Schedule::Every(Millis::from_mins(m)))
+        .into_iter()
+        .chain([daily])
+        .map(|s| ModeKind::Scheduled(Some(s)));
+    let mut modes: Vec<ModeKind> = by_event.then_some(ModeKind::Realtime).into_iter().collect();
+    modes.extend(scheduled);
+    let own = match &scenario.mode.kind {
+        ModeKind::Auto => ModeKind::Scheduled(Some(Schedule::Every(Millis::HOUR))),
+        own => own.clone(),
+    };
+    // `hourly` and `every 1h` differ in words only: what the author wrote is shown.
+    if !modes.iter().any(|m| mode_text(m) == mode_text(&own)) {
+        modes.push(own);
+    }
+    let tried = modes.into_iter().map(|mode| Tried {
+        text: mode_text(&mode),
+        what_if: ground
+            .arithmetic
+            .as_if(ground.policy, ground.graph, scenario, &mode),
+        mode,
+    });
+    tried.collect()
+}
+
+impl Tried {
+    fn shown(&self, ground: Ground, scenario: &Scenario) -> Candidate {
+        let figures = &self.what_if.figures;
+        let why_not = self.why_not(ground, scenario);
+        let costs = self
+            .what_if
+            .costs(ground.arithmetic, ground.policy, scenario);
+        Candidate {
+            mode: self.text.clone(),
+            class: class(&figures.timing),
+            feasible: why_not.is_empty(),
+            why_not: (!why_not.is_empty()).then(|| why_not.join("; ")),
+            cost_per_month: cost(costs),
+            hops: hops(ground, figures),
+            systems: self.systems(ground),
+        }
+    }
+
+    /// Whether it hears events that can be lost for good, and nothing would find what they missed.
+    fn loses_changes(&self, ground: Ground, scenario: &Scenario) -> bool {
+        let today = ground.arithmetic.scenario(scenario.id);
+        let mended = today.is_some_and(|f| matches!(f.timing, Timing::Hybrid(_)));
+        let lossy = |hop: &Hop| {
+            let connector = ground.policy.system(hop.from.value).connector.as_ref();
+            let entry = connector.and_then(|c| c.entry.as_ref());
+            let events = entry.and_then(|e| e.events.as_ref());
+            events.is_some_and(|e| e.lost_for_good())
+        };
+        self.mode == ModeKind::Realtime && (mended || scenario.hops.iter().any(lossy))
+    }
+
+    /// The systems that it calls, each with what all scenarios then ask.
+    fn touched(&self) -> Vec<SystemId> {
+        let hops = self.what_if.figures.hops.iter();
+        let mut ids: Vec<SystemId> = hops.flat_map(|h| [h.from, h.to]).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn at<'s>(
+        &'s self,
+        ground: Ground<'s>,
+        id: SystemId,
+    ) -> Option<(&'s SystemFacts, &'s SystemLoad)> {
+        let load = self.what_if.systems.get(id.index())?;
+        Some((ground.arithmetic.facts(id)?, load))
+    }
+
+    fn systems(&self, ground: Ground) -> Vec<SystemThen> {
+        let known = !self
+            .what_if
+            .figures
+            .hops
+            .iter()
+            .any(|h| h.volume_is_unknown());
+        let then = self.touched().into_iter().filter_map(|id| {
+            let (facts, load) = self.at(ground, id)?;
+            let used = tightest(facts, load).map(|q| quota_share(facts, q, load.per_day()));
+            Some(SystemThen {
+                name: ground.name(id).to_owned(),
+                calls_per_day: known.then(|| load.per_day().total()),
+                utilisation: used.filter(|_| known),
+            })
+        });
+        then.collect()
+    }
+
+    /// What speaks against it; nothing: it may be had.
+    fn why_not(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
+        let mut why = self.against_clauses(ground, scenario);
+        if !self.what_if.figures.timing.is_realtime() {
+            why.extend(must_not_wait(ground, scenario));
+        }
+        why.extend(self.late_hop(ground, scenario));
+        why.extend(self.late_field(ground, scenario));
+        why.extend(self.overrun(scenario));
+        why.extend(self.broken_limits(ground));
+        why
+    }
+
+    /// Other clauses of the scenario, or its systems, that it does not go with.
+    fn against_clauses(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
+        let mut why = Vec::new();
+        let mut say = |holds: bool, text: &str| {
+            if holds {
+                why.push(text.to_owned());
+            }
+        };
+        match &self.mode {
+            ModeKind::Realtime => {
+                say(
+                    scenario.after_clause.is_some(),
+                    "its `after` needs a schedule",
+                );
+                say(scenario.window.is_some(), "its `window` needs a schedule");
+                say(scenario.scan_full.is_some(), "its `scan` needs a schedule");
+                say(scenario.clean.is_some(), "its `clean` needs a schedule");
+            }
+            ModeKind::Hybrid(_) => {}
+            _ => {
+                say(scenario.when.is_some(), "its `when` needs real time");
+                why.extend(unread(ground, scenario));
+            }
+        }
+        why
+    }
+
+    fn late_hop(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
+        let within = scenario.fresh?.value;
+        let figures = &self.what_if.figures;
+        let pairs = figures.hops.iter().zip(&figures.ages);
+        let ages = pairs.map(|(hop, age)| (hop.to, seconds(age.worst.total())));
+        let (to, worst) = ages.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (worst > within.as_secs_f64() + SECONDS_TOLERANCE).then(|| {
+            format!(
+                "a change can take {} to `{}`, longer than its `fresh {within}`",
+                figures::duration(worst),
+                ground.name(to)
+            )
+        })
+    }
+
+    /// The field that is late most against its bound, of all that come over the scenario's hops.
+    fn late_field(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
+        let mut known: Vec<(u32, Vec<SystemId>, SystemId, f64)> = Vec::new();
+        let mut latest: Option<(f64, f64, FieldId, SystemId)> = None;
+        for (field, system, within) in bounded(ground, scenario) {
+            let alike = (
+                ground.graph.flows.number_of(field.id).unwrap_or(u32::MAX),
+                field.origins(),
+                system,
+                within,
+            );
+            if field.derived.is_none() && known.contains(&alike) {
+                continue;
+            }
+            known.push(alike);
+            let paths = self.what_if.paths(
+                ground.arithmetic,
+                ground.policy,
+                ground.graph,
+                field.id,
+                system,
+            );
+            let worst = seconds(fields::worst(&paths));
+            let over = worst - within;
+            if over > SECONDS_TOLERANCE && latest.is_none_or(|l| over > l.0) {
+                latest = Some((over, worst, field.id, system));
+            }
+        }
+        let (over, worst, field, system) = latest?;
+        Some(format!(
+            "`{}` can be {} old in `{}`, older than its `fresh {}`",
+            ground.policy.field_path(field),
+            figures::duration(worst),
+            ground.name(system),
+            figures::duration(worst - over)
+        ))
+    }
+
+    /// Whether a run does not end before the next start, or before the window closes.
+    fn overrun(&self, scenario: &Scenario) -> Option<String> {
+        let ScenarioFigures { timing, run, .. } = &self.what_if.figures;
+        let gaps = match timing {
+            Timing::Unknown | Timing::Never => return Some("it never starts".to_owned()),
+            timing => timing.gaps()?,
+        };
+        let window = scenario.window.as_ref().map(|w| w.value.length());
+        let (most, what) = match window.filter(|w| *w < gaps.shortest) {
+            Some(window) => (window, "before its window closes"),
+            None => (gaps.shortest, "before the next start"),
+        };
+        let seconds = seconds(run.as_ref()?.seconds);
+        (seconds > most.as_secs_f64()).then(|| match seconds.is_finite() {
+            true => format!(
+                "a run takes {}: it does not end {what}",
+                figures::duration(seconds)
+            ),
+            false => "a run never ends: the limits leave it nothing".to_owned(),
+        })
+    }
+
+    fn broken_limits(&self, ground: Ground) -> Vec<String> {
+        let touched = self.touched().into_iter();
+        let broken = touched.flat_map(|id| {
+            let mut why = Vec::new();
+            let Some((facts, load)) = self.at(ground, id) else {
+                return why;
+            };
+            let name = ground.name(id);
+            let quota = tightest(facts, load);
+            let used = quota.map_or(0.0, |q| quota_share(facts, q, load.busiest_day()));
+            if used > 1.0 + TOLERANCE {
+                let used = figures::share(used);
+                why.push(format!(
+                    "it needs {used} of what may be used of `{name}` a day"
+                ));
+            }
+            let peak = |l: &_| super::build::burst_share(l, load);
+            let worst = facts.bursts().map(|l| (peak(l), l));
+            if let Some((share, limit)) = worst.max_by(|a, b| a.0.total_cmp(&b.0))
+                && share > 1.0 + TOLERANCE
+            {
+                let used = figures::share(share);
+                why.push(format!(
+                    "its peak is {used} of the limit `{}` of `{name}`",
+                    limit.name
+                ));
+            }
+            why
+        });
+        broken.collect()
+    }
+}
+
+fn seconds(bound: Option<f64>) -> f64 {
+    bound.unwrap_or(f64::INFINITY)
+}
+
+/// A source that cannot be read for what changed.
+fn unread(ground: Ground, scenario: &Scenario) -> Option<String> {
+    scenario.hops.iter().find_map(|hop| {
+        let source = ground.arithmetic.facts(hop.from.value)?;
+        let name = ground.name(hop.from.value);
+        if !source.can_read {
+            return Some(format!("`{name}` cannot be read, it only sends events"));
+        }
+        let map = ground.policy.map_for(hop.entity, hop.from.value);
+        let cursor = scenario.scans_full() || map.is_some_and(|m| m.cursor.is_some());
+        (!cursor).then(|| {
+            let entity = &ground.policy.entity(hop.entity).name;
+            format!("the map of `{entity}` in `{name}` has no `cursor` to read changes by")
+        })
+    })
+}
+
+/// Why what a scenario carries must not wait for the clock.
+fn must_not_wait(ground: Ground, scenario: &Scenario) -> Option<String> {
+    let strict = scenario.impact() == Some(Impact::Compliance);
+    let hops = scenario.hops.iter().enumerate();
+    let mut carried = hops.flat_map(|(at, hop)| {
+        let edge = Edge {
+            from: hop.from.value,
+            to: hop.to.value,
+            hop: ground.graph.flows.hop_id(scenario.id, at),
+        };
+        hop.fields
+            .iter()
+            .map(move |f| (edge, ground.policy.field(*f)))
+    });
+    let (edge, field) = carried.find(|(edge, field)| {
+        (strict || consent_is_urgent(ground, field, edge.to))
+            && !also_live(ground, scenario, *edge, field)
+    })?;
+    Some(match strict {
+        true => "`stale compliance` needs real time".to_owned(),
+        false => format!(
+            "`{}` is of class consent and must reach `{}` in real time",
+            ground.policy.field_path(field.id),
+            ground.name(edge.to)
+        ),
+    })
+}
+
+fn consent_is_urgent(ground: Ground, field: &Field, to: SystemId) -> bool {
+    let connector = ground.policy.system(to).connector.as_ref();
+    let entry = connector.and_then(|c| c.entry.as_ref());
+    field.has_class("consent")
+        && (fields::bound(field, to).is_some()
+            || field.is_origin(to)
+            || entry.is_some_and(|e| e.capabilities.sends_mail))
+}
+
+/// Whether all that an edge brings gets there in real time by other scenarios.
+fn also_live(ground: Ground, scenario: &Scenario, edge: Edge, field: &Field) -> bool {
+    let Some(flow) = ground.graph.flows.of(field.id) else {
+        return false;
+    };
+    let live = |e: Edge| {
+        let other = ground.graph.flows.scenario(ground.policy, e.hop);
+        let figures = ground.arithmetic.scenario(other.id);
+        other.id != scenario.id && figures.is_some_and(|f| f.timing.is_realtime())
+    };
+    if field.derived.is_some() {
+        return flow.edges().any(|e| e.to == edge.to && live(e));
+    }
+    let behind = |o: &SystemId| *o == edge.from || flow.path(*o, edge.from, |_| true).is_some();
+    let mut said_by: Vec<SystemId> = field.origins().into_iter().filter(behind).collect();
+    if said_by.is_empty() {
+        said_by.push(edge.from);
+    }
+    let mut said_by = said_by.into_iter().filter(|origin| *origin != edge.to);
+    said_by.all(|origin| flow.path(origin, edge.to, live).is_some())
+}
+
+/// The bounded fields that a scenario carries, with every system where a bound holds: its hops may
+/// be on the way to systems that it does not write itself.
+fn bounded<'a>(
+    ground: Ground<'a>,
+    scenario: &'a Scenario,
+) -> impl Iterator<Item = (&'a Field, SystemId, f64)> {
+    let policy: &Policy = ground.policy;
+    let mut ids: Vec<FieldId> = scenario
+        .hops
+        .iter()
+        .flat_map(|h| h.fields.iter().copied())
+        .filter(|f| policy.field(*f).fresh.is_some())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into_iter().flat_map(move |id| {
+        let field = policy.field(id);
+        let reached = fields::reached(ground, id).into_iter();
+        reached.filter_map(move |system| Some((field, system, fields::bound(field, system)?)))
+    })
+}

@@ -1,0 +1,24 @@
+//! Estimates: what a policy will ask of its systems, how fresh its fields will be, what it costs.
+//!
+//! Rank 8. May use `model`, `graph` and `arithmetic`. Plain data made from a policy; the formulas
+//! are `arithmetic`'s, how it looks is `render`'s. What is not known is `None`, never 0.
+//!
+//! * [`Estimate`]: the JSON object of `estimate --format json`.
+//! * [`of`]: makes it; [`what_if`] adds every mode that a scenario could have; [`explain`] lists
+//!   every term of one scenario with its inputs.
+
+mod build;
+mod candidates;
+mod explain;
+mod feeds;
+mod fields;
+mod notes;
+mod types;
+
+pub use build::{Ground, of};
+pub use candidates::{better, what_if};
+pub use explain::explain;
+pub use types::{
+    Better, Candidate, Cost, Estimate, Explanation, Feed, FieldAge, HopEstimate, Input, Limit, Old,
+    Place, ScenarioEstimate, SystemEstimate, SystemThen, Term, VERSION, schema,
+};
