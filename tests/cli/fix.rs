@@ -201,3 +201,12 @@ fn a_fixed_file_allows_what_it_allowed_and_a_link_stays_one() {
     let left = std::fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(left, 2, "nothing is left behind");
 }
+
+#[test]
+fn quotes_around_every_value_of_an_enum_go_and_its_commas_stay() {
+    let quoted = "policy p {}\n\nentity e {\n  key id\n\n  field id:    text\n  field stage: enum(\"a\", \"b\", \"c\")\n}\n";
+    let dir = Dir::with(&[("policy.sync", quoted)]);
+    dir.run(&["check", "--fix"]);
+    let mended = dir.read("policy.sync");
+    assert!(mended.contains("enum(a, b, c)"), "{mended}");
+}

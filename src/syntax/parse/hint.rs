@@ -277,7 +277,13 @@ pub(super) fn trailing_comma(
 ) -> Option<Finding> {
     let listed = |e: &Expected| matches!(e, Expected::Form(..) | Expected::Closed(..));
     let before = scan.text.get(scan.start..token.start)?.trim_end();
-    if !expected.iter().all(listed) || !before.ends_with(',') {
+    // What stands on behind the comma is a member, if one in the wrong form: `enum(a, "b")`.
+    let ends = match token.kind {
+        Kind::Sign => true,
+        Kind::Word => token.line_first,
+        _ => false,
+    };
+    if !ends || !expected.iter().all(listed) || !before.ends_with(',') {
         return None;
     }
     let comma = scan.start + before.len() - 1;
