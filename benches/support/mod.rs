@@ -60,7 +60,7 @@ pub fn policy_of(entities: usize, systems: usize, fields: usize) -> String {
         }
         let _ = write!(
             out,
-            "scenario near_{e} \"Near {e}\" {{\n  sync ent_{e}(*) from sys_{a} to sys_{b} if `ent_{e}.field_1 != \"x\"`\n  mode every 15m\n  fresh 30m\n  stale late_followup\n}}\n\n\
+            "scenario near_{e} \"Near {e}\" {{\n  sync ent_{e}(*) from sys_{a} to sys_{b} if `ent_{e}.field_5 != \"x\"`\n  mode every 15m\n  fresh 30m\n  stale late_followup\n}}\n\n\
              scenario nightly_{e} {{\n  sync ent_{e}(*) from sys_{a} to sys_{c}\n  mode daily at 02:00\n  window 01:00..05:00\n  stale reporting\n}}\n\n"
         );
     }
