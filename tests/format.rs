@@ -166,6 +166,7 @@ fn line_ends_tabs_and_byte_order_mark() {
 fn nothing_and_comments_alone() {
     assert_eq!(formatted(""), "");
     assert_eq!(formatted("\u{feff} \r\n\t\n"), "");
+    assert_eq!(formatted("\u{feff}\u{feff}"), "");
     assert_eq!(formatted("\n\n  // a\n\n\n\n//b"), "// a\n\n//b\n");
 }
 

@@ -90,7 +90,8 @@ pub fn format(source: &str) -> Result<Formatted, FormatError> {
 /// A text with LF line ends and without byte-order mark. Carriage returns before a line end go all
 /// of them, so that none is left to make a CRLF of its own.
 fn plain(source: &str) -> Cow<'_, str> {
-    let text = source.strip_prefix(BOM).unwrap_or(source);
+    // Tools that join files leave several: a second one would be the first of the next pass.
+    let text = source.trim_start_matches(BOM);
     if !text.contains("\r\n") {
         return Cow::Borrowed(text);
     }
