@@ -51,7 +51,9 @@ fn busy<'a>(ctx: &Context<'a>, scenario: &'a Scenario) -> Vec<(SystemId, Busy<'a
     let (Some((run, gaps)), Some(schedule)) = (known, scenario.mode.schedule()) else {
         return Vec::new();
     };
-    if !words::mode_is_known(scenario) || sl0303_window_too_short::concerns(ctx, scenario) {
+    // Of a scenario that could not be read whole nobody knows when it really runs.
+    let unknown = scenario.broken || !words::mode_is_known(scenario);
+    if unknown || sl0303_window_too_short::concerns(ctx, scenario) {
         return Vec::new();
     }
     let window = scenario.window.as_ref().map(|w| w.value.length());
