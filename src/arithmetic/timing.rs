@@ -1,7 +1,7 @@
 //! When a scenario moves records: by event, by the clock, or both.
 
-use crate::model::{ModeKind, Policy, Scenario};
-use crate::time::{Gaps, Millis, Schedule, Window};
+use crate::model::{AUTO_RUNS_AS, ModeKind, Policy, Scenario};
+use crate::time::{Gaps, Schedule, Window};
 
 /// When a scenario moves records.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +18,6 @@ pub enum Timing {
     Never,
 }
 
-/// What `mode auto` runs as until a mode is chosen: when unsure, a batch.
-const AUTO: Schedule = Schedule::Every(Millis::from_mins(60));
-
 impl Timing {
     /// The timing of a scenario as declared.
     pub fn of(policy: &Policy, scenario: &Scenario) -> Timing {
@@ -33,7 +30,7 @@ impl Timing {
         let gaps = |schedule: &Schedule| policy.calendar.gaps(schedule, window);
         match mode {
             ModeKind::Realtime => Timing::Realtime,
-            ModeKind::Auto => gaps(&AUTO).map_or(Timing::Never, Timing::Scheduled),
+            ModeKind::Auto => gaps(&AUTO_RUNS_AS).map_or(Timing::Never, Timing::Scheduled),
             ModeKind::Scheduled(Some(s)) => gaps(s).map_or(Timing::Never, Timing::Scheduled),
             // Without a reconcile that ever runs, its events still come.
             ModeKind::Hybrid(Some(s)) => gaps(s).map_or(Timing::Realtime, Timing::Hybrid),

@@ -12,9 +12,9 @@ use crate::arithmetic::{
     SystemLoad, Timing,
 };
 use crate::graph::Graph;
-use crate::model::{ModeKind, Policy, Scenario, System, SystemId};
+use crate::model::{AUTO_RUNS_AS, ModeKind, Policy, Scenario, System, SystemId};
 use crate::terms::ModeClass;
-use crate::time::{Millis, Schedule, mode_class};
+use crate::time::mode_class;
 
 /// What an estimate is made from.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,7 @@ pub(super) fn mode_text(mode: &ModeKind) -> String {
         ModeKind::Realtime | ModeKind::Hybrid(None) => "realtime".to_owned(),
         ModeKind::Hybrid(Some(s)) => format!("realtime with reconcile {s}"),
         ModeKind::Scheduled(Some(s)) => s.to_string(),
-        ModeKind::Auto => Schedule::Every(Millis::HOUR).to_string(),
+        ModeKind::Auto => AUTO_RUNS_AS.to_string(),
         ModeKind::Scheduled(None) | ModeKind::Unknown => String::new(),
     }
 }

@@ -8,7 +8,7 @@ use super::types::{Better, Candidate, Estimate, SystemThen};
 use crate::arithmetic::{Alternative, ScenarioFigures, SystemFacts, SystemLoad, Timing};
 use crate::checks::figures;
 use crate::graph::Edge;
-use crate::model::{Field, FieldId, Hop, ModeKind, Policy, Scenario, SystemId};
+use crate::model::{AUTO_RUNS_AS, Field, FieldId, Hop, ModeKind, Policy, Scenario, SystemId};
 use crate::terms::Impact;
 use crate::time::{Millis, Schedule};
 
@@ -133,7 +133,7 @@ fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
     let mut modes: Vec<ModeKind> = by_event.then_some(ModeKind::Realtime).into_iter().collect();
     modes.extend(scheduled);
     let own = match &scenario.mode.kind {
-        ModeKind::Auto => ModeKind::Scheduled(Some(Schedule::Every(Millis::HOUR))),
+        ModeKind::Auto => ModeKind::Scheduled(Some(AUTO_RUNS_AS)),
         own => own.clone(),
     };
     // `hourly` and `every 1h` differ in words only: what the author wrote is shown.

@@ -210,6 +210,9 @@ pub struct Mode {
     pub written: bool,
 }
 
+/// What `mode auto` runs as until a mode is chosen for it: when unsure, a batch.
+pub const AUTO_RUNS_AS: Schedule = Schedule::Every(Millis::HOUR);
+
 impl Mode {
     /// Whether each change moves by itself: realtime or hybrid.
     pub fn is_realtime(&self) -> bool {

@@ -14,7 +14,7 @@ use super::types::{
 use crate::model::{self, FieldId, ModeKind, Policy, SystemId};
 use crate::terms::ModeClass;
 use crate::text::{Sources, Span};
-use crate::time::{Calendar, Date, Millis, Schedule, mode_class};
+use crate::time::{Calendar, Date, Millis, mode_class};
 use crate::value::Type;
 
 /// Latency of a write where neither system nor catalog says: 2 s.
@@ -369,7 +369,7 @@ impl Compiler<'_> {
     }
 
     fn mode(&self, s: &model::Scenario) -> (Mode, String) {
-        let fallback = Schedule::Every(Millis(3_600_000));
+        let fallback = model::AUTO_RUNS_AS;
         let (realtime, schedule) = match &s.mode.kind {
             ModeKind::Realtime => (true, None),
             ModeKind::Scheduled(schedule) => (false, Some(schedule.clone().unwrap_or(fallback))),

@@ -1,12 +1,9 @@
 //! How often a scenario runs, and which mode would suit it better.
 
 use super::super::{Context, words};
-use crate::model::{ModeKind, Scenario, SystemId};
+use crate::model::{AUTO_RUNS_AS, ModeKind, Scenario, SystemId};
 use crate::terms::ModeClass;
 use crate::time::{Millis, Schedule, Window};
-
-/// What a scenario with `mode auto` runs as until a mode is chosen for it.
-const AUTO: Schedule = Schedule::Every(Millis::HOUR);
 
 /// The class of the mode by which a scenario runs; `None`: it could not be read.
 pub(super) fn class(scenario: &Scenario) -> Option<ModeClass> {
@@ -36,7 +33,7 @@ pub(super) fn is_by_clock(scenario: &Scenario) -> bool {
 /// The schedule of a scenario's mode or of its reconcile.
 pub(super) fn schedule(scenario: &Scenario) -> Option<&Schedule> {
     match scenario.mode.kind {
-        ModeKind::Auto => Some(&AUTO),
+        ModeKind::Auto => Some(&AUTO_RUNS_AS),
         _ => scenario.mode.schedule(),
     }
 }
