@@ -33,3 +33,24 @@ fn the_schema_of_an_estimate_is_published() {
     let schema = syncline::estimate::schema();
     in_step("estimate.schema.json", &format!("{schema:#}\n"));
 }
+
+#[test]
+fn the_policies_of_the_language_page_hold() {
+    let page = include_str!("../../docs/reference/language.md");
+    assert_eq!(page.matches("```sync\n").count(), 1);
+    let dir = crate::support::Dir::with(&[("language.md", page)]);
+    let ran = dir.run(&["check", "language.md", "--deny", "warnings"]);
+    assert_eq!(ran.status, 0, "{}", ran.stdout);
+}
+
+#[test]
+fn the_language_page_names_every_rule_impact_and_priority() {
+    use syncline::terms::{Impact, Priority, ResolveRule};
+    let page = include_str!("../../docs/reference/language.md");
+    let rules = ResolveRule::ALL.iter().map(|r| r.word());
+    let impacts = Impact::ALL.iter().map(|i| i.word());
+    let priorities = Priority::ALL.iter().map(|p| p.word());
+    for word in rules.chain(impacts).chain(priorities) {
+        assert!(page.contains(&format!("`{word}`")), "`{word}` is missing");
+    }
+}
