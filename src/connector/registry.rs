@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::csv::Csv;
 use super::failure::setup;
 use super::jsonl::Jsonl;
+use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::webhook::{Clock, Webhook};
 use crate::engine::ports::{Connector, Failure, SystemIx};
@@ -36,6 +37,7 @@ pub fn open(
         "csv" => Box::new(Csv::open(plan, system, path()?)?),
         "jsonl" => Box::new(Jsonl::open(plan, system, path()?)?),
         "sqlite" => Box::new(Sqlite::open(plan, system, path()?)?),
+        "postgres" => Box::new(Postgres::open(plan, system, &secret(found, "url", env)?)?),
         "webhook" if found.options.contains_key("url") => {
             let url = option(found, "url", env)?;
             let secret = secret(found, "signing", env)?;
@@ -56,7 +58,7 @@ pub fn open(
                     "`{}` uses the connector `{other}`, which cannot be run yet",
                     found.name
                 ),
-                "`csv`, `jsonl`, `sqlite` and `webhook` can; simulate the others",
+                "`csv`, `jsonl`, `postgres`, `sqlite` and `webhook` can; simulate the others",
             ));
         }
     })

@@ -1,0 +1,217 @@
+//! Connections: where to, how they are secured, and the settings under which values are spelt.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::{Client, Config, NoTls, Statement};
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::failure::{connection, statement};
+use crate::connector::failure::setup;
+use crate::engine::ports::Failure;
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long sent bytes may stay unacknowledged before the peer counts as gone.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Statements that are kept prepared; a policy has few shapes of writes.
+const PREPARED_MAX: usize = 64;
+
+/// One spelling of dates, numbers and bytes, whatever the server's own settings are; a row that
+/// cannot be had because of somebody else's lock is tried again later.
+const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
+    SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
+    SET client_min_messages = 'error'; SET lock_timeout = '30s'; \
+    SET standard_conforming_strings = on; SET idle_in_transaction_session_timeout = '10min'";
+
+/// Where a database is.
+#[derive(Clone)]
+pub(super) struct Address {
+    system: String,
+    config: Config,
+    /// Whether the connection may go without TLS: the host is this machine, or the author says so.
+    plain: bool,
+}
+
+/// Never shows the password.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.shown())
+    }
+}
+
+impl Address {
+    /// Reads a connection URL, or `key=value` words as libpq takes them.
+    pub(super) fn parse(system: String, url: &str) -> Result<Address, Failure> {
+        let config = Config::from_str(url).map_err(|_| {
+            setup(
+                format!("the secret `url` of `{system}` is no PostgreSQL connection"),
+                "write it as postgres://user:password@host:5432/database",
+            )
+        })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(setup(
+                format!("the secret `url` of `{system}` names no host"),
+                "write it as postgres://user:password@host:5432/database",
+            ));
+        }
+        let here = config.get_hosts().iter().all(is_here)
+            && config.get_hostaddrs().iter().all(|a| a.is_loopback());
+        let plain = match config.get_ssl_mode() {
+            SslMode::Disable => true,
+            SslMode::Prefer => here,
+            _ => false,
+        };
+        let mut config = config;
+        config.application_name("syncline");
+        config.tcp_user_timeout(SILENCE_MAX);
+        config.keepalives_idle(SILENCE_MAX);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        config.ssl_mode(match plain {
+            true => SslMode::Disable,
+            false => SslMode::Require,
+        });
+        Ok(Address {
+            system,
+            config,
+            plain,
+        })
+    }
+
+    /// The system's name.
+    pub(super) fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// Host, port and database, without who or by what password.
+    pub(super) fn shown(&self) -> String {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => match self.config.get_hostaddrs().first() {
+                Some(address) => address.to_string(),
+                None => "localhost".to_owned(),
+            },
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let user = self.config.get_user().unwrap_or_default();
+        let database = self.config.get_dbname().unwrap_or(user);
+        format!("{host}:{port}/{database}")
+    }
+
+    /// Dials.
+    pub(super) fn connect(&self) -> Result<Session, Failure> {
+        let dialled = match self.plain {
+            true => self.config.connect(NoTls),
+            false => self.config.connect(self.tls()?),
+        };
+        let mut client = dialled.map_err(|e| connection(self, &e))?;
+        let set = client.batch_execute(SETTINGS);
+        set.map_err(|e| statement(self, "set up the connection to", &e))?;
+        Ok(Session {
+            address: self.clone(),
+            client,
+            prepared: Vec::new(),
+            staged: Vec::new(),
+        })
+    }
+
+    fn tls(&self) -> Result<MakeRustlsConnect, Failure> {
+        let failed = |why: rustls::Error| {
+            setup(
+                format!("`{}`: TLS cannot be set up: {why}", self.system),
+                "install the system's certificate authorities (on Debian: ca-certificates)",
+            )
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(failed)?
+            .with_platform_verifier()
+            .map_err(failed)?
+            .with_no_client_auth();
+        Ok(MakeRustlsConnect::new(config))
+    }
+}
+
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .trim_matches(['[', ']'])
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|a| a.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// An open connection with what was prepared on it.
+pub(super) struct Session {
+    pub(super) address: Address,
+    pub(super) client: Client,
+    prepared: Vec<(String, Statement)>,
+    /// Temporary tables that exist on it, by the columns that they hold.
+    pub(super) staged: Vec<String>,
+}
+
+impl Session {
+    /// Whether it is known to be gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// A statement, prepared once.
+    pub(super) fn prepare(&mut self, sql: &str) -> Result<Statement, postgres::Error> {
+        if let Some((_, known)) = self.prepared.iter().find(|(text, _)| text == sql) {
+            return Ok(known.clone());
+        }
+        let made = self.client.prepare(sql)?;
+        if self.prepared.len() >= PREPARED_MAX {
+            self.prepared.remove(0);
+        }
+        self.prepared.push((sql.to_owned(), made.clone()));
+        Ok(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ports::FailureClass;
+
+    #[test]
+    fn only_this_machine_is_spoken_to_without_tls() {
+        let plain = |url: &str| Address::parse("pg".into(), url).expect(url).plain;
+        assert!(plain("postgres://u:p@localhost/db"));
+        assert!(plain("postgres://u:p@127.0.0.1:5433/db"));
+        assert!(plain("host=/var/run/postgresql dbname=db"));
+        assert!(!plain("postgres://u:p@db.example.com/db"));
+        assert!(!plain("postgres://u:p@localhost/db?sslmode=require"));
+        assert!(plain("postgres://u:p@db.example.com/db?sslmode=disable"));
+    }
+
+    #[test]
+    fn no_password_is_ever_shown() {
+        let address = Address::parse("pg".into(), "postgres://u:hunter2@h.example:5433/db");
+        let address = address.expect("it is well formed");
+        assert_eq!(format!("{address:?}"), "Address(h.example:5433/db)");
+        for broken in ["postgres://u:hunter2@h:port/db", "user=hunter2 hunter2", ""] {
+            let failure = Address::parse("pg".into(), broken).expect_err(broken);
+            assert_eq!(failure.class, FailureClass::Setup);
+            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! Upserts and deletions, one transaction a batch.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::ops::Range;
+
+use postgres::Error;
+
+use super::connect::Session;
+use super::failure::{of_the_record, statement};
+use super::param::{Param, refs};
+use super::stage::{self, field, spelt};
+use super::table::{Kind, Table};
+use super::{quoted, read::located};
+use crate::connector::codec::{Binding, Raw};
+use crate::engine::ports::{Failure, Write, WriteReport};
+
+/// Bytes of `COPY` that go to the server at once.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// Applies a batch; when it returns, it is durable.
+pub(super) fn batch(
+    session: &mut Session,
+    binding: &Binding,
+    table: &Table,
+    writes: &[Write],
+) -> Result<WriteReport, Failure> {
+    let address = session.address.clone();
+    let failed = |e: Error| statement(&address, "write to", &e);
+    let mut rejected = BTreeMap::new();
+    let (groups, singles) = sorted(binding, table, writes, &mut rejected);
+    let alone = match (groups.as_slice(), singles.is_empty()) {
+        ([group], true) if group.lines.len() == 1 => Some(group),
+        _ => None,
+    };
+    if let Some(group) = alone {
+        group.one(session, &mut rejected).map_err(failed)?;
+    } else if !groups.is_empty() || !singles.is_empty() {
+        let stages = groups.iter().map(|g| g.stage(session));
+        let stages: Result<Vec<String>, Error> = stages.collect();
+        let stages = stages.map_err(failed)?;
+        session.client.batch_execute("BEGIN").map_err(failed)?;
+        let done = transaction(session, &groups, &stages, &singles, &mut rejected);
+        if let Err(error) = done {
+            // A connection that cannot even roll back is dialled anew.
+            let _ = session.client.batch_execute("ROLLBACK");
+            return Err(failed(error));
+        }
+    }
+    Ok(WriteReport {
+        rejected: rejected.into_iter().collect(),
+        calls: 1,
+    })
+}
+
+fn transaction(
+    session: &mut Session,
+    groups: &[Group<'_>],
+    stages: &[String],
+    singles: &[Single],
+    rejected: &mut BTreeMap<usize, String>,
+) -> Result<(), Error> {
+    // Else what a deferred constraint refuses would be told by the commit, of nobody.
+    session
+        .client
+        .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")?;
+    for (group, stage) in groups.iter().zip(stages) {
+        group.apply(session, stage, 0..group.lines.len(), rejected)?;
+    }
+    for single in singles {
+        let tried = savepoint(session, |session| {
+            let prepared = session.prepare(&single.sql)?;
+            let place: Vec<Param> = single.place.iter().map(|p| Param::text(p)).collect();
+            session.client.execute(&prepared, &refs(&place)).map(|_| ())
+        })?;
+        if let Some(why) = tried {
+            rejected.insert(single.at, why);
+        }
+    }
+    session.client.batch_execute("COMMIT")
+}
+
+/// Runs a part of a transaction; what a record is refused for undoes that part alone.
+fn savepoint(
+    session: &mut Session,
+    part: impl FnOnce(&mut Session) -> Result<(), Error>,
+) -> Result<Option<String>, Error> {
+    session.client.batch_execute("SAVEPOINT syncline_part")?;
+    let refused = match part(session) {
+        Ok(()) => None,
+        Err(error) => match of_the_record(&error) {
+            Some(why) => Some(why),
+            None => return Err(error),
+        },
+    };
+    session.client.batch_execute(match refused {
+        None => "RELEASE SAVEPOINT syncline_part",
+        Some(_) => "ROLLBACK TO SAVEPOINT syncline_part; RELEASE SAVEPOINT syncline_part",
+    })?;
+    Ok(refused)
+}
+
+/// A deletion of one row by where it stands.
+struct Single {
+    at: usize,
+    sql: String,
+    place: Vec<String>,
+}
+
+/// What is done with the records of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Upsert,
+    Delete,
+}
+
+/// Writes that set the same columns.
+struct Group<'a> {
+    action: Action,
+    table: &'a Table,
+    /// The key's columns, then those of fields.
+    columns: Vec<&'a str>,
+    keys: usize,
+    /// Position in the batch and the values as text, column by column.
+    lines: Vec<(usize, Vec<Option<String>>)>,
+}
+
+/// Writes by what they set. What no column can take is rejected here.
+fn sorted<'a>(
+    binding: &'a Binding,
+    table: &'a Table,
+    writes: &[Write],
+    rejected: &mut BTreeMap<usize, String>,
+) -> (Vec<Group<'a>>, Vec<Single>) {
+    let keys: Vec<&str> = binding.key_columns().map(|k| binding.name_of(k)).collect();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut singles = Vec::new();
+    let mut shapes: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
+    for (at, write) in writes.iter().enumerate() {
+        let encoded = binding.encode_key(write).and_then(|key| {
+            let cells = match write.delete {
+                true => Vec::new(),
+                false => binding.encode(write)?,
+            };
+            Ok((line(binding, table, &keys, &key, &cells)?, cells))
+        });
+        let (values, cells) = match encoded {
+            Ok(done) => done,
+            Err(why) => {
+                rejected.insert(at, why);
+                continue;
+            }
+        };
+        if let Some((sql, place)) = write.locator.as_deref().and_then(|l| located(table, l)) {
+            singles.push(Single { at, sql, place });
+            continue;
+        }
+        // A deletion has a shape that no upsert has.
+        let shape: Vec<usize> = match write.delete {
+            true => vec![usize::MAX],
+            false => cells.iter().map(|(wanted, _)| *wanted).collect(),
+        };
+        let found = *shapes.entry(shape).or_insert_with(|| {
+            let fields = cells.iter().map(|(wanted, _)| binding.name_of(*wanted));
+            groups.push(Group {
+                action: if write.delete {
+                    Action::Delete
+                } else {
+                    Action::Upsert
+                },
+                table,
+                columns: keys.iter().copied().chain(fields).collect(),
+                keys: keys.len(),
+                lines: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(found) {
+            group.lines.push((at, values));
+        }
+    }
+    (groups, singles)
+}
+
+/// A record's values in the order key, fields.
+fn line(
+    binding: &Binding,
+    table: &Table,
+    keys: &[&str],
+    key: &[Raw<'_>],
+    cells: &[(usize, Raw<'_>)],
+) -> Result<Vec<Option<String>>, String> {
+    let kind = |name: &str| table.column(name).map_or(Kind::Other, |c| c.kind);
+    let key = keys.iter().zip(key).map(|(name, raw)| (kind(name), raw));
+    let cells = cells.iter();
+    let cells = cells.map(|(wanted, raw)| (kind(binding.name_of(*wanted)), raw));
+    key.chain(cells)
+        .map(|(kind, raw)| Ok(spelt(raw, kind)?.map(std::borrow::Cow::into_owned)))
+        .collect()
+}
+
+impl Group<'_> {
+    fn stage(&self, session: &mut Session) -> Result<String, Error> {
+        stage::table(session, self.table, &self.columns)
+    }
+
+    /// Applies a part of the group; what fails for a record's sake is tried by halves until the
+    /// record is found.
+    fn apply(
+        &self,
+        session: &mut Session,
+        stage: &str,
+        part: Range<usize>,
+        rejected: &mut BTreeMap<usize, String>,
+    ) -> Result<(), Error> {
+        let refused = savepoint(session, |session| {
+            self.attempt(session, stage, part.clone())
+        })?;
+        let Some(why) = refused else {
+            return Ok(());
+        };
+        if part.len() <= 1 {
+            let at = self.lines.get(part.start).map(|(at, _)| *at);
+            rejected.extend(at.map(|at| (at, why)));
+            return Ok(());
+        }
+        let middle = part.start + part.len() / 2;
+        self.apply(session, stage, part.start..middle, rejected)?;
+        self.apply(session, stage, middle..part.end, rejected)
+    }
+
+    fn attempt(&self, session: &mut Session, stage: &str, part: Range<usize>) -> Result<(), Error> {
+        let named: Vec<String> = self.columns.iter().map(|c| quoted(c)).collect();
+        let copy = format!(
+            "COPY {stage} (syncline_row, {}) FROM STDIN",
+            named.join(", ")
+        );
+        let mut writer = session.client.copy_in(&copy)?;
+        let mut text = String::with_capacity(COPY_BYTES + 4096);
+        for (row, (_, values)) in self
+            .lines
+            .iter()
+            .enumerate()
+            .take(part.end)
+            .skip(part.start)
+        {
+            text.push_str(&row.to_string());
+            for value in values {
+                text.push('\t');
+                field(&mut text, value.as_deref());
+            }
+            text.push('\n');
+            if text.len() >= COPY_BYTES {
+                // What the server has against it is told when the copy ends.
+                if writer.write_all(text.as_bytes()).is_err() {
+                    break;
+                }
+                text.clear();
+            }
+        }
+        let _ = writer.write_all(text.as_bytes());
+        writer.finish()?;
+        let rows = format!(
+            "s.syncline_row >= {} AND s.syncline_row < {}",
+            part.start, part.end
+        );
+        for sql in self.statements(&format!("{stage} AS s"), &rows) {
+            session.client.execute(&sql, &[])?;
+        }
+        Ok(())
+    }
+
+    /// The statements that apply the records of `source`, named `s`.
+    fn statements(&self, source: &str, rows: &str) -> Vec<String> {
+        let target = &self.table.sql;
+        let equal = self.columns.iter().take(self.keys);
+        let equal: Vec<String> = equal.map(|c| format!("t.{0} = s.{0}", quoted(c))).collect();
+        let equal = equal.join(" AND ");
+        if self.action == Action::Delete {
+            return vec![format!(
+                "DELETE FROM {target} AS t USING {source} WHERE {rows} AND {equal}"
+            )];
+        }
+        let named: Vec<String> = self.columns.iter().map(|c| quoted(c)).collect();
+        let (named, shown) = (
+            named.join(", "),
+            named
+                .iter()
+                .map(|c| format!("s.{c}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
+        let insert = format!(
+            "INSERT INTO {target} AS t ({named}) SELECT {shown} FROM {source} WHERE {rows}"
+        );
+        if self.upserts() {
+            return vec![format!("{insert} {}", self.on_conflict())];
+        }
+        let mut statements = Vec::new();
+        if self.columns.len() > self.keys {
+            statements.push(format!(
+                "UPDATE {target} AS t SET {} FROM {source} WHERE {rows} AND {equal} AND {}",
+                self.set("s"),
+                self.differs("s")
+            ));
+        }
+        statements.push(format!(
+            "{insert} AND NOT EXISTS (SELECT FROM {target} AS t WHERE {equal})"
+        ));
+        statements
+    }
+
+    /// Whether one statement can do it. A row that lacks what the table needs fails before it
+    /// conflicts: then the row has to be looked for first.
+    fn upserts(&self) -> bool {
+        self.table.unique_key && !self.table.needs_more_than(&self.columns)
+    }
+
+    fn on_conflict(&self) -> String {
+        let keys = self.columns.iter().take(self.keys).map(|c| quoted(c));
+        let keys: Vec<String> = keys.collect();
+        let action = match self.columns.len() > self.keys {
+            false => "NOTHING".to_owned(),
+            true => format!(
+                "UPDATE SET {} WHERE {}",
+                self.set("excluded"),
+                self.differs("excluded")
+            ),
+        };
+        format!("ON CONFLICT ({}) DO {action}", keys.join(", "))
+    }
+
+    fn set(&self, from: &str) -> String {
+        let fields = self.columns.iter().skip(self.keys);
+        let set: Vec<String> = fields
+            .map(|c| format!("{0} = {from}.{0}", quoted(c)))
+            .collect();
+        set.join(", ")
+    }
+
+    /// Whether the row is not yet as it should be.
+    fn differs(&self, from: &str) -> String {
+        let fields = self.columns.iter().skip(self.keys);
+        let side = |of: &str| {
+            let shown = fields.clone().map(|name| match self.table.column(name) {
+                Some(column) => column.comparable(of),
+                None => format!("{of}.{}", quoted(name)),
+            });
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        format!("({}) IS DISTINCT FROM ({})", side("t"), side(from))
+    }
+
+    /// A single record, without a transaction of its own making.
+    fn one(
+        &self,
+        session: &mut Session,
+        rejected: &mut BTreeMap<usize, String>,
+    ) -> Result<(), Error> {
+        let Some((at, values)) = self.lines.first() else {
+            return Ok(());
+        };
+        let params: Vec<Param> = values
+            .iter()
+            .map(|v| Param(v.as_deref().map(Into::into)))
+            .collect();
+        let done = match self.action {
+            Action::Delete => {
+                let sql = format!(
+                    "DELETE FROM {} AS t WHERE {}",
+                    self.table.sql,
+                    self.by_key()
+                );
+                run(session, &sql, &params).map(|_| ())
+            }
+            Action::Upsert if self.upserts() => {
+                let sql = format!("{} {}", self.insert_one(), self.on_conflict());
+                run(session, &sql, &params).map(|_| ())
+            }
+            Action::Upsert => self.find_and_change(session, &params),
+        };
+        match done {
+            Ok(()) => Ok(()),
+            Err(error) => match of_the_record(&error) {
+                Some(why) => {
+                    rejected.insert(*at, why);
+                    Ok(())
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// Changes the row where there is one, else adds it.
+    fn find_and_change(&self, session: &mut Session, params: &[Param<'_>]) -> Result<(), Error> {
+        let set = self.columns.iter().enumerate().skip(self.keys);
+        let set: Vec<String> = set
+            .map(|(at, c)| format!("{} = ${}", quoted(c), at + 1))
+            .collect();
+        let (by_key, target) = (self.by_key(), &self.table.sql);
+        let found = match set.is_empty() {
+            true => {
+                let sql = format!("SELECT 1 FROM {target} AS t WHERE {by_key} LIMIT 1");
+                run(session, &sql, params)?
+            }
+            false => {
+                let sql = format!("UPDATE {target} AS t SET {} WHERE {by_key}", set.join(", "));
+                run(session, &sql, params)?
+            }
+        };
+        match found {
+            0 => run(session, &self.insert_one(), params).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    fn by_key(&self) -> String {
+        let keys = self.columns.iter().take(self.keys).enumerate();
+        let keys: Vec<String> = keys
+            .map(|(at, c)| format!("t.{} = ${}", quoted(c), at + 1))
+            .collect();
+        keys.join(" AND ")
+    }
+
+    fn insert_one(&self) -> String {
+        let named: Vec<String> = self.columns.iter().map(|c| quoted(c)).collect();
+        let marks: Vec<String> = (1..=named.len()).map(|n| format!("${n}")).collect();
+        format!(
+            "INSERT INTO {} AS t ({}) VALUES ({})",
+            self.table.sql,
+            named.join(", "),
+            marks.join(", ")
+        )
+    }
+}
+
+fn run(session: &mut Session, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+    let prepared = session.prepare(sql)?;
+    session.client.execute(&prepared, &refs(params))
+}
