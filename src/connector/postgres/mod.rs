@@ -21,9 +21,6 @@ mod stage;
 mod table;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 use super::codec::Binding;

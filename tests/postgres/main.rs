@@ -1,0 +1,11 @@
+//! The `postgres` connector against a real server.
+
+#[path = "../support/fixtures.rs"]
+mod fixtures;
+#[path = "../support/postgres.rs"]
+mod server;
+
+mod desk;
+mod errors;
+mod reading;
+mod writing;

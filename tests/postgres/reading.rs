@@ -1,0 +1,186 @@
+//! Whole tables, changes, pages, lost connections.
+
+use crate::desk::{Desk, text};
+use crate::server::Database;
+use syncline::value::Value;
+
+const MAP: &str = r#"same_names cursor "updated_at" changed_at "updated_at" deleted "gone""#;
+
+const TABLE: &str = "CREATE TABLE contacts (email text PRIMARY KEY, age smallint, \
+    balance numeric(12,2), born date, doc jsonb, name text, opted_out boolean, \
+    seen timestamptz, status text, tags text[], updated_at timestamptz, gone timestamptz)";
+
+fn filled(rows: usize) -> Database {
+    let database = Database::new();
+    database.run(TABLE);
+    database.run(&format!(
+        "INSERT INTO contacts (email, name, updated_at) \
+         SELECT 'p' || lpad(i::text, 6, '0') || '@x.example', 'n' || i, \
+                '2026-01-05T00:00:00Z'::timestamptz + i * interval '1 second' \
+         FROM generate_series(1, {rows}) i"
+    ));
+    database
+}
+
+#[test]
+fn a_table_is_read_page_by_page_and_each_row_once() {
+    let database = filled(2_500);
+    let mut desk = Desk::open(MAP, &database.url());
+    let (rows, cursor) = desk.read(desk.request(1_000));
+    let keys: Vec<&str> = rows.iter().map(|r| r.key.as_str()).collect();
+    assert_eq!(keys.len(), 2_500);
+    assert!(keys.is_sorted());
+    assert_eq!(cursor.as_deref(), Some("2026-01-05 00:41:40Z"));
+    assert_eq!(rows[6].changed_at, Some(1_767_571_207_000_000));
+    assert!(rows.iter().all(|r| r.problem.is_none() && !r.deleted));
+}
+
+#[test]
+fn a_read_goes_on_after_a_lost_connection() {
+    let database = filled(50);
+    let mut desk = Desk::open(MAP, &database.url());
+    let mut request = desk.request(20);
+    let mut keys = Vec::new();
+    loop {
+        let page = desk.page(&request).unwrap();
+        keys.extend(page.rows.iter().map(|r| r.key.clone()));
+        let Some(next) = page.next else { break };
+        request.page = Some(next);
+        database.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = 'syncline' AND datname = current_database()",
+        );
+        // The first call after it may be the one that notices.
+        while desk.page(&request).is_err() {}
+        let page = desk.page(&request);
+        // A page that was asked for twice is given twice.
+        assert_eq!(
+            page.unwrap().rows.len(),
+            desk.page(&request).unwrap().rows.len()
+        );
+    }
+    keys.dedup();
+    assert_eq!(keys.len(), 50);
+}
+
+#[test]
+fn changes_come_in_order_with_ties_and_what_has_no_cursor() {
+    let database = filled(5);
+    database.run("INSERT INTO contacts (email, name) VALUES ('zz@x.example', 'never dated')");
+    database
+        .run("UPDATE contacts SET updated_at = '2026-01-05T00:00:04Z' WHERE name IN ('n3', 'n5')");
+    let mut desk = Desk::open(MAP, &database.url());
+    let p = |n: u8| format!("p00000{n}@x.example");
+    let since = desk.since("2026-01-05 00:00:02Z");
+    assert_eq!(since, ["zz@x.example".to_owned(), p(2), p(3), p(4), p(5)]);
+    assert_eq!(
+        desk.since("2026-01-05T01:00:04+01:00"),
+        ["zz@x.example".to_owned(), p(3), p(4), p(5)]
+    );
+    let mut overlapping = Desk::open(
+        r#"same_names cursor "updated_at" overlap 2s changed_at "updated_at""#,
+        &database.url(),
+    );
+    assert_eq!(overlapping.since("2026-01-05 00:00:04Z").len(), 5);
+}
+
+#[test]
+fn cursors_of_every_kind_are_followed() {
+    for (ty, values, since, left) in [
+        ("bigint", ["7", "8", "9"], "8", 2),
+        ("numeric", ["7.5", "8.25", "100"], "8.25", 2),
+        (
+            "timestamp",
+            [
+                "'2026-01-05 00:00:01'",
+                "'2026-01-05 00:00:02.5'",
+                "'2026-01-06'",
+            ],
+            "2026-01-05 00:00:02.5",
+            2,
+        ),
+        (
+            "date",
+            ["'2026-01-05'", "'2026-01-06'", "'2026-01-07'"],
+            "2026-01-06",
+            2,
+        ),
+        ("text", ["'a'", "'b'", "'c'"], "b", 2),
+        (
+            "uuid",
+            [
+                "'00000000-0000-0000-0000-000000000001'",
+                "'00000000-0000-0000-0000-000000000002'",
+                "'00000000-0000-0000-0000-000000000003'",
+            ],
+            "00000000-0000-0000-0000-000000000002",
+            2,
+        ),
+    ] {
+        let database = Database::new();
+        database.run(&format!(
+            "CREATE TABLE contacts (email text PRIMARY KEY, name text, c {ty})"
+        ));
+        for (at, value) in values.iter().enumerate() {
+            database.run(&format!(
+                "INSERT INTO contacts VALUES ('{at}@x.example', 'n', {value})"
+            ));
+        }
+        let mut desk = Desk::open(
+            r#"key email = "email" field name = "name" cursor "c""#,
+            &database.url(),
+        );
+        let (_, cursor) = desk.read(desk.request(10));
+        assert_eq!(desk.since(since).len(), left, "{ty}");
+        assert_eq!(desk.since(&cursor.unwrap()), ["2@x.example"], "{ty}");
+    }
+}
+
+#[test]
+fn tables_without_a_key_and_views_are_read_from_one_snapshot() {
+    let database = filled(30);
+    database
+        .run("ALTER TABLE contacts RENAME TO people; CREATE VIEW contacts AS SELECT * FROM people");
+    let mut desk = Desk::open(MAP, &database.url());
+    let mut request = desk.request(10);
+    let first = desk.page(&request).unwrap();
+    database.run("DELETE FROM people");
+    request.page = first.next;
+    let (rest, _) = desk.read(request.clone());
+    assert_eq!(first.rows.len() + rest.len(), 30);
+    // Nobody holds that snapshot any more.
+    let failure = desk.page(&request).unwrap_err();
+    assert!(
+        failure.message.contains("cannot go on where it ended"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn schemas_odd_names_and_what_cannot_be_a_value_are_told() {
+    let database = Database::new();
+    database.run(
+        "CREATE SCHEMA \"Sales 1\"; CREATE TABLE \"Sales 1\".\"odd \"\"table\" \
+         (\"E Mail\" text PRIMARY KEY, \"N'ame\" text, at timestamptz, gone boolean)",
+    );
+    database.run(
+        "INSERT INTO \"Sales 1\".\"odd \"\"table\" VALUES ('a@x.example', 'A', 'infinity', true), \
+         ('b@x.example', 'B', '2026-01-05', false)",
+    );
+    let map = r#"key email = "E Mail" field name = "N'ame" field seen = "at" deleted "gone""#;
+    let policy_map = format!("{map} }} // ");
+    let mut desk = Desk::open(&policy_map.replace("} // ", ""), &database.url());
+    // The map names `contacts`: a view of that name stands for the odd table.
+    database.run("CREATE VIEW contacts AS SELECT * FROM \"Sales 1\".\"odd \"\"table\"");
+    let rows = desk.all();
+    assert_eq!(rows.len(), 2);
+    let a = rows
+        .iter()
+        .find(|r| r.key.starts_with("a@") || r.problem.is_some())
+        .unwrap();
+    assert!(a.problem.as_deref().unwrap().contains("infinity"), "{a:?}");
+    let b = rows.iter().find(|r| r.key.starts_with("b@")).unwrap();
+    assert_eq!(desk.shown(b, "name"), Some(&text("B")));
+    assert!(!b.deleted && b.problem.is_none());
+    let _ = Value::Null;
+}

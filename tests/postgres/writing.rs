@@ -1,0 +1,290 @@
+//! Upserts, deletions, refused records, types there and back.
+
+use crate::desk::{ANY_TEXT, Desk, text};
+use crate::server::Database;
+use syncline::engine::ports::Write;
+use syncline::value::{Type, Value};
+
+const MAP: &str = "same_names";
+
+const TABLE: &str = "CREATE TABLE contacts (email text PRIMARY KEY, age smallint, \
+    balance numeric(12,2), born date, doc jsonb, name varchar(60), opted_out boolean, \
+    seen timestamptz, status text, tags text[])";
+
+fn empty() -> (Database, Desk) {
+    let database = Database::new();
+    database.run(TABLE);
+    let desk = Desk::open(MAP, &database.url());
+    (database, desk)
+}
+
+fn value(ty: &Type, text: &str) -> Value {
+    ty.read_text(text).unwrap()
+}
+
+fn every_type(desk: &Desk) -> Vec<(&'static str, Value)> {
+    let entity = &desk.plan.entities[0];
+    let ty = |name: &str| {
+        entity
+            .fields
+            .iter()
+            .find(|f| f.name == name)
+            .unwrap()
+            .ty
+            .clone()
+    };
+    [
+        ("age", "150"),
+        ("balance", "-9999999999.99"),
+        ("born", "1899-12-31"),
+        (
+            "doc",
+            r#"{"a": [1, 2.5, null, "x\"y\\"], "b": {"c": true}}"#,
+        ),
+        ("opted_out", "true"),
+        ("seen", "2026-03-29T01:59:59.123456Z"),
+        ("status", "lost"),
+    ]
+    .map(|(name, text)| (name, value(&ty(name), text)))
+    .into_iter()
+    .chain([
+        ("name", text(ANY_TEXT)),
+        (
+            "tags",
+            ty("tags")
+                .read_json(&serde_json::json!([
+                    "a\"b", "c\\d", "", "NULL", "e,f", "{g}", "漢\t\n"
+                ]))
+                .unwrap(),
+        ),
+    ])
+    .collect()
+}
+
+#[test]
+fn every_type_comes_back_as_it_went_alone_and_in_a_batch() {
+    for others in [0, 3] {
+        let (_database, mut desk) = empty();
+        let fields = every_type(&desk);
+        let nulls: Vec<(&str, Value)> = fields.iter().map(|(n, _)| (*n, Value::Null)).collect();
+        let mut writes = vec![desk.upsert("full@x.example", &fields)];
+        for at in 0..others {
+            writes.push(desk.upsert(&format!("null{at}@x.example"), &nulls));
+        }
+        assert_eq!(desk.write(writes), []);
+        let rows = desk.all();
+        assert_eq!(rows.len(), 1 + others);
+        let full = rows.iter().find(|r| r.key == "full@x.example").unwrap();
+        assert_eq!(full.problem, None);
+        for (name, value) in &fields {
+            assert_eq!(desk.shown(full, name), Some(value), "{name}");
+        }
+        for row in rows.iter().filter(|r| r.key != "full@x.example") {
+            for (name, _) in &fields {
+                assert_eq!(desk.shown(row, name), Some(&Value::Null), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_is_added_or_changed_and_what_is_the_same_is_left_alone() {
+    let (database, mut desk) = empty();
+    let writes = |desk: &Desk, name: &str| -> Vec<Write> {
+        (0..5)
+            .map(|i| {
+                desk.upsert(
+                    &format!("{i}@x.example"),
+                    &[("name", text(name)), ("doc", Value::Json("{}".into()))],
+                )
+            })
+            .collect()
+    };
+    let versions = "string_agg(xmin::text, ',' ORDER BY email)";
+    let first = writes(&desk, "old");
+    assert_eq!(desk.write(first.clone()), []);
+    database.run("UPDATE contacts SET age = 7");
+    let before = database.one(&format!("SELECT {versions} FROM contacts"));
+    assert_eq!(desk.write(first.clone()), []);
+    assert_eq!(desk.write(vec![first[0].clone()]), []);
+    assert_eq!(
+        database.one(&format!("SELECT {versions} FROM contacts")),
+        before
+    );
+    let new = writes(&desk, "new");
+    assert_eq!(desk.write(new), []);
+    assert_eq!(
+        database.one("SELECT count(*) FROM contacts WHERE name = 'new' AND age = 7"),
+        "5"
+    );
+}
+
+#[test]
+fn what_the_table_refuses_is_rejected_alone() {
+    let (database, mut desk) = empty();
+    database.run(
+        "ALTER TABLE contacts ADD CHECK (age IS DISTINCT FROM 13); \
+         CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+           IF NEW.name = 'trigger' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER no BEFORE INSERT OR UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION no(); \
+         CREATE TABLE bosses (name text PRIMARY KEY); \
+         ALTER TABLE contacts ADD boss text DEFAULT NULL; \
+         ALTER TABLE contacts ADD UNIQUE (born) DEFERRABLE INITIALLY DEFERRED",
+    );
+    let long = "x".repeat(61);
+    let born = Type::Date.read_text("2000-01-01").unwrap();
+    let mut writes: Vec<Write> = (0..400)
+        .map(|i| {
+            desk.upsert(
+                &format!("{i:03}@x.example"),
+                &[("name", text("fine")), ("age", Value::Int(i % 9))],
+            )
+        })
+        .collect();
+    writes[17] = desk.upsert(
+        "017@x.example",
+        &[("name", text(&long)), ("age", Value::Int(1))],
+    );
+    writes[18] = desk.upsert(
+        "018@x.example",
+        &[("name", text("trigger")), ("age", Value::Int(1))],
+    );
+    writes[301] = desk.upsert(
+        "301@x.example",
+        &[("name", text("fine")), ("age", Value::Int(13))],
+    );
+    writes[302] = desk.upsert(
+        "302@x.example",
+        &[("name", text("nul\0l")), ("age", Value::Int(1))],
+    );
+    writes[303] = desk.upsert(
+        "303@x.example",
+        &[("name", text("fine")), ("age", Value::Int(100_000))],
+    );
+    writes[304] = desk.upsert("304@x.example", &[("born", born.clone())]);
+    writes[305] = desk.upsert("305@x.example", &[("born", born)]);
+    let rejected = desk.write(writes);
+    let at: Vec<usize> = rejected.iter().map(|(at, _)| *at).collect();
+    assert_eq!(at, [17, 18, 301, 302, 303, 305]);
+    let words = |n: usize| rejected.iter().find(|(at, _)| *at == n).unwrap().1.as_str();
+    assert!(
+        words(17).contains("too long for type character varying(60)"),
+        "{}",
+        words(17)
+    );
+    assert_eq!(words(18), "not this one");
+    assert!(words(301).contains("check constraint"), "{}", words(301));
+    assert!(words(302).contains("U+0000"), "{}", words(302));
+    assert!(
+        words(303).contains("out of range for type smallint"),
+        "{}",
+        words(303)
+    );
+    assert!(words(305).contains("2000-01-01"), "{}", words(305));
+    assert_eq!(database.one("SELECT count(*) FROM contacts"), "394");
+    // Alone, a record is refused in the same words.
+    let alone = desk.upsert("018@x.example", &[("name", text("trigger"))]);
+    assert_eq!(desk.write(vec![alone]), [(0, "not this one".to_owned())]);
+}
+
+#[test]
+fn a_table_without_that_key_is_looked_into_first() {
+    let database = Database::new();
+    database.run("CREATE TABLE contacts (email text, name text)");
+    let mut desk = Desk::open(
+        r#"key email = "email" field name = "name""#,
+        &database.url(),
+    );
+    for (name, alone) in [
+        ("old", true),
+        ("older", false),
+        ("new", true),
+        ("newer", false),
+    ] {
+        let mut writes = vec![desk.upsert("a@x.example", &[("name", text(name))])];
+        if !alone {
+            writes.push(desk.upsert("b@x.example", &[("name", text(name))]));
+        }
+        assert_eq!(desk.write(writes), []);
+        assert_eq!(
+            database.one("SELECT name FROM contacts WHERE email = 'a@x.example'"),
+            name
+        );
+    }
+    assert_eq!(database.one("SELECT count(*) FROM contacts"), "2");
+}
+
+#[test]
+fn a_row_that_is_there_is_changed_though_a_new_one_would_lack_something() {
+    let (database, mut desk) = empty();
+    database.run("ALTER TABLE contacts ADD origin text NOT NULL; INSERT INTO contacts (email, origin) VALUES ('a@x.example', 'form')");
+    let a = desk.upsert("a@x.example", &[("name", text("A"))]);
+    let b = desk.upsert("b@x.example", &[("name", text("B"))]);
+    assert_eq!(desk.write(vec![a.clone()]), []);
+    let rejected = desk.write(vec![a, b]);
+    assert_eq!(rejected.len(), 1);
+    assert!(rejected[0].1.contains("\"origin\""), "{rejected:?}");
+    assert_eq!(database.one("SELECT name || origin FROM contacts"), "Aform");
+}
+
+#[test]
+fn records_are_deleted_by_key_and_one_of_several_by_its_place() {
+    let (database, mut desk) = empty();
+    database
+        .run("INSERT INTO contacts (email) SELECT i || '@x.example' FROM generate_series(1, 4) i");
+    let mut request = desk.request(10);
+    request.locate = true;
+    let (rows, _) = desk.read(request);
+    let place = rows
+        .iter()
+        .find(|r| r.key == "3@x.example")
+        .unwrap()
+        .locator
+        .clone();
+    assert!(place.is_some());
+    let located = Write {
+        locator: place,
+        ..desk.delete("3@x.example")
+    };
+    assert_eq!(desk.write(vec![desk.delete("1@x.example")]), []);
+    assert_eq!(
+        desk.write(vec![
+            desk.delete("2@x.example"),
+            located,
+            desk.delete("9@x.example")
+        ]),
+        []
+    );
+    assert_eq!(
+        database.one("SELECT string_agg(email, ',') FROM contacts"),
+        "4@x.example"
+    );
+}
+
+#[test]
+fn many_rows_travel_in_one_batch() {
+    let (database, mut desk) = empty();
+    let name = "n".repeat(50);
+    let writes: Vec<Write> = (0..10_000)
+        .map(|i| {
+            desk.upsert(
+                &format!("{i}@x.example"),
+                &[("name", text(&name)), ("age", Value::Int(i % 100))],
+            )
+        })
+        .collect();
+    let mut broken = writes.clone();
+    broken[9_999] = desk.upsert(
+        "9999@x.example",
+        &[("name", text(&"x".repeat(61))), ("age", Value::Int(1))],
+    );
+    broken[3] = broken[9_999].clone();
+    broken[3].key = "3@x.example".into();
+    let rejected: Vec<usize> = desk.write(broken).into_iter().map(|(at, _)| at).collect();
+    assert_eq!(rejected, [3, 9_999]);
+    assert_eq!(desk.write(writes), []);
+    assert_eq!(
+        database.one("SELECT count(*) FROM contacts WHERE name = repeat('n', 50)"),
+        "10000"
+    );
+}
