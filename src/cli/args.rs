@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
-    catalog, check, completions, dead_letters, estimate, explain, fmt, init, man, plan, run, runs,
-    status, suppressions, why,
+    catalog, check, completions, dead_letters, estimate, events, explain, fmt, init, man, plan,
+    run, runs, status, suppressions, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -85,6 +85,7 @@ pub(super) enum Command {
     Runs(runs::Args),
     /// Shows writes that were given up
     DeadLetters(dead_letters::Args),
+    Events(events::Args),
     /// Tells who won a record's fields, why, what lost, and what each system holds
     Why(why::Args),
     Explain(explain::Args),

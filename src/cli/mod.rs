@@ -14,6 +14,7 @@ mod dead_letters;
 mod diff;
 mod disk;
 mod estimate;
+mod events;
 mod explain;
 mod failure;
 mod fix;
@@ -90,6 +91,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(args, shell),
         Command::Check(args) => check::run(args, shell),
         Command::Fmt(args) => fmt::run(args, shell),
+        Command::Events(args) => events::run(args, shell),
         Command::Suppressions(args) => suppressions::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
         Command::Estimate(args) => estimate::run(args, shell),

@@ -16,6 +16,8 @@ const NAMES: [&str; 3] = ["type", "event", "event_type"];
 const IDS: [&str; 3] = ["event_id", "message_id", "webhook_id"];
 /// Members that hold an event's own time.
 const TIMES: [&str; 5] = ["timestamp", "occurred_at", "created_at", "created", "time"];
+/// The member by which Syncline's own feeds name the object that an event tells of.
+pub(super) const OBJECT: &str = "syncline_object";
 /// Last words of a name that say that the record is gone.
 const GONE: [&str; 3] = ["deleted", "removed", "destroyed"];
 
@@ -24,6 +26,8 @@ const GONE: [&str; 3] = ["deleted", "removed", "destroyed"];
 pub struct Event {
     /// Its name, without a leading `<system>.`; none where the body has none.
     pub name: Option<String>,
+    /// Which of the system's objects it tells of, where the feed knows; else of every one.
+    pub object: Option<String>,
     /// What CEL knows as `event`, and where the record's columns are: the member `data` where that
     /// is an object, else the body.
     pub payload: Json,
@@ -49,12 +53,17 @@ impl Event {
             let last = name.rsplit(['.', '_', ':', '/']).next().unwrap_or(name);
             GONE.contains(&last)
         });
+        let object = match members.remove(OBJECT) {
+            Some(Json::String(object)) => Some(object),
+            _ => None,
+        };
         let payload = match members.get_mut("data") {
             Some(data @ Json::Object(_)) => data.take(),
             _ => Json::Object(members),
         };
         Ok(Event {
             name,
+            object,
             payload,
             at,
             deletes,

@@ -37,7 +37,7 @@ pub fn open(
         "csv" => Box::new(Csv::open(plan, system, path()?)?),
         "jsonl" => Box::new(Jsonl::open(plan, system, path()?)?),
         "sqlite" => Box::new(Sqlite::open(plan, system, path()?)?),
-        "postgres" => Box::new(Postgres::open(plan, system, &secret(found, "url", env)?)?),
+        "postgres" => Box::new(postgres(plan, system, env)?),
         "webhook" if found.options.contains_key("url") => {
             let url = option(found, "url", env)?;
             let secret = secret(found, "signing", env)?;
@@ -62,6 +62,18 @@ pub fn open(
             ));
         }
     })
+}
+
+/// The connector of a system that is a PostgreSQL database, for what only it can do.
+pub fn postgres(plan: &Plan, system: SystemIx, env: Env<'_>) -> Result<Postgres, Failure> {
+    let found = plan.systems.get(usize::from(system));
+    let found = found.filter(|s| s.connector == "postgres").ok_or_else(|| {
+        setup(
+            format!("system {system} of the plan is no PostgreSQL database"),
+            "compile the plan again with `syncline plan`",
+        )
+    })?;
+    Postgres::open(plan, system, &secret(found, "url", env)?)
 }
 
 /// The value of a required option as text.
@@ -153,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_says_so() {
-        for connector in ["salesforce", "webhook", "postgres"] {
+        for connector in ["salesforce", "webhook", "nats"] {
             let failure = opened(json!({"connector": connector}), &|_| None).expect_err(connector);
             assert_eq!(failure.class, FailureClass::Setup);
             assert!(failure.message.contains("`desk`"));

@@ -35,6 +35,10 @@ impl Decoder for Events {
             .map_or(&[][..], Vec::as_slice);
         let rows = bindings
             .iter()
+            .filter(|(_, binding)| {
+                let object = parsed.object.as_deref();
+                object.is_none_or(|object| object == binding.object())
+            })
             .map(|(map, binding)| (*map, parsed.row(binding)))
             .collect();
         Ok(Decoded {

@@ -7,5 +7,6 @@ mod server;
 
 mod desk;
 mod errors;
+mod following;
 mod reading;
 mod writing;

@@ -10,11 +10,14 @@
 //! then one upsert. A record that the table refuses is found by halves and rejected with the
 //! server's words while the others go on. What would change nothing is not written.
 //!
+//! Events come from a trigger that notes changes, or from logical replication: see [`follow`].
+//!
 //! Values travel as text, in the spelling that the server itself gives and takes under fixed
 //! settings, so that every type that has a text form goes there and back unchanged.
 
 mod connect;
 mod failure;
+pub mod follow;
 mod param;
 mod read;
 mod stage;
@@ -24,13 +27,13 @@ mod write;
 use std::collections::BTreeMap;
 
 use super::codec::Binding;
-use super::failure::reject;
 use super::file::{bindings, no_such_map};
 use crate::engine::ports::{
     Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, WriteReport, WriteRequest,
 };
 use crate::plan::Plan;
 use connect::{Address, Session};
+use follow::Feed;
 use read::Reading;
 use table::Table;
 
@@ -43,14 +46,20 @@ pub struct Postgres {
     /// For a read that goes on from page to page.
     reading: Option<Reading>,
     tables: BTreeMap<MapIx, Table>,
+    feed: Feed,
+    follower: String,
+    following: Option<follow::Open>,
 }
 
 impl Postgres {
     /// A system whose secret `url` is `url`; nothing is dialled before the first call.
     pub fn open(plan: &Plan, system: SystemIx, url: &str) -> Result<Postgres, Failure> {
-        let name = plan.systems.get(usize::from(system));
-        let name = name.map(|s| s.name.clone()).unwrap_or_default();
+        let found = plan.systems.get(usize::from(system));
+        let name = found.map(|s| s.name.clone()).unwrap_or_default();
         Ok(Postgres {
+            follower: follow::follower(plan, &name),
+            feed: found.map_or(Ok(Feed::Trigger), Feed::of)?,
+            following: None,
             address: Address::parse(name, url)?,
             maps: bindings(plan, system)?.into_iter().collect(),
             session: None,
@@ -122,11 +131,45 @@ impl Connector for Postgres {
         report
     }
 
-    fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {
-        Err(reject(
-            format!("`{}` cannot be followed yet", self.address.system()),
-            "read it on a schedule, by a cursor column",
-        ))
+    fn events(&mut self, position: Option<&str>, limit: usize) -> Result<EventPage, Failure> {
+        let open = self.following.take_if(|f| !f.is_closed());
+        let mut open = match open {
+            Some(open) => open,
+            None => follow::Open::start(self.feed, &self.address, &self.follower, &self.maps)?,
+        };
+        // After a failure it is opened anew: the schema may be another.
+        let page = open.events(&self.maps, position, limit)?;
+        self.following = Some(open);
+        Ok(page)
+    }
+}
+
+/// What is set up on a server for a system's events.
+impl Postgres {
+    /// The statements that install the trigger.
+    pub fn installation(&mut self) -> Result<String, Failure> {
+        let mut session = self.address.connect()?;
+        let followed = follow::Followed::of(&mut session, &self.maps)?;
+        Ok(follow::installation(&self.follower, &followed))
+    }
+
+    /// Sets up what the system's events need.
+    pub fn install(&mut self) -> Result<Feed, Failure> {
+        follow::Open::start(self.feed, &self.address, &self.follower, &self.maps)?;
+        Ok(self.feed)
+    }
+
+    /// Takes away what was set up, of either kind.
+    pub fn remove(&mut self) -> Result<follow::Removed, Failure> {
+        self.following = None;
+        let mut session = self.address.connect()?;
+        follow::remove(&mut session, &self.follower)
+    }
+
+    /// What is set up, and what waits there.
+    pub fn standing(&mut self) -> Result<follow::Standing, Failure> {
+        let mut session = self.address.connect()?;
+        follow::standing(&mut session, &self.follower)
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Table {
     pub order: Option<Vec<String>>,
     /// Whether an upsert can name exactly the map's key.
     pub unique_key: bool,
+    /// Whether it is a table rather than a view.
+    pub is_table: bool,
 }
 
 /// A column.
@@ -32,6 +34,8 @@ pub(super) struct Table {
 pub(super) struct Column {
     pub name: String,
     pub kind: Kind,
+    /// The type's own name, as SQL takes it.
+    pub type_name: String,
     /// A value has to be given for a new row.
     needed: bool,
 }
@@ -51,7 +55,11 @@ pub(super) enum Kind {
     Date,
     /// Arrays.
     Array,
-    /// Types that have no equality of their own (`json`, `xml`, geometry).
+    /// Documents as text, without an equality of their own.
+    Json,
+    /// Documents.
+    Jsonb,
+    /// Other types that have no equality of their own (`xml`, geometry).
     Incomparable,
     /// Texts and everything else that has a text form.
     Other,
@@ -66,7 +74,9 @@ impl Kind {
             ("timestamptz", _) => Kind::Time,
             ("timestamp", _) => Kind::LocalTime,
             ("date", _) => Kind::Date,
-            ("json" | "xml", _) | (_, "G") => Kind::Incomparable,
+            ("json", _) => Kind::Json,
+            ("jsonb", _) => Kind::Jsonb,
+            ("xml", _) | (_, "G") => Kind::Incomparable,
             _ => Kind::Other,
         }
     }
@@ -87,7 +97,7 @@ impl Column {
     pub(super) fn comparable(&self, of: &str) -> String {
         let column = format!("{of}.{}", quoted(&self.name));
         match self.kind {
-            Kind::Incomparable => format!("{column}::text"),
+            Kind::Json | Kind::Incomparable => format!("{column}::text"),
             _ => column,
         }
     }
@@ -102,7 +112,8 @@ const TABLE: &str = "SELECT c.oid::text, n.nspname::text, c.relname::text, \
     ORDER BY array_position(current_schemas(false), n.nspname) NULLS LAST, n.nspname LIMIT 1";
 
 const COLUMNS: &str = "SELECT a.attname::text, b.typname::text, b.typcategory::text, \
-        (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::text, a.attnum::text \
+        (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::text, \
+        format_type(a.atttypid, NULL) \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid \
     JOIN pg_catalog.pg_type b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END \
     WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -123,14 +134,15 @@ impl Table {
         let address = session.address.clone();
         let failed = |e: Error| statement(&address, "read the schema of", &e);
         let found = rows(session, TABLE, binding.object(), 4).map_err(failed)?;
-        let Some([oid, schema, relation, _]) = found.first().map(Vec::as_slice) else {
+        let Some([oid, schema, relation, is_table]) = found.first().map(Vec::as_slice) else {
             return Err(missing_table(session, binding).map_err(failed)?);
         };
         let columns = rows(session, COLUMNS, oid, 5).map_err(failed)?;
         let columns = columns.iter().filter_map(|row| match row.as_slice() {
-            [name, typname, category, needed, _] => Some(Column {
+            [name, typname, category, needed, type_name] => Some(Column {
                 name: name.clone(),
                 kind: Kind::of(typname, category),
+                type_name: type_name.clone(),
                 needed: needed == "true",
             }),
             _ => None,
@@ -147,6 +159,7 @@ impl Table {
             columns: columns.collect(),
             order: order.map(|key| key.iter().map(|(name, _)| name.clone()).collect()),
             unique_key: keys.iter().any(covers),
+            is_table: is_table == "true",
             address,
         })
     }

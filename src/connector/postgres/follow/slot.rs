@@ -1,0 +1,480 @@
+//! A slot of logical replication: the server keeps its log from where the slot stands, and tells
+//! what was committed since, transaction by transaction, in the order of the commits.
+//!
+//! The slot is read by the functions of SQL rather than by a replication connection: `peek` gives
+//! changes without moving it, and it is moved only over what a runner says it made durable.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pg_walstream::{ColumnInfo, LogicalReplicationMessage, LogicalReplicationParser, TupleData};
+use postgres::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map as Object, Value as Json};
+
+use super::{Change, Followed, event};
+use crate::connector::codec::Binding;
+use crate::connector::failure::{retry, setup};
+use crate::connector::postgres::connect::Session;
+use crate::connector::postgres::failure::statement;
+use crate::connector::postgres::param::{Param, refs};
+use crate::connector::postgres::quoted;
+use crate::connector::postgres::table::{Kind, Table};
+use crate::engine::ports::{EventPage, Failure, MapIx};
+
+/// How often the slot is moved over a log that tells nothing.
+const SKIP_EVERY: Duration = Duration::from_secs(10);
+
+/// The position of a follower.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Position {
+    /// Tells one life of the slot from the next: places in the log may be told again after a
+    /// restored backup.
+    life: String,
+    /// Everything up to here was taken.
+    lsn: String,
+}
+
+/// An open slot.
+pub(in crate::connector::postgres) struct Slot {
+    pub(in crate::connector::postgres) session: Session,
+    name: String,
+    tables: Vec<(String, Table)>,
+    /// Up to where the slot was moved.
+    moved: Option<String>,
+    /// When it was last moved over what it does not tell of.
+    skipped: Option<Instant>,
+    life: String,
+}
+
+impl Slot {
+    /// Makes the publication and the slot where they are missing.
+    pub(super) fn install(
+        mut session: Session,
+        follower: &str,
+        followed: &Followed<'_>,
+    ) -> Result<Slot, Failure> {
+        let address = session.address.clone();
+        let failed = |e: Error| statement(&address, "follow", &e);
+        let level = session
+            .client
+            .query_one("SHOW wal_level", &[])
+            .map_err(failed)?;
+        let level: String = level.try_get(0).map_err(failed)?;
+        if level != "logical" {
+            return Err(setup(
+                format!(
+                    "`{}`: the server writes its log with wal_level = {level}, which cannot be followed",
+                    address.system()
+                ),
+                "set `wal_level = logical` in postgresql.conf and restart the server, or follow by \
+                 `option events = \"trigger\"`",
+            ));
+        }
+        for (binding, table) in &followed.tables {
+            identified(&mut session, binding, table)?;
+        }
+        publish(&mut session, follower, followed).map_err(failed)?;
+        let found = "SELECT wal_status::text FROM pg_catalog.pg_replication_slots \
+             WHERE slot_name = $1 AND database = current_database()";
+        let found = session
+            .client
+            .query_opt(found, &[&follower])
+            .map_err(failed)?;
+        match found.map(|row| row.try_get::<_, Option<String>>(0)) {
+            None => {
+                let create =
+                    "SELECT pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
+                session
+                    .client
+                    .execute(create, &[&follower])
+                    .map_err(failed)?;
+            }
+            Some(Ok(Some(status))) if status == "lost" => {
+                return Err(setup(
+                    format!(
+                        "`{}`: the slot `{follower}` fell too far behind and the server threw away \
+                         what it should have told: changes are missing",
+                        address.system()
+                    ),
+                    "run `syncline events remove`, start the runner again, and let a reconcile or \
+                     `scan full` find what was missed; raise max_slot_wal_keep_size so that it \
+                     lasts longer",
+                ));
+            }
+            Some(_) => {}
+        }
+        let tables = followed.tables.iter();
+        Ok(Slot {
+            session,
+            name: follower.to_owned(),
+            tables: tables
+                .map(|(binding, table)| (binding.object().to_owned(), table.clone()))
+                .collect(),
+            moved: None,
+            skipped: None,
+            life: format!("{:016x}", fastrand::u64(..)),
+        })
+    }
+
+    /// Moves the slot over what was taken, and tells what was committed since.
+    pub(super) fn events(
+        &mut self,
+        maps: &BTreeMap<MapIx, Binding>,
+        position: Option<&str>,
+        limit: usize,
+    ) -> Result<EventPage, Failure> {
+        let address = self.session.address.clone();
+        let failed = |e: Error| statement(&address, "follow", &e);
+        let taken = position.and_then(|p| serde_json::from_str::<Position>(p).ok());
+        if let Some(taken) = taken {
+            if self.moved.as_ref() != Some(&taken.lsn) {
+                self.advance(&taken.lsn).map_err(failed)?;
+                self.moved = Some(taken.lsn.clone());
+            }
+            self.life = taken.life;
+        }
+        let here = self
+            .session
+            .client
+            .query_one("SELECT pg_current_wal_lsn()::text", &[]);
+        let here: String = here.and_then(|row| row.try_get(0)).map_err(failed)?;
+        let peeked = self.peek(limit).map_err(failed)?;
+        if peeked.is_empty() && self.skipped.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
+            // Else the log of what nobody here follows would be kept for ever.
+            self.advance(&here).map_err(failed)?;
+            self.skipped = Some(Instant::now());
+        }
+        let mut page = EventPage {
+            position: position.map(str::to_owned),
+            ..EventPage::default()
+        };
+        let mut reader = Reader::default();
+        for (lsn, data) in peeked {
+            let told = reader.read(&lsn, &data, &self.life).map_err(|why| {
+                retry(
+                    format!(
+                        "`{}`: the slot `{}` cannot be read: {why}",
+                        address.system(),
+                        self.name
+                    ),
+                    "tell the makers of Syncline; `option events = \"trigger\"` does without",
+                )
+            })?;
+            for (relation, change) in told.changes {
+                let table = self.tables.iter().find(|(_, table)| table.sql == relation);
+                let binding =
+                    table.and_then(|(object, _)| maps.values().find(|b| b.object() == object));
+                if let (Some((_, table)), Some(binding)) = (table, binding) {
+                    let change = in_json(&mut self.session, table, change).map_err(failed)?;
+                    page.events.push(event(binding, table, change));
+                }
+            }
+            if let Some(lsn) = told.committed {
+                let position = Position {
+                    life: self.life.clone(),
+                    lsn,
+                };
+                page.position = serde_json::to_string(&position).ok();
+                page.more = true;
+            }
+        }
+        Ok(page)
+    }
+
+    fn peek(&mut self, limit: usize) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        // Whole transactions, as many as it takes to reach the limit.
+        let sql = "SELECT lsn::text, data FROM pg_logical_slot_peek_binary_changes(\
+             $1::text::name, NULL, $2::text::int, 'proto_version', '1', 'publication_names', $3)";
+        let prepared = self.session.prepare(sql)?;
+        let (limit, publication) = (limit.to_string(), quoted(&self.name));
+        let params = [
+            Param::text(&self.name),
+            Param::text(&limit),
+            Param::text(&publication),
+        ];
+        let rows = self.session.client.query(&prepared, &refs(&params))?;
+        let change = |row: &postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+        rows.iter().map(change).collect()
+    }
+
+    fn advance(&mut self, lsn: &str) -> Result<(), Error> {
+        let sql = "SELECT pg_replication_slot_advance(slot_name, $2::text::pg_lsn) \
+             FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND confirmed_flush_lsn < $2::text::pg_lsn";
+        let prepared = self.session.prepare(sql)?;
+        let params = [Param::text(&self.name), Param::text(lsn)];
+        self.session
+            .client
+            .execute(&prepared, &refs(&params))
+            .map(|_| ())
+    }
+}
+
+/// Values in the spelling that events have: the server makes lists of its arrays.
+fn in_json(session: &mut Session, table: &Table, mut change: Change) -> Result<Change, Error> {
+    for (name, value) in &mut change.row {
+        let Json::String(text) = value else { continue };
+        match table.column(name) {
+            Some(column) if column.kind == Kind::Array => {
+                let sql = format!("SELECT to_jsonb($1::text::{})::text", column.type_name);
+                let prepared = session.prepare(&sql)?;
+                let row = session
+                    .client
+                    .query_one(&prepared, &refs(&[Param::text(text)]))?;
+                *text = row.try_get(0)?;
+            }
+            Some(column) if column.kind == Kind::Time && text.ends_with("+00") => {
+                text.truncate(text.len() - "+00".len());
+                text.push('Z');
+            }
+            // The short words of a bool, as `COPY` has them.
+            Some(column) if column.type_name == "boolean" => match text.as_str() {
+                "t" => *text = "true".to_owned(),
+                "f" => *text = "false".to_owned(),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    Ok(change)
+}
+
+/// What one message of the log told.
+#[derive(Default)]
+struct Told {
+    changes: Vec<(String, Change)>,
+    /// A transaction ended here.
+    committed: Option<String>,
+}
+
+/// Reads messages in their order.
+struct Reader {
+    parser: LogicalReplicationParser,
+    relations: BTreeMap<u32, (String, Vec<ColumnInfo>)>,
+    at: Option<String>,
+    count: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Reader {
+        Reader {
+            parser: LogicalReplicationParser::with_protocol_version(1),
+            relations: BTreeMap::new(),
+            at: None,
+            count: 0,
+        }
+    }
+}
+
+impl Reader {
+    fn read(&mut self, lsn: &str, data: &[u8], life: &str) -> Result<Told, String> {
+        let parsed = self
+            .parser
+            .parse_wal_message(data)
+            .map_err(|e| e.to_string())?;
+        let mut told = Told::default();
+        match parsed.message {
+            LogicalReplicationMessage::Begin { timestamp, .. } => {
+                (self.at, self.count) = (rfc3339(timestamp), 0);
+            }
+            LogicalReplicationMessage::Commit { end_lsn, .. } => {
+                told.committed = Some(format!("{:X}/{:X}", end_lsn >> 32, end_lsn & 0xFFFF_FFFF));
+            }
+            LogicalReplicationMessage::Relation {
+                relation_id,
+                namespace,
+                relation_name,
+                columns,
+                ..
+            } => {
+                let name = format!("{}.{}", quoted(&namespace), quoted(&relation_name));
+                self.relations.insert(relation_id, (name, columns));
+            }
+            LogicalReplicationMessage::Insert { relation_id, tuple } => {
+                told.changes
+                    .extend(self.change(relation_id, "inserted", &tuple, lsn, life));
+            }
+            LogicalReplicationMessage::Update {
+                relation_id,
+                old_tuple,
+                new_tuple,
+                ..
+            } => {
+                // The old row is only told where its key changed, or all of it is the key.
+                let moved = old_tuple.filter(|old| self.key_changed(relation_id, old, &new_tuple));
+                if let Some(old) = moved {
+                    told.changes
+                        .extend(self.change(relation_id, "deleted", &old, lsn, life));
+                }
+                told.changes
+                    .extend(self.change(relation_id, "updated", &new_tuple, lsn, life));
+            }
+            LogicalReplicationMessage::Delete {
+                relation_id,
+                old_tuple,
+                ..
+            } => {
+                told.changes
+                    .extend(self.change(relation_id, "deleted", &old_tuple, lsn, life));
+            }
+            _ => {}
+        }
+        Ok(told)
+    }
+
+    fn key_changed(&self, relation: u32, old: &TupleData, new: &TupleData) -> bool {
+        let Some((_, columns)) = self.relations.get(&relation) else {
+            return false;
+        };
+        let keys = columns.iter().enumerate().filter(|(_, c)| c.is_key());
+        let text = |tuple: &TupleData, at| tuple.get_column(at).map(|c| c.as_bytes().to_vec());
+        keys.into_iter()
+            .any(|(at, _)| text(old, at) != text(new, at))
+    }
+
+    fn change(
+        &mut self,
+        relation: u32,
+        name: &'static str,
+        tuple: &TupleData,
+        lsn: &str,
+        life: &str,
+    ) -> Option<(String, Change)> {
+        let (table, columns) = self.relations.get(&relation)?;
+        let mut row = Object::new();
+        for (at, column) in columns.iter().enumerate() {
+            let Some(data) = tuple.get_column(at) else {
+                continue;
+            };
+            if data.is_unchanged() || (name == "deleted" && data.is_null()) {
+                continue;
+            }
+            let value = match data.is_null() {
+                true => Json::Null,
+                false => Json::String(String::from_utf8_lossy(data.as_bytes()).into_owned()),
+            };
+            row.insert(column.name.to_string(), value);
+        }
+        self.count += 1;
+        let change = Change {
+            id: format!("{life}:{lsn}:{}", self.count),
+            name,
+            at: self.at.clone(),
+            row,
+        };
+        Some((table.clone(), change))
+    }
+}
+
+/// Microseconds since 2000 as RFC 3339.
+fn rfc3339(timestamp: i64) -> Option<String> {
+    const FROM_1970_TO_2000_US: i64 = 946_684_800_000_000;
+    let at = timestamp.checked_add(FROM_1970_TO_2000_US)?;
+    let at = chrono::DateTime::<chrono::Utc>::from_timestamp_micros(at)?;
+    Some(at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+}
+
+/// Refuses a table whose log would not tell the map's key of a deleted row.
+fn identified(session: &mut Session, binding: &Binding, table: &Table) -> Result<(), Failure> {
+    let address = session.address.clone();
+    let sql = "SELECT c.relreplident = 'f' OR NOT EXISTS (\
+           SELECT FROM unnest($2::text[]) AS wanted WHERE wanted NOT IN (\
+             SELECT a.attname FROM pg_catalog.pg_index i \
+             CROSS JOIN LATERAL unnest(i.indkey::int2[]) AS k(attnum) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+             WHERE i.indrelid = c.oid AND CASE c.relreplident WHEN 'i' THEN i.indisreplident \
+               WHEN 'd' THEN i.indisprimary ELSE false END)) \
+         FROM pg_catalog.pg_class c WHERE c.oid = $1::text::regclass";
+    let keys: Vec<&str> = binding.key_columns().map(|k| binding.name_of(k)).collect();
+    let row = session.client.query_one(sql, &[&table.sql, &keys]);
+    let told: Result<bool, Error> = row.and_then(|row| row.try_get(0));
+    match told.map_err(|e| statement(&address, "follow", &e))? {
+        true => Ok(()),
+        false => Err(setup(
+            format!(
+                "`{}`: the log of `{}` would not tell which record was deleted: its replica \
+                 identity lacks the map's key",
+                address.system(),
+                binding.object()
+            ),
+            format!("ALTER TABLE {} REPLICA IDENTITY FULL", table.sql),
+        )),
+    }
+}
+
+/// Makes the publication name just the followed tables.
+fn publish(session: &mut Session, name: &str, followed: &Followed<'_>) -> Result<(), Error> {
+    let mut tables: Vec<&str> = followed
+        .tables
+        .iter()
+        .map(|(_, t)| t.sql.as_str())
+        .collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let listed = tables.join(", ");
+    let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1)";
+    let there: bool = session.client.query_one(there, &[&name])?.try_get(0)?;
+    if !there {
+        let create = format!("CREATE PUBLICATION {} FOR TABLE {listed}", quoted(name));
+        return session.client.batch_execute(&create);
+    }
+    let held = "SELECT format('\"%s\".\"%s\"', replace(n.nspname, '\"', '\"\"'), replace(c.relname, '\"', '\"\"')) \
+         FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid \
+         JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE p.pubname = $1";
+    let held = session.client.query(held, &[&name])?;
+    let held: Result<Vec<String>, Error> = held.iter().map(|row| row.try_get(0)).collect();
+    let mut held = held?;
+    held.sort_unstable();
+    match held == tables {
+        true => Ok(()),
+        false => session.client.batch_execute(&format!(
+            "ALTER PUBLICATION {} SET TABLE {listed}",
+            quoted(name)
+        )),
+    }
+}
+
+/// How a slot stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotState {
+    /// Bytes of log that the server keeps because of it.
+    pub held_bytes: i64,
+    /// The server's own word: `reserved`, `extended`, `unreserved`, `lost`.
+    pub status: Option<String>,
+}
+
+/// How a follower's slot stands; none where it has none.
+pub(in crate::connector::postgres) fn state(
+    session: &mut Session,
+    name: &str,
+) -> Result<Option<SlotState>, Error> {
+    let sql = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, wal_status::text \
+         FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";
+    let found = session.client.query_opt(sql, &[&name])?;
+    let state = found.map(|row| -> Result<SlotState, Error> {
+        Ok(SlotState {
+            held_bytes: row.try_get::<_, Option<i64>>(0)?.unwrap_or(0),
+            status: row.try_get(1)?,
+        })
+    });
+    state.transpose()
+}
+
+/// Drops a follower's slot and publication; whether there was any.
+pub(in crate::connector::postgres) fn remove(
+    session: &mut Session,
+    name: &str,
+) -> Result<bool, Error> {
+    let drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots \
+         WHERE slot_name = $1 AND database = current_database()";
+    let dropped = session.client.query(drop, &[&name])?.len();
+    let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1)";
+    let there: bool = session.client.query_one(there, &[&name])?.try_get(0)?;
+    if there {
+        session
+            .client
+            .batch_execute(&format!("DROP PUBLICATION {}", quoted(name)))?;
+    }
+    Ok(dropped > 0 || there)
+}

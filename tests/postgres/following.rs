@@ -1,0 +1,278 @@
+//! Changes told by a trigger and by logical replication.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use syncline::connector::postgres::Postgres;
+use syncline::connector::registry;
+use syncline::engine::ports::{Connector, EventPage, FailureClass, RawEvent};
+
+use crate::desk::{self, ANY_TEXT};
+use crate::server::{Database, Server};
+
+const TABLE: &str = "CREATE TABLE contacts (email text PRIMARY KEY, age smallint, \
+    balance numeric(12,2), born date, doc jsonb, name text, opted_out boolean, \
+    seen timestamptz, status text, tags text[])";
+
+/// A feed that is followed as the runner does it.
+struct Feed {
+    connector: Postgres,
+    position: Option<String>,
+}
+
+impl Feed {
+    fn open(options: &str, url: &str) -> Feed {
+        let mut plan = desk::plan("same_names");
+        let at = plan.systems.iter().position(|s| s.name == "desk").unwrap();
+        if !options.is_empty() {
+            let value = json!({ "value": options });
+            let value = serde_json::from_value(value).unwrap();
+            plan.systems[at].options.insert("events".into(), value);
+        }
+        let url = url.to_owned();
+        let env = move |_: &str| Some(url.clone());
+        Feed {
+            connector: registry::postgres(&plan, at as u16, &env).unwrap(),
+            position: None,
+        }
+    }
+
+    fn page(&mut self, limit: usize) -> EventPage {
+        let page = self
+            .connector
+            .events(self.position.as_deref(), limit)
+            .unwrap();
+        self.position.clone_from(&page.position);
+        page
+    }
+
+    /// All that there is, as `name key column…`.
+    fn all(&mut self) -> Vec<RawEvent> {
+        let mut events = Vec::new();
+        loop {
+            let page = self.page(2);
+            events.extend(page.events);
+            if !page.more {
+                return events;
+            }
+        }
+    }
+}
+
+fn short(events: &[RawEvent]) -> Vec<String> {
+    let short = |event: &RawEvent| {
+        let body: Json = serde_json::from_str(&event.body).unwrap();
+        assert_eq!(body["syncline_object"], "contacts");
+        let (kind, key) = (&body["type"], &body["data"]["email"]);
+        let name = body["data"]
+            .get("name")
+            .map_or("-", |n| n.as_str().unwrap_or("null"));
+        format!(
+            "{} {} {name}",
+            kind.as_str().unwrap(),
+            key.as_str().unwrap()
+        )
+    };
+    events.iter().map(short).collect()
+}
+
+fn databases() -> Vec<(&'static str, Database)> {
+    let logical = Arc::new(Server::start(&["wal_level=logical"]));
+    vec![
+        ("", Database::new()),
+        ("trigger", Database::new()),
+        ("replication", Database::on(logical)),
+    ]
+}
+
+#[test]
+fn changes_are_told_once_in_order_with_what_the_row_held() {
+    for (options, database) in databases() {
+        database.run(TABLE);
+        database.run("INSERT INTO contacts (email, name) VALUES ('before@x', 'B')");
+        let mut feed = Feed::open(options, &database.url());
+        assert_eq!(short(&feed.all()), Vec::<String>::new(), "{options}");
+        database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+        database.run("UPDATE contacts SET name = 'A2' WHERE email = 'a@x'");
+        database.run("UPDATE contacts SET email = 'c@x', name = NULL WHERE email = 'a@x'");
+        database.run("DELETE FROM contacts WHERE email = 'before@x'");
+        let events = feed.all();
+        assert_eq!(
+            short(&events)[..4],
+            [
+                "inserted a@x A",
+                "updated a@x A2",
+                short(&events)[2].as_str(),
+                "updated c@x null"
+            ],
+            "{options}"
+        );
+        assert!(short(&events)[2].starts_with("deleted a@x"), "{options}");
+        assert!(
+            short(&events)[4].starts_with("deleted before@x"),
+            "{options}"
+        );
+        assert_eq!(events.len(), 5);
+        let mut ids: Vec<&String> = events.iter().map(|e| &e.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 5);
+        assert_eq!(feed.all(), []);
+    }
+}
+
+#[test]
+fn what_was_not_made_durable_is_told_again_and_what_came_meanwhile_too() {
+    for (options, database) in databases() {
+        database.run(TABLE);
+        let mut feed = Feed::open(options, &database.url());
+        feed.all();
+        database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+        let durable = feed.position.clone();
+        let first = feed.page(10);
+        // The runner dies before it stored the page; another starts where the store stands.
+        let mut feed = Feed::open(options, &database.url());
+        feed.position = durable;
+        database.run("INSERT INTO contacts (email, name) VALUES ('b@x', 'B')");
+        let again = feed.all();
+        assert_eq!(
+            short(&again),
+            ["inserted a@x A", "inserted b@x B"],
+            "{options}"
+        );
+        if options != "replication" {
+            assert_eq!(first.events[0].id, again[0].id);
+        }
+    }
+}
+
+#[test]
+fn values_of_every_type_are_told_as_they_are() {
+    for (options, database) in databases() {
+        database.run(TABLE);
+        let mut feed = Feed::open(options, &database.url());
+        feed.all();
+        let mut client = database.client();
+        client
+            .execute(
+                "INSERT INTO contacts VALUES ('a@x', 7, '-9999999999.99', '1899-12-31', '{\"a\": [1, null]}', $1, true, \
+                 '2026-03-29T03:59:59.123456+02:00', 'lost', ARRAY['a\"b', 'c,d', ''])",
+                &[&ANY_TEXT],
+            )
+            .unwrap();
+        let events = feed.all();
+        let body: Json = serde_json::from_str(&events[0].body).unwrap();
+        let data = &body["data"];
+        assert_eq!(data["name"], ANY_TEXT, "{options}");
+        assert_eq!(data["balance"], "-9999999999.99");
+        assert_eq!(data["tags"], json!(["a\"b", "c,d", ""]));
+        assert_eq!(data["doc"], json!({"a": [1, null]}));
+        let seen = data["seen"].as_str().unwrap();
+        let seen = syncline::value::parse_instant(seen);
+        assert_eq!(
+            seen,
+            Some(1_774_749_599_123_456),
+            "{options}: {}",
+            data["seen"]
+        );
+        assert!(["true", "t"].contains(&data["opted_out"].as_str().unwrap()));
+        let at = syncline::value::parse_instant(body["timestamp"].as_str().unwrap());
+        assert!(at.unwrap() > 1_767_571_200_000_000);
+    }
+}
+
+#[test]
+fn what_was_rolled_back_is_not_told_and_late_commits_are() {
+    for (options, database) in databases() {
+        database.run(TABLE);
+        let mut feed = Feed::open(options, &database.url());
+        feed.all();
+        let mut late = database.client();
+        let mut late = late.transaction().unwrap();
+        late.execute(
+            "INSERT INTO contacts (email, name) VALUES ('late@x', 'L')",
+            &[],
+        )
+        .unwrap();
+        database.run("INSERT INTO contacts (email, name) VALUES ('soon@x', 'S')");
+        database.run("BEGIN; INSERT INTO contacts (email) VALUES ('never@x'); ROLLBACK");
+        assert_eq!(short(&feed.all()), ["inserted soon@x S"], "{options}");
+        late.commit().unwrap();
+        assert_eq!(short(&feed.all()), ["inserted late@x L"], "{options}");
+    }
+}
+
+#[test]
+fn what_was_installed_is_removed_without_a_trace() {
+    for (options, database) in databases() {
+        database.run(TABLE);
+        let mut feed = Feed::open(options, &database.url());
+        feed.all();
+        database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+        let standing = feed.connector.standing().unwrap();
+        match options {
+            "replication" => assert!(standing.slot.is_some() && standing.tables.is_empty()),
+            _ => assert_eq!((standing.tables.len(), standing.waiting), (1, 1)),
+        }
+        let removed = feed.connector.remove().unwrap();
+        assert_eq!(removed.slot, options == "replication");
+        let traces = "(SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'syncline%') \
+             + (SELECT count(*) FROM pg_namespace WHERE nspname = 'syncline') \
+             + (SELECT count(*) FROM pg_replication_slots WHERE database = current_database()) \
+             + (SELECT count(*) FROM pg_publication)";
+        assert_eq!(database.one(&format!("SELECT {traces}")), "0", "{options}");
+        database.run("UPDATE contacts SET name = 'still works'");
+    }
+}
+
+#[test]
+fn a_slot_does_not_hold_back_the_log_of_what_nobody_follows() {
+    let database = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    database.run(TABLE);
+    let mut feed = Feed::open("replication", &database.url());
+    database.run("CREATE TABLE noise (t text); INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 5000)");
+    feed.all();
+    database.run("CHECKPOINT");
+    let held = feed.connector.standing().unwrap().slot.unwrap();
+    assert!(held.held_bytes < 1_000_000, "{held:?}");
+    assert_eq!(held.status.as_deref(), Some("reserved"));
+}
+
+#[test]
+fn a_server_that_cannot_be_followed_says_what_to_set() {
+    let database = Database::new();
+    database.run(TABLE);
+    let mut feed = Feed::open("replication", &database.url());
+    let failure = feed.connector.events(None, 10).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Setup);
+    assert!(failure.message.contains("wal_level = replica"), "{failure}");
+    let logical = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    logical.run("CREATE TABLE contacts (id int PRIMARY KEY, email text, age int, balance numeric, born date, doc jsonb, name text, opted_out bool, seen timestamptz, status text, tags text[])");
+    let mut feed = Feed::open("replication", &logical.url());
+    let failure = feed.connector.events(None, 10).unwrap_err();
+    let remedy = failure.remedy.unwrap();
+    assert_eq!(
+        remedy,
+        "ALTER TABLE \"public\".\"contacts\" REPLICA IDENTITY FULL"
+    );
+    logical.run(&remedy);
+    assert!(feed.connector.events(None, 10).is_ok());
+    let views = Database::new();
+    views.run(&TABLE.replace("contacts", "people"));
+    views.run("CREATE VIEW contacts AS SELECT * FROM people; CREATE ROLE looker LOGIN");
+    let failure = Feed::open("", &views.url())
+        .connector
+        .events(None, 10)
+        .unwrap_err();
+    assert!(failure.message.contains("is no table"), "{failure}");
+    views.run("DROP VIEW contacts; ALTER TABLE people RENAME TO contacts; GRANT SELECT ON contacts TO looker");
+    let url = views.url().replace("syncline@", "looker@");
+    let failure = Feed::open("", &url).connector.events(None, 10).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Setup);
+    assert!(
+        failure
+            .remedy
+            .unwrap()
+            .contains("syncline events install --sql")
+    );
+}
