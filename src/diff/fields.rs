@@ -215,10 +215,12 @@ fn accepts_text(field: &Field) -> String {
 fn origins(list: &mut List, f: &Both) {
     let words = || (accepts_text(f.old), accepts_text(f.new));
     let at = |f: &crate::model::Field| f.accepts.as_ref().map(|a| a.clause);
-    let more = f.new.accepts.iter().filter(|s| !f.old.accepts.contains(s));
+    let more = f.new.accepts.iter();
+    let more = more.filter(|s| !f.old.accepts.contains(s) && f.old.owner.as_ref() != Some(s));
     // A former owner that is still accepted could set the field before, too.
     let more: Vec<&str> = more.map(String::as_str).collect();
-    let fewer = f.old.accepts.iter().filter(|s| !f.new.accepts.contains(s));
+    let fewer = f.old.accepts.iter();
+    let fewer = fewer.filter(|s| !f.new.accepts.contains(s) && f.new.owner.as_ref() != Some(s));
     let fewer: Vec<&str> = fewer.map(String::as_str).collect();
     if !more.is_empty() {
         let who = names(more.iter().copied());
