@@ -33,3 +33,13 @@ fn the_schema_of_an_estimate_is_published() {
     let schema = syncline::estimate::schema();
     in_step("estimate.schema.json", &format!("{schema:#}\n"));
 }
+
+#[test]
+fn the_schemas_of_diff_are_published_and_its_table_is_the_codes() {
+    let schema = syncline::diff::schema();
+    in_step("diff.schema.json", &format!("{schema:#}\n"));
+    let schema = syncline::diff::approvals_schema();
+    in_step("approvals.schema.json", &format!("{schema:#}\n"));
+    let page = std::fs::read_to_string(published::folder().join("diff.md")).unwrap();
+    assert!(page.contains(syncline::diff::table().trim_end()));
+}
