@@ -98,7 +98,7 @@ struct Half {
 
 enum Holds {
     Policy(Box<Read>),
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// The policy was not there.
     Nothing,
 }
@@ -198,7 +198,7 @@ fn plan_of(bytes: Vec<u8>, name: &Path) -> Result<Holds, Failure> {
     let text =
         String::from_utf8(bytes).map_err(|_| Failure::input(format!("`{name}` is not UTF-8")))?;
     let plan = read_plan(&text).map_err(|e| Failure::input(format!("`{name}`: {e}")))?;
-    Ok(Holds::Plan(plan))
+    Ok(Holds::Plan(Box::new(plan)))
 }
 
 fn from_disk(path: &Path, today: Date) -> Result<Half, Failure> {

@@ -294,7 +294,7 @@ fn slower(list: &mut List, before: Option<&FieldAge>, now: &FieldAge) {
     };
     let at = |f: &crate::model::Field| f.fresh.as_ref().map(|b| b.clause);
     let required = duration(now.required_seconds.unwrap_or_default());
-    let mut adding = list
+    let adding = list
         .add(
             Kind::SlowerThanBound,
             format!("{} in {}", now.field, now.system),
@@ -306,7 +306,6 @@ fn slower(list: &mut List, before: Option<&FieldAge>, now: &FieldAge) {
         ))
         .about(About::Field(entity.to_owned(), field.to_owned()));
     if let Some(before) = before {
-        adding = adding.was(text(before), old.field(entity, field, at));
+        adding.was(text(before), old.field(entity, field, at));
     }
-    drop(adding);
 }

@@ -20,12 +20,15 @@ type Filters<'p> = BTreeSet<Option<&'p str>>;
 /// Entity, from, to and scenarios: what changes the same way for several fields is one change.
 type Way<'p> = (&'p str, &'p str, &'p str, &'p str, &'p str);
 
+/// Entity, field and receiver, with the scenarios and senders that bring it there.
+type Receipts<'p> = BTreeMap<(&'p str, &'p str, &'p str), BTreeSet<(&'p str, &'p str)>>;
+
 /// What was found of all edges, before it is told.
 #[derive(Default)]
 struct Found<'p> {
     /// By entity, field and receiver: the scenarios and senders.
-    sent: BTreeMap<(&'p str, &'p str, &'p str), BTreeSet<(&'p str, &'p str)>>,
-    unsent: BTreeMap<(&'p str, &'p str, &'p str), BTreeSet<(&'p str, &'p str)>>,
+    sent: Receipts<'p>,
+    unsent: Receipts<'p>,
     /// By way, the last of which is the scenario that carries it now.
     moved: BTreeMap<Way<'p>, BTreeSet<&'p str>>,
     added: BTreeMap<Way<'p>, BTreeSet<&'p str>>,

@@ -51,8 +51,10 @@ impl Renames {
 
 /// Finds what was only renamed and reads the old plan with the new names.
 pub(super) fn align(old: &mut Plan, new: &Plan) -> Renames {
-    let mut renames = Renames::default();
-    renames.systems = pairs(&old.systems, &new.systems, |s| &s.name, same_system);
+    let mut renames = Renames {
+        systems: pairs(&old.systems, &new.systems, |s| &s.name, same_system),
+        ..Renames::default()
+    };
     for (from, to) in &renames.systems {
         rename_system(old, from, to);
     }
