@@ -30,6 +30,8 @@ pub mod workspace;
 pub mod engine;
 pub mod estimate;
 
+pub mod diff;
+
 pub mod connector;
 pub mod store;
 

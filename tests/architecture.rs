@@ -22,6 +22,7 @@ const RANKS: &[(&str, u8)] = &[
     ("workspace", 7),
     ("engine", 8),
     ("estimate", 8),
+    ("diff", 9),
     ("connector", 9),
     ("store", 9),
     ("host", 10),
@@ -162,6 +163,7 @@ fn pure_layers_do_no_input_or_output() {
         "workspace",
         "engine",
         "estimate",
+        "diff",
         "render",
     ];
     let forbidden = [

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use chrono::DateTime;
 
@@ -46,20 +45,7 @@ pub(super) fn written(file: &Path, lines: &BTreeSet<u32>, today: Date) -> BTreeM
 
 /// What git prints, where it succeeds.
 fn git(directory: &Path, args: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .arg("--no-pager")
-        .args(args)
-        .current_dir(directory)
-        // Inside a hook these point at the repository of the commit, relative to its root.
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = super::git::command(directory).args(args).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then_some(text)
 }

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::diff;
 use super::disk::{Instead, Rewrite};
 use super::failure::Failure;
 use super::policy::is_markdown;
+use super::unified;
 use crate::finding::{Code, code_by_name};
 use crate::render::{Edit, Fix, Report, Severity, Style};
 use crate::syntax::print::format;
@@ -296,7 +296,7 @@ fn edited(old: &str, mut edits: Vec<&Edit>) -> Option<String> {
 pub(super) fn diff(rewrites: &[Rewrite], style: Style) -> String {
     let files = rewrites.iter();
     files
-        .map(|file| diff::unified(&file.name, &file.old, &file.new, style))
+        .map(|file| unified::unified(&file.name, &file.old, &file.new, style))
         .collect()
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diff;
 use super::disk::{self, Disk};
 use super::failure::{Exit, Failure};
 use super::policy::{STDIN, load_path};
 use super::shell::Shell;
+use super::unified;
 use crate::render::{Report, human};
 use crate::syntax::load::{FileReader, MAX_FILE_BYTES};
 use crate::syntax::parse;
@@ -80,7 +80,7 @@ fn show(args: &Args, laid: &[Laid], shell: &mut Shell) -> Result<Exit, Failure> 
         let from_stdin = file.name == STDIN;
         if args.diff {
             let style = shell.style;
-            shell.print(&diff::unified(&file.name, &file.old, &file.new, style));
+            shell.print(&unified::unified(&file.name, &file.old, &file.new, style));
         } else if args.check {
             if file.changed() {
                 shell.print(&format!("{}\n", file.name));

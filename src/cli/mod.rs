@@ -19,6 +19,7 @@ mod explain;
 mod failure;
 mod fix;
 mod fmt;
+mod git;
 mod init;
 mod man;
 mod plan;
@@ -31,6 +32,7 @@ mod shell;
 mod status;
 mod store;
 mod suppressions;
+mod unified;
 mod why;
 
 pub use args::command;
@@ -95,6 +97,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Suppressions(args) => suppressions::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
         Command::Estimate(args) => estimate::run(args, shell),
+        Command::Diff(args) => diff::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),

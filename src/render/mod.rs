@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod concise;
+pub mod diff;
 pub mod estimate;
 mod fingerprint;
 pub mod github;

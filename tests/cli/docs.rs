@@ -54,3 +54,13 @@ fn the_language_page_names_every_rule_impact_and_priority() {
         assert!(page.contains(&format!("`{word}`")), "`{word}` is missing");
     }
 }
+
+#[test]
+fn the_schemas_of_diff_are_published_and_its_table_is_the_codes() {
+    let schema = syncline::diff::schema();
+    in_step("diff.schema.json", &format!("{schema:#}\n"));
+    let schema = syncline::diff::approvals_schema();
+    in_step("approvals.schema.json", &format!("{schema:#}\n"));
+    let page = std::fs::read_to_string(published::folder().join("diff.md")).unwrap();
+    assert!(page.contains(syncline::diff::table().trim_end()));
+}

@@ -3,6 +3,7 @@
 mod check;
 #[cfg(unix)]
 mod ci;
+mod diff;
 mod docs;
 mod estimate;
 mod fix;

@@ -1,0 +1,685 @@
+//! Scenarios: when they move records, what starts them, and what governs their work.
+
+use super::checkpoint;
+use super::fields::volume_text;
+use super::kind::{Grade, Kind};
+use super::list::{List, joined, names};
+use super::reach;
+use super::types::About;
+use super::words::{self, Relation};
+use crate::model;
+use crate::plan::{Mode, Plan, Retry, Scenario};
+use crate::terms::{Impact, OrderBy};
+use crate::text::Span;
+use crate::time::{Calendar, Date, Millis, Schedule, Window, Zone};
+
+/// The calendars of both sides, made when they are first asked for.
+pub(super) struct Clocks {
+    old: Calendar,
+    new: Calendar,
+}
+
+impl Clocks {
+    pub fn of(old: &Plan, new: &Plan) -> Self {
+        // The year by which plans tell classes of modes; any year would tell the same of most.
+        let year = Date::from_ymd_opt(2026, 1, 1).unwrap_or_default();
+        let zone = |plan: &Plan| Zone::parse(&plan.timezone).unwrap_or_default();
+        Clocks {
+            old: Calendar::of_year(zone(old), year),
+            new: Calendar::of_year(zone(new), year),
+        }
+    }
+}
+
+/// A scenario in both versions.
+struct Both<'s> {
+    old: &'s Scenario,
+    new: &'s Scenario,
+}
+
+impl Both<'_> {
+    fn name(&self) -> &str {
+        &self.new.name
+    }
+
+    fn about(&self) -> About {
+        About::Scenario(self.name().to_owned())
+    }
+}
+
+/// Where a clause stands.
+type Clause = fn(&model::Scenario) -> Option<Span>;
+
+/// Adds a change of a scenario with its words before and after.
+fn said(
+    list: &mut List,
+    s: &Both,
+    (kind, grade): (Kind, Grade),
+    (was, is): (String, String),
+    at: Clause,
+    means: impl Into<String>,
+) {
+    let (old, new) = (list.old, list.new);
+    list.graded(kind, grade, s.name())
+        .was(was, old.scenario(s.name(), at))
+        .is(is, new.scenario(s.name(), at))
+        .means(means)
+        .about(s.about());
+}
+
+pub(super) fn compare(list: &mut List) {
+    let (old, new) = (list.old, list.new);
+    let clocks = Clocks::of(&old.plan, &new.plan);
+    for (name, a, b) in joined(&old.plan.scenarios, &new.plan.scenarios, |s| &s.name) {
+        match (a, b) {
+            (Some(a), Some(b)) => scenario(list, &clocks, &Both { old: a, new: b }),
+            (Some(a), None) => {
+                let text = format!("scenario {name}, mode {}", a.mode.text);
+                list.add(Kind::ScenarioRemoved, &name)
+                    .was(text, old.scenario(&name, |_| None))
+                    .means("what nobody else carries is told under `field-unsent`")
+                    .about(About::Scenario(name.clone()));
+            }
+            (None, b) => {
+                let mode = b.map_or("", |b| &b.mode.text);
+                list.add(Kind::ScenarioAdded, &name)
+                    .is(
+                        format!("scenario {name}, mode {mode}"),
+                        new.scenario(&name, |_| None),
+                    )
+                    .means("what nobody carried before is told under `field-sent`")
+                    .about(About::Scenario(name.clone()));
+            }
+        }
+    }
+}
+
+fn scenario(list: &mut List, clocks: &Clocks, s: &Both) {
+    mode(list, clocks, s);
+    trigger(list, s);
+    clean(list, s);
+    window_and_order(list, s);
+    after(list, s);
+    fresh(list, s);
+    deletes_and_scan(list, s);
+    checkpoint::compare(list, s.old, s.new);
+    impact_and_priority(list, s);
+    failures(list, s);
+    volume(list, s);
+}
+
+fn gap(calendar: &Calendar, schedule: &Schedule, window: Option<&Window>) -> Option<Millis> {
+    calendar.longest_gap(schedule, window)
+}
+
+/// The longest gap between a change and the start that takes it; none: it never starts.
+fn wait(calendar: &Calendar, s: &Scenario) -> Option<Millis> {
+    match (&s.mode.schedule, s.mode.realtime) {
+        (_, true) => Some(Millis(0)),
+        (Some(schedule), false) => gap(calendar, schedule, s.window.as_ref()),
+        (None, false) => None,
+    }
+}
+
+fn at_mode(s: &model::Scenario) -> Option<Span> {
+    s.mode.span.filter(|_| s.mode.written)
+}
+
+fn mode(list: &mut List, clocks: &Clocks, s: &Both) {
+    let (a, b) = (&s.old.mode, &s.new.mode);
+    let same = a.realtime == b.realtime && a.schedule == b.schedule && s.old.window == s.new.window;
+    // Another zone moves all starts, which `timezone-changed` tells of.
+    if same {
+        return;
+    }
+    let words = || (format!("mode {}", a.text), format!("mode {}", b.text));
+    if a.realtime && b.realtime {
+        return reconcile(list, clocks, s);
+    }
+    let (before, now) = (wait(&clocks.old, s.old), wait(&clocks.new, s.new));
+    // Never is later than any other time.
+    let never = Millis(u64::MAX);
+    let (kind, grade, means) = match before.unwrap_or(never).cmp(&now.unwrap_or(never)) {
+        std::cmp::Ordering::Less => {
+            let (grade, means) = slower(list, s, now);
+            (Kind::ModeSlower, grade, means)
+        }
+        std::cmp::Ordering::Greater => {
+            let means = match now {
+                Some(Millis(0)) => "each change moves by itself".to_owned(),
+                _ => format!(
+                    "a change waits {} at most, not {}",
+                    lasts(now),
+                    lasts(before)
+                ),
+            };
+            (Kind::ModeFaster, Grade::Safe, means)
+        }
+        std::cmp::Ordering::Equal if a.schedule != b.schedule => {
+            let means = "other starts, as far apart as before".to_owned();
+            (Kind::ScheduleMoved, Grade::Safe, means)
+        }
+        std::cmp::Ordering::Equal => return,
+    };
+    said(list, s, (kind, grade), words(), at_mode, means);
+    if b.realtime && b.schedule.is_some() && !a.realtime {
+        let means = "what real time misses is found";
+        said(
+            list,
+            s,
+            (Kind::ReconcileAdded, Grade::Safe),
+            words(),
+            at_mode,
+            means,
+        );
+    }
+}
+
+fn lasts(time: Option<Millis>) -> String {
+    time.map_or("for ever".to_owned(), |t| t.to_string())
+}
+
+/// How bad it is that changes wait longer.
+fn slower(list: &List, s: &Both, now: Option<Millis>) -> (Grade, String) {
+    let before = match s.old.mode.realtime {
+        true => "each change moved by itself".to_owned(),
+        false => "it waited less before".to_owned(),
+    };
+    let waits = match now {
+        Some(now) => format!("a change waits up to {now}; {before}"),
+        None => "it never starts".to_owned(),
+    };
+    let bounds = bounds(&list.new.plan, s.new);
+    let broken = bounds
+        .into_iter()
+        .find(|(bound, _)| now.is_none_or(|now| now > *bound));
+    match broken {
+        Some((bound, what)) => (
+            Grade::Breaking,
+            format!("{waits}, over the bound of {bound} {what}"),
+        ),
+        None => (Grade::Risky, waits),
+    }
+}
+
+/// The bounds that a scenario serves, the tightest first, each with whose it is.
+fn bounds(plan: &Plan, s: &Scenario) -> Vec<(Millis, String)> {
+    let own = s.fresh.map(|f| (f, "of its own".to_owned()));
+    let mut all: Vec<(Millis, String)> = own.into_iter().collect();
+    for route in &s.routes {
+        for name in &route.fields {
+            let field = reach::field(plan, &route.entity, name);
+            let bounds = field.iter().flat_map(|f| &f.fresh);
+            let here = bounds.filter(|b| b.system == route.to);
+            all.extend(here.map(|b| {
+                (
+                    b.within,
+                    format!("of `{}.{name}` in `{}`", route.entity, route.to),
+                )
+            }));
+        }
+    }
+    all.sort();
+    all
+}
+
+fn reconcile(list: &mut List, clocks: &Clocks, s: &Both) {
+    let words = || {
+        let text = |m: &Mode| format!("mode {}", m.text);
+        (text(&s.old.mode), text(&s.new.mode))
+    };
+    let (kind, means) = match (&s.old.mode.schedule, &s.new.mode.schedule) {
+        (None, None) => return,
+        (Some(_), None) => (
+            Kind::ReconcileRemoved,
+            "an event that is lost is lost for good".to_owned(),
+        ),
+        (None, Some(_)) => (
+            Kind::ReconcileAdded,
+            "an event that is lost is made up for".to_owned(),
+        ),
+        (Some(a), Some(b)) => {
+            let before = gap(&clocks.old, a, s.old.window.as_ref()).unwrap_or(Millis(u64::MAX));
+            let now = gap(&clocks.new, b, s.new.window.as_ref()).unwrap_or(Millis(u64::MAX));
+            let found = format!("an event that is lost is made up for within {now}, not {before}");
+            match before.cmp(&now) {
+                std::cmp::Ordering::Less => (Kind::ReconcileSlower, found),
+                std::cmp::Ordering::Greater => (Kind::ReconcileFaster, found),
+                std::cmp::Ordering::Equal if a == b => return,
+                std::cmp::Ordering::Equal => (
+                    Kind::ScheduleMoved,
+                    "other starts, as far apart as before".to_owned(),
+                ),
+            }
+        }
+    };
+    let grade = kind.grades().first().copied().unwrap_or(Grade::Risky);
+    said(list, s, (kind, grade), words(), at_mode, means);
+}
+
+fn trigger(list: &mut List, s: &Both) {
+    let (a, b) = (&s.old.when, &s.new.when);
+    let at: Clause = |s| s.when.as_ref().map(|w| w.clause);
+    let text = |w: &Option<crate::plan::When>| match w {
+        None => "every change".to_owned(),
+        Some(w) => match &w.filter {
+            None => format!("when {}.{}", w.system, w.event),
+            Some(filter) => format!("when {}.{} if `{filter}`", w.system, w.event),
+        },
+    };
+    let words = (text(a), text(b));
+    match (a, b) {
+        (Some(a), Some(b)) if a.system == b.system && a.event == b.event => {
+            let (kind, grade, means) = match (&a.filter, &b.filter) {
+                (a, b) if a == b => return,
+                (Some(a), Some(b)) => match words::relation(a, b) {
+                    Relation::Same => (
+                        Kind::ExpressionRewritten,
+                        Grade::Safe,
+                        "it says the same in other words",
+                    ),
+                    Relation::Wider => (
+                        Kind::FilterWidened,
+                        Grade::Breaking,
+                        "events start it that did not",
+                    ),
+                    Relation::Narrower => (
+                        Kind::FilterNarrowed,
+                        Grade::Risky,
+                        "events no longer start it that did",
+                    ),
+                    Relation::Other => (Kind::FilterChanged, Grade::Risky, "other events start it"),
+                },
+                (Some(_), None) => (
+                    Kind::FilterWidened,
+                    Grade::Breaking,
+                    "events start it that did not",
+                ),
+                (None, _) => (
+                    Kind::FilterNarrowed,
+                    Grade::Risky,
+                    "events no longer start it that did",
+                ),
+            };
+            said(list, s, (kind, grade), words, at, means);
+        }
+        (Some(_), Some(b)) => {
+            let means = format!("nothing but `{}.{}` starts it", b.system, b.event);
+            said(
+                list,
+                s,
+                (Kind::TriggerChanged, Grade::Breaking),
+                words,
+                at,
+                means,
+            );
+        }
+        (Some(_), None) => {
+            let means = "every change of its sources starts it, not one event alone";
+            said(
+                list,
+                s,
+                (Kind::TriggerChanged, Grade::Risky),
+                words,
+                at,
+                means,
+            );
+        }
+        (None, Some(b)) => {
+            let means = format!(
+                "only `{}.{}` starts it, not every change of its sources",
+                b.system, b.event
+            );
+            said(
+                list,
+                s,
+                (Kind::TriggerChanged, Grade::Risky),
+                words,
+                at,
+                means,
+            );
+        }
+        (None, None) => {}
+    }
+}
+
+fn clean(list: &mut List, s: &Both) {
+    if s.old.clean == s.new.clean {
+        return;
+    }
+    let text = |c: &Option<crate::plan::Clean>| {
+        c.as_ref().map_or("no clean".to_owned(), |c| {
+            format!("clean {} in {}", c.entity, c.system)
+        })
+    };
+    let words = (text(&s.old.clean), text(&s.new.clean));
+    let means = match &s.new.clean {
+        Some(c) => format!(
+            "records of `{}` are changed and deleted in `{}` itself",
+            c.entity, c.system
+        ),
+        None => "the set is no longer cleaned".to_owned(),
+    };
+    let at: Clause = |s| s.clean.as_ref().map(|c| c.clause);
+    said(
+        list,
+        s,
+        (Kind::CleanChanged, Grade::Breaking),
+        words,
+        at,
+        means,
+    );
+}
+
+fn window_and_order(list: &mut List, s: &Both) {
+    let text = |w: &Option<Window>| {
+        w.as_ref()
+            .map_or("no window".to_owned(), |w| format!("window {w}"))
+    };
+    if s.old.window != s.new.window {
+        let words = (text(&s.old.window), text(&s.new.window));
+        let means = match s.new.window {
+            Some(_) => "scheduled work runs only inside",
+            None => "scheduled work runs at any hour",
+        };
+        said(
+            list,
+            s,
+            (Kind::WindowChanged, Grade::Risky),
+            words,
+            |s| s.window.as_ref().map(|w| w.clause),
+            means,
+        );
+    }
+    let at: Clause = |s| s.order.as_ref().map(|o| o.clause);
+    let words = || {
+        (
+            format!("order {}", by(s.old.order)),
+            format!("order {}", by(s.new.order)),
+        )
+    };
+    match (s.old.order, s.new.order) {
+        (OrderBy::Key, OrderBy::None) => {
+            let means = "an older write of a record may land after a newer one";
+            said(
+                list,
+                s,
+                (Kind::OrderLoosened, Grade::Breaking),
+                words(),
+                at,
+                means,
+            );
+        }
+        (OrderBy::None, OrderBy::Key) => {
+            let means = "writes of one record keep their order";
+            said(list, s, (Kind::OrderKept, Grade::Safe), words(), at, means);
+        }
+        _ => {}
+    }
+}
+
+fn by(order: OrderBy) -> String {
+    match order {
+        OrderBy::Key => "by key".to_owned(),
+        OrderBy::None => "none".to_owned(),
+    }
+}
+
+fn after(list: &mut List, s: &Both) {
+    let text = |all: &[String]| match all {
+        [] => "after nothing".to_owned(),
+        all => format!("after {}", all.join(", ")),
+    };
+    let words = || (text(&s.old.after), text(&s.new.after));
+    let at: Clause = |s| s.after_clause;
+    let gone = s.old.after.iter().filter(|a| !s.new.after.contains(a));
+    let gone: Vec<&str> = gone.map(String::as_str).collect();
+    let come = s.new.after.iter().filter(|a| !s.old.after.contains(a));
+    let come: Vec<&str> = come.map(String::as_str).collect();
+    if !gone.is_empty() {
+        let means = format!("it may start before {} is done", names(gone));
+        said(
+            list,
+            s,
+            (Kind::AfterRemoved, Grade::Risky),
+            words(),
+            at,
+            means,
+        );
+    }
+    if !come.is_empty() {
+        let means = format!("it does not start while {} is due or running", names(come));
+        said(list, s, (Kind::AfterAdded, Grade::Safe), words(), at, means);
+    }
+}
+
+fn fresh(list: &mut List, s: &Both) {
+    let text = |f: Option<Millis>| f.map_or("no bound".to_owned(), |f| format!("fresh {f}"));
+    let (kind, means) = match (s.old.fresh, s.new.fresh) {
+        (Some(a), Some(b)) if a < b => (
+            Kind::FreshLoosened,
+            format!("its hops are no longer held to {a}"),
+        ),
+        (Some(a), Some(b)) if a > b => (Kind::FreshTightened, format!("its hops are held to {b}")),
+        (Some(_), None) => (
+            Kind::FreshRemoved,
+            "nothing bounds how late its hops are".to_owned(),
+        ),
+        (None, Some(b)) => (Kind::FreshAdded, format!("its hops are held to {b}")),
+        _ => return,
+    };
+    let grade = kind.grades().first().copied().unwrap_or(Grade::Breaking);
+    let words = (text(s.old.fresh), text(s.new.fresh));
+    said(
+        list,
+        s,
+        (kind, grade),
+        words,
+        |s| s.fresh.as_ref().map(|f| f.clause),
+        means,
+    );
+}
+
+fn deletes_and_scan(list: &mut List, s: &Both) {
+    let word = |on: bool| {
+        if on {
+            "deletes propagate"
+        } else {
+            "deletes ignore"
+        }
+        .to_owned()
+    };
+    let words = (word(s.old.propagate_deletes), word(s.new.propagate_deletes));
+    let at: Clause = |s| s.deletes.as_ref().map(|d| d.clause);
+    match (s.old.propagate_deletes, s.new.propagate_deletes) {
+        (false, true) => {
+            let means = "a record that is deleted at its source is deleted at every receiver";
+            said(
+                list,
+                s,
+                (Kind::DeletesPropagated, Grade::Breaking),
+                words,
+                at,
+                means,
+            );
+        }
+        (true, false) => {
+            let means = "a record that is deleted at its source stays at its receivers";
+            said(
+                list,
+                s,
+                (Kind::DeletesIgnored, Grade::Risky),
+                words,
+                at,
+                means,
+            );
+        }
+        _ => {}
+    }
+    let word = |full: bool| if full { "scan full" } else { "scan changes" }.to_owned();
+    let words = (word(s.old.scan_full), word(s.new.scan_full));
+    let at: Clause = |s| s.scan_full.as_ref().map(|d| d.clause);
+    match (s.old.scan_full, s.new.scan_full) {
+        (true, false) => {
+            let means = "what is gone at the source is no longer seen";
+            said(list, s, (Kind::ScanReduced, Grade::Risky), words, at, means);
+        }
+        (false, true) => {
+            let means = "each run reads everything";
+            said(list, s, (Kind::ScanExtended, Grade::Safe), words, at, means);
+        }
+        _ => {}
+    }
+}
+
+fn impact_and_priority(list: &mut List, s: &Both) {
+    if s.old.stale != s.new.stale {
+        let text = |i: Option<Impact>| i.map_or("no stale".to_owned(), |i| format!("stale {i}"));
+        let (grade, means) = match s.old.stale {
+            Some(Impact::Compliance) => (Grade::Breaking, "real time is no longer asked of it"),
+            _ => (Grade::Safe, "what a late arrival does is seen otherwise"),
+        };
+        let words = (text(s.old.stale), text(s.new.stale));
+        said(
+            list,
+            s,
+            (Kind::ImpactChanged, grade),
+            words,
+            |s| s.stale.as_ref().map(|c| c.clause),
+            means,
+        );
+    }
+    let words = (
+        format!("priority {}", s.old.priority),
+        format!("priority {}", s.new.priority),
+    );
+    let at: Clause = |s| s.priority_clause;
+    match s.old.priority.cmp(&s.new.priority) {
+        // The list goes from first to last.
+        std::cmp::Ordering::Less => {
+            let means = "its calls go later where a system is short of quota";
+            said(
+                list,
+                s,
+                (Kind::PriorityLowered, Grade::Risky),
+                words,
+                at,
+                means,
+            );
+        }
+        std::cmp::Ordering::Greater => {
+            let means = "its calls go earlier where a system is short of quota";
+            said(
+                list,
+                s,
+                (Kind::PriorityRaised, Grade::Safe),
+                words,
+                at,
+                means,
+            );
+        }
+        std::cmp::Ordering::Equal => {}
+    }
+}
+
+fn failures(list: &mut List, s: &Both) {
+    let (a, b) = (s.old.retry, s.new.retry);
+    if a != b {
+        let text = |r: Retry| {
+            format!(
+                "retry exponential from {} to {}, {} attempts",
+                r.from, r.to, r.attempts
+            )
+        };
+        let words = (text(a), text(b));
+        let at: Clause = |s| s.retry.as_ref().map(|r| r.clause);
+        let lasts = |r: Retry| Millis(endures(r));
+        let means = format!(
+            "a write is given up after {} at most, not {}",
+            lasts(b),
+            lasts(a)
+        );
+        match b.attempts < a.attempts || endures(b) < endures(a) {
+            true => said(
+                list,
+                s,
+                (Kind::RetryReduced, Grade::Risky),
+                words,
+                at,
+                means,
+            ),
+            false => said(
+                list,
+                s,
+                (Kind::RetryExtended, Grade::Safe),
+                words,
+                at,
+                means,
+            ),
+        }
+    }
+    let (a, b) = (s.old.breaker, s.new.breaker);
+    if a != b {
+        let text =
+            |b: crate::plan::Breaker| format!("breaker {} failures, {} pause", b.failures, b.pause);
+        let means = format!(
+            "after {} failures in a row a system is left alone for {}",
+            b.failures, b.pause
+        );
+        said(
+            list,
+            s,
+            (Kind::BreakerChanged, Grade::Safe),
+            (text(a), text(b)),
+            |s| s.breaker.as_ref().map(|r| r.clause),
+            means,
+        );
+    }
+}
+
+/// The longest that retries go on: the sum of all delays, in milliseconds.
+fn endures(retry: Retry) -> u64 {
+    let (mut delay, mut sum) = (retry.from.0, 0_u64);
+    let waits = retry.attempts.saturating_sub(1);
+    for n in 0..waits {
+        if delay >= retry.to.0 {
+            let rest = u64::from(waits - n).saturating_mul(retry.to.0);
+            return sum.saturating_add(rest);
+        }
+        sum = sum.saturating_add(delay);
+        delay = delay.saturating_mul(2).max(1);
+    }
+    sum
+}
+
+fn volume(list: &mut List, s: &Both) {
+    if s.old.volume != s.new.volume {
+        let words = (
+            volume_text(s.old.volume.as_ref()),
+            volume_text(s.new.volume.as_ref()),
+        );
+        let means = "the figures are for other numbers";
+        said(
+            list,
+            s,
+            (Kind::VolumeChanged, Grade::Safe),
+            words,
+            |s| s.volume.as_ref().map(|v| v.clause),
+            means,
+        );
+    }
+    if s.old.batch != s.new.batch {
+        let text =
+            |b: Option<u32>| b.map_or("the connector's batch".to_owned(), |b| format!("batch {b}"));
+        let words = (text(s.old.batch), text(s.new.batch));
+        let means = "a write call takes another number of records";
+        said(
+            list,
+            s,
+            (Kind::BatchChanged, Grade::Safe),
+            words,
+            |s| s.batch.as_ref().map(|v| v.clause),
+            means,
+        );
+    }
+}
