@@ -277,20 +277,7 @@ pub(super) fn about(number: f64) -> String {
     let digits = number.max(1.0).log10().floor() as i32;
     let step = 10_f64.powi((digits - 1).max(0));
     let whole = ((number / step).round() * step) as u64;
-    grouped(whole, ',')
-}
-
-/// A number with a mark between its thousands.
-pub(super) fn grouped(number: u64, mark: char) -> String {
-    let text = number.to_string();
-    let mut out = String::new();
-    for (i, digit) in text.chars().enumerate() {
-        if i > 0 && (text.len() - i).is_multiple_of(3) {
-            out.push(mark);
-        }
-        out.push(digit);
-    }
-    out
+    super::figures::grouped_by(whole, ',')
 }
 
 /// Where a scenario's mode is said; its name where it says none.

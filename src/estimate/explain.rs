@@ -1,6 +1,6 @@
 //! Every term of one scenario, with its inputs and where each comes from.
 
-use super::build::{Ground, mode_text};
+use super::build::Ground;
 use super::types::{Explanation, Input, Place, Term};
 use crate::arithmetic::formula::DRIFT_SHARE;
 use crate::arithmetic::{
@@ -117,7 +117,7 @@ impl Writer<'_> {
             (_, Some(span)) => self.line(span),
             (_, None) => default("neither the scenario nor `unsure` says a mode"),
         };
-        let text = mode_text(&scenario.mode.kind);
+        let text = crate::choice::text(&scenario.mode.kind);
         self.input(&name, "mode", "when it moves records", text, place);
         if let Some(window) = &scenario.window {
             let place = self.line(window.clause);
