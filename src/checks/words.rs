@@ -304,8 +304,8 @@ pub(super) fn label_unsure(finding: Finding, scenario: &Scenario) -> Finding {
 /// system can be read at all (a source without reads is left to its events).
 pub(super) fn is_scheduled_read(ctx: &Context, scenario: &Scenario, system: SystemId) -> bool {
     match scenario.mode.kind {
-        ModeKind::Realtime | ModeKind::Unknown => false,
-        ModeKind::Scheduled(_) | ModeKind::Auto => true,
+        ModeKind::Realtime | ModeKind::Auto | ModeKind::Unknown => false,
+        ModeKind::Scheduled(_) => true,
         ModeKind::Hybrid(_) => {
             let connector = ctx.policy.system(system).connector.as_ref();
             let entry = connector.and_then(|c| c.entry.as_ref());

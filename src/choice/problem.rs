@@ -13,7 +13,7 @@ use crate::arithmetic::{
     Arithmetic, Calls, HopAge, MONTH_DAYS, PriceFacts, ScenarioFigures, per_month, per_second,
 };
 use crate::graph::{Graph, HopId};
-use crate::model::{FieldId, ModeKind, Policy, Scenario, SystemId};
+use crate::model::{FieldId, ModeKind, Policy, Scenario, ScenarioId, SystemId};
 use crate::terms::Priority;
 
 /// Which scenarios may change their modes.
@@ -75,6 +75,66 @@ pub(super) struct Share {
 }
 
 impl Choice {
+    fn of(
+        floor: Ground,
+        ceiling: &Arithmetic,
+        scenario: &Scenario,
+        mode: &ModeKind,
+        complexity: u32,
+    ) -> Choice {
+        let (policy, graph) = (floor.policy, floor.graph);
+        let figures = floor
+            .arithmetic
+            .as_if(policy, graph, scenario, mode)
+            .figures;
+        let live = figures.timing.is_realtime();
+        let upkeep = policy.upkeep.as_ref().map_or(0.0, |u| per_month(u.value));
+        let mut choice = Choice {
+            mode: mode.clone(),
+            complexity,
+            live,
+            upkeep: if live && !scenario.hops.is_empty() {
+                upkeep
+            } else {
+                0.0
+            },
+            priority: figures.priority,
+            shares: Vec::new(),
+            figures,
+            steady: false,
+        };
+        choice.weigh(policy, graph, (floor.arithmetic, ceiling), scenario);
+        choice
+    }
+
+    /// Works out what it does beside the least, and the most, that others can ask.
+    fn weigh(
+        &mut self,
+        policy: &Policy,
+        graph: &Graph,
+        (floor, ceiling): (&Arithmetic, &Arithmetic),
+        scenario: &Scenario,
+    ) {
+        let what_if = floor.as_if(policy, graph, scenario, &self.mode);
+        let shares = what_if
+            .systems
+            .iter()
+            .zip(&policy.systems)
+            .filter_map(|(load, system)| {
+                let own = load.scenarios.iter().find(|s| s.scenario == scenario.id)?;
+                let share = Share {
+                    per_day: own.per_day,
+                    busiest_day: own.busiest_day,
+                    peak: own.peak,
+                };
+                Some((system.id, share))
+            });
+        self.shares = shares.collect();
+        self.figures = what_if.figures;
+        let at_most = ceiling.as_if(policy, graph, scenario, &self.mode);
+        self.steady = overrun(scenario, &at_most.figures).is_none();
+    }
+
     pub(super) fn share(&self, system: SystemId) -> Share {
         let at = self.shares.binary_search_by_key(&system, |s| s.0);
         at.ok()
@@ -144,7 +204,59 @@ impl<'a> Problem<'a> {
         };
         problem.hopeless = problem.find_hopeless();
         problem.narrow();
+        // Fewer options ask for more at the least: what is known by itself comes nearer the truth.
+        problem.refit();
+        problem.narrow();
         problem
+    }
+
+    /// Works out again what each option does beside the least, and the most, that others can ask.
+    fn refit(&mut self) {
+        let (policy, graph) = (self.policy, self.graph);
+        let by = |first: fn(&Choice) -> bool| -> Vec<ModeKind> {
+            let slots = self.slots.iter();
+            slots
+                .map(|slot| {
+                    let found = slot
+                        .options
+                        .iter()
+                        .find(|o| first(o))
+                        .or(slot.options.first());
+                    found.map_or(ModeKind::Unknown, |o| o.mode.clone())
+                })
+                .collect()
+        };
+        let (least, most) = (by(|o| !o.live), by(|o| o.live));
+        let least: Vec<&ModeKind> = least.iter().collect();
+        let most: Vec<&ModeKind> = most.iter().collect();
+        let floor = self.floor.if_modes(policy, graph, &least);
+        let ceiling = floor.if_modes(policy, graph, &most);
+        for (slot, scenario) in self.slots.iter_mut().zip(&policy.scenarios) {
+            for option in &mut slot.options {
+                option.weigh(policy, graph, (&floor, &ceiling), scenario);
+            }
+        }
+        self.floor = floor;
+    }
+
+    /// Whether a limit breaks whatever some scenarios ask for.
+    pub(super) fn breaks_without(&self, fault: Fault, some: &dyn Fn(&ScenarioId) -> bool) -> bool {
+        if !matches!(fault, Fault::Quota(..) | Fault::Burst(..)) {
+            return false;
+        }
+        let limits = self.limits();
+        let loads = limits
+            .iter()
+            .find(|l| l.0 == fault)
+            .map_or(&[][..], |l| &l.1);
+        let others = self
+            .policy
+            .scenarios
+            .iter()
+            .zip(loads)
+            .filter(|(s, _)| !some(&s.id));
+        let least = |of: &Vec<f64>| of.iter().copied().fold(f64::INFINITY, f64::min);
+        others.map(|(_, of)| least(of)).sum::<f64>() > 1.0 + fault.tolerance()
     }
 
     pub(super) fn at_floor(&self) -> Ground<'_> {
@@ -207,10 +319,14 @@ impl<'a> Problem<'a> {
         bound: &Bound,
         age: &'b dyn Fn(HopId) -> Option<&'b HopAge>,
     ) -> bool {
+        self.worst(bound, age) > bound.within + SECONDS_TOLERANCE
+    }
+
+    /// The oldest that a bounded field gets by these ages of the hops.
+    fn worst<'b>(&'b self, bound: &Bound, age: &'b dyn Fn(HopId) -> Option<&'b HopAge>) -> f64 {
         let place = (bound.field, bound.system);
         let paths = Arithmetic::paths_by(self.policy, self.graph, place, age);
-        let worst = paths.iter().map(|p| seconds(p.worst)).fold(0.0, f64::max);
-        worst > bound.within + SECONDS_TOLERANCE
+        paths.iter().map(|p| seconds(p.worst)).fold(0.0, f64::max)
     }
 
     /// What breaks whatever is chosen.
@@ -263,11 +379,13 @@ impl<'a> Problem<'a> {
         let mut keep: Vec<Vec<bool>> = Vec::new();
         for (at, (slot, scenario)) in self.slots.iter().zip(&self.policy.scenarios).enumerate() {
             let urgent = !self.hopeless.contains(&Fault::Urgent(scenario.id)) && self.must_wait(at);
+            let nearest = self.nearest_miss(at);
             let holds = |(option, choice): (usize, &Choice)| {
                 let own = own_faults(scenario, &choice.figures, slot.delay_price);
                 own.iter().all(|f| self.hopeless.contains(f))
                     && (choice.live || !urgent)
                     && self.keeps_bounds(at, option)
+                    && nearest.is_none_or(|least| self.miss(at, option) <= least)
             };
             let mut held: Vec<bool> = slot.options.iter().enumerate().map(holds).collect();
             if !held.contains(&true) {
@@ -279,6 +397,51 @@ impl<'a> Problem<'a> {
         self.retain(&keep);
         let keep = self.undominated();
         self.retain(&keep);
+    }
+
+    /// The least by which any option of a scenario misses what nothing can hold; none: it is
+    /// concerned by nothing of that kind.
+    fn nearest_miss(&self, at: usize) -> Option<f64> {
+        let options = self.slots.get(at).map_or(0, |s| s.options.len());
+        let misses = (0..options).map(|option| self.miss(at, option));
+        misses.min_by(f64::total_cmp).filter(|least| *least > 0.0)
+    }
+
+    /// By how much an option misses what nothing can hold, in seconds.
+    fn miss(&self, at: usize, option: usize) -> f64 {
+        let slot = self.slots.get(at);
+        let (Some(slot), Some(scenario)) = (slot, self.policy.scenarios.get(at)) else {
+            return 0.0;
+        };
+        let Some(choice) = slot.options.get(option) else {
+            return 0.0;
+        };
+        let worst = choice.figures.ages.iter().map(|a| seconds(a.worst.total()));
+        let worst = worst.fold(0.0, f64::max);
+        let of = |fault: &Fault| match fault {
+            Fault::Hop(id) | Fault::Endless(id) if *id == scenario.id => worst,
+            Fault::Urgent(id) if *id == scenario.id && !choice.live => worst,
+            Fault::Run(id) if *id == scenario.id => {
+                let run = choice.figures.run.as_ref();
+                let gaps = choice.figures.timing.gaps();
+                match (run, gaps) {
+                    (Some(run), Some(gaps)) => {
+                        (seconds(run.seconds) - gaps.shortest.as_secs_f64()).max(0.0)
+                    }
+                    _ => f64::MAX,
+                }
+            }
+            Fault::Field(bound) => match self.bounds.get(*bound) {
+                Some(bound) if bound.scenarios.contains(&at) => {
+                    let ages = self.youngest(Some((at, option)));
+                    let age = |hop: HopId| ages.get(hop.0 as usize)?.as_ref();
+                    self.worst(bound, &age)
+                }
+                _ => 0.0,
+            },
+            _ => 0.0,
+        };
+        self.hopeless.iter().map(of).sum::<f64>().min(f64::MAX)
     }
 
     fn keeps_bounds(&self, at: usize, option: usize) -> bool {
@@ -510,44 +673,16 @@ impl Listed {
     }
 
     fn slot(self, floor: Ground, ceiling: &Arithmetic, scenario: &Scenario) -> Slot {
-        let (policy, graph) = (floor.policy, floor.graph);
-        let upkeep = policy.upkeep.as_ref().map_or(0.0, |u| per_month(u.value));
+        let policy = floor.policy;
         let choice = |(at, mode): (usize, &ModeKind)| {
-            let what_if = floor.arithmetic.as_if(policy, graph, scenario, mode);
-            let shares = what_if.systems.iter().enumerate().filter_map(|(at, load)| {
-                let own = load.scenarios.iter().find(|s| s.scenario == scenario.id)?;
-                let share = Share {
-                    per_day: own.per_day,
-                    busiest_day: own.busiest_day,
-                    peak: own.peak,
-                };
-                Some((policy.systems.get(at)?.id, share))
-            });
-            let live = what_if.figures.timing.is_realtime();
-            Choice {
-                mode: mode.clone(),
-                complexity: rank(
-                    policy,
-                    scenario,
-                    mode,
-                    self.restless,
-                    self.today == Some(at),
-                ),
-                steady: overrun(
-                    scenario,
-                    &ceiling.as_if(policy, graph, scenario, mode).figures,
-                )
-                .is_none(),
-                live,
-                upkeep: if live && !scenario.hops.is_empty() {
-                    upkeep
-                } else {
-                    0.0
-                },
-                priority: what_if.figures.priority,
-                shares: shares.collect(),
-                figures: what_if.figures,
-            }
+            let simple = rank(
+                policy,
+                scenario,
+                mode,
+                self.restless,
+                self.today == Some(at),
+            );
+            Choice::of(floor, ceiling, scenario, mode, simple)
         };
         let options: Vec<Choice> = self.modes.iter().enumerate().map(choice).collect();
         Slot {

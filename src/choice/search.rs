@@ -144,6 +144,9 @@ impl Search<'_> {
     /// The cheapest, with a bound below which nothing is. Without an assignment: nothing is
     /// feasible, or (no bound) nobody knows.
     fn cheapest(&mut self, start: Option<Known>) -> (Option<Known>, f64) {
+        if self.problem.slots.iter().all(|s| s.options.len() < 2) {
+            return self.only();
+        }
         let mut best = start;
         let mut bound = f64::NEG_INFINITY;
         while let Some(effort) = self.effort() {
@@ -181,11 +184,30 @@ impl Search<'_> {
         (best, bound)
     }
 
+    /// The one assignment that there is.
+    fn only(&mut self) -> (Option<Known>, f64) {
+        let pick: Pick = vec![0; self.problem.slots.len()];
+        let truth = self.problem.truth(&pick);
+        match truth.faults.is_empty() {
+            true => {
+                let cost = truth.cost;
+                (Some((truth, pick)), cost)
+            }
+            false => {
+                self.missed(truth, pick);
+                (None, f64::INFINITY)
+            }
+        }
+    }
+
     /// The simplest that costs no more than `most`, and whether that is proven.
     fn simplest(&mut self, known: Known, most: f64) -> (Known, bool) {
         let problem = self.problem;
         let complexity = |pick: &Pick| problem.complexity(pick);
         let mut best = known;
+        if self.problem.slots.iter().all(|s| s.options.len() < 2) {
+            return (best, true);
+        }
         while let Some(effort) = self.effort() {
             let aim = Aim::Simplicity { at_most: most };
             let answer = self.master.solve(&self.cuts, aim, Some(&best.1), effort);

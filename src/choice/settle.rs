@@ -104,9 +104,9 @@ fn blamed(problem: &Problem, truth: &Truth) -> BTreeMap<ScenarioId, Fault> {
     let mut blamed = BTreeMap::new();
     let policy = problem.policy;
     let is_open = |id: &ScenarioId| policy.scenario(*id).mode.kind == ModeKind::Auto;
-    // What no assignment can mend and is nobody's own is told of as it is.
+    // What breaks without any of them is told of as it is.
     let hopeless = problem.hopeless.iter().copied();
-    let hopeless = hopeless.filter(|f| !matches!(f, Fault::Quota(..) | Fault::Burst(..)));
+    let hopeless = hopeless.filter(|f| !problem.breaks_without(*f, &is_open));
     for fault in hopeless.chain(truth.faults.iter().copied()) {
         let guilty: Vec<ScenarioId> = match fault {
             Fault::Hop(id) | Fault::Run(id) | Fault::Urgent(id) | Fault::Endless(id) => vec![id],

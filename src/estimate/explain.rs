@@ -8,7 +8,7 @@ use crate::arithmetic::{
     Timing, per_month, per_second,
 };
 use crate::checks::figures;
-use crate::model::{ModeKind, Policy, Scenario, SystemId};
+use crate::model::{Policy, Scenario, SystemId};
 use crate::text::{Sources, Span};
 
 /// Explains a scenario; none: its figures are not known at all.
@@ -112,8 +112,10 @@ impl Writer<'_> {
     fn mode(&mut self) {
         let scenario = self.scenario;
         let name = scenario.name.text.to_string();
-        let place = match (&scenario.mode.kind, scenario.mode.span) {
-            (ModeKind::Auto, _) => default("`auto` is taken as a batch until a mode is chosen"),
+        let place = match (&scenario.mode.chosen, scenario.mode.span) {
+            (Some(chosen), _) => Place::Derived {
+                reason: format!("chosen for `auto`, {}", chosen.why),
+            },
             (_, Some(span)) => self.line(span),
             (_, None) => default("neither the scenario nor `unsure` says a mode"),
         };

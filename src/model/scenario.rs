@@ -221,7 +221,8 @@ pub struct Chosen {
     pub miss: Option<String>,
 }
 
-/// What `mode auto` runs as until a mode is chosen for it: when unsure, a batch.
+/// What `mode auto` runs as where its scenario could not be read, so that none can be chosen: when
+/// unsure, a batch.
 pub const AUTO_RUNS_AS: Schedule = Schedule::Every(Millis::HOUR);
 
 impl Mode {
