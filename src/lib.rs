@@ -21,6 +21,7 @@ pub mod model;
 pub mod graph;
 
 pub mod arithmetic;
+pub mod choice;
 
 pub mod checks;
 

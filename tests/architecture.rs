@@ -17,6 +17,7 @@ const RANKS: &[(&str, u8)] = &[
     ("model", 3),
     ("graph", 4),
     ("arithmetic", 5),
+    ("choice", 5),
     ("checks", 6),
     ("plan", 7),
     ("workspace", 7),
@@ -36,6 +37,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("time", "terms"),
     ("value", "terms"),
     ("value", "time"),
+    // Which mode is best stands on the figures beside it.
+    ("choice", "arithmetic"),
     // What a run came to is printed from the host's own account of it.
     ("render", "host"),
 ];
@@ -158,6 +161,7 @@ fn pure_layers_do_no_input_or_output() {
         "catalog",
         "model",
         "graph",
+        "choice",
         "checks",
         "plan",
         "workspace",

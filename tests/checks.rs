@@ -45,7 +45,7 @@ fn check(parsed: &Parsed) -> Vec<Finding> {
 fn check_asking(parsed: &Parsed, asked: &[Code]) -> Vec<Finding> {
     let own = OwnConnectors::new();
     let now = NaiveDate::from_ymd_opt(2026, 1, 5).unwrap();
-    let (policy, mut earlier) = model::lower(&Input {
+    let (mut policy, mut earlier) = model::lower(&Input {
         sources: &parsed.sources,
         files: &parsed.files,
         unread: parsed.findings.iter().any(|f| f.code == Code(4)),
@@ -55,6 +55,7 @@ fn check_asking(parsed: &Parsed, asked: &[Code]) -> Vec<Finding> {
     });
     earlier.extend(parsed.findings.iter().cloned());
     let graph = Graph::build(&policy);
+    syncline::choice::settle(&mut policy, &graph);
     let context = Context::new(&parsed.sources, &policy, &graph, now).asking(asked);
     checks::run(&context, earlier)
 }

@@ -6,7 +6,8 @@ use super::formula::busy_seconds;
 use super::load::HopLoad;
 use super::system::{self, SystemLoad};
 use super::timing::Timing;
-use crate::model::{Scenario, SystemId};
+use crate::model::SystemId;
+use crate::terms::Priority;
 
 /// The parts of a hop's delay, in seconds. None: without bound, since the limits leave nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,14 +76,13 @@ pub struct RunAt {
 pub(super) fn of_scenario(
     facts: &[SystemFacts],
     systems: &[system::Shared],
-    scenario: &Scenario,
-    timing: &Timing,
+    (timing, priority): (&Timing, Priority),
     loads: &[HopLoad],
 ) -> (Option<Run>, Vec<HopAge>) {
-    let run = timing.gaps().map(|_| run(facts, systems, scenario, loads));
+    let run = timing.gaps().map(|_| run(facts, systems, priority, loads));
     let ages = loads
         .iter()
-        .map(|load| age(facts, systems, scenario, timing, run.as_ref(), load))
+        .map(|load| age(facts, systems, (timing, priority), run.as_ref(), load))
         .collect();
     (run, ages)
 }
@@ -90,7 +90,7 @@ pub(super) fn of_scenario(
 fn run(
     facts: &[SystemFacts],
     systems: &[system::Shared],
-    scenario: &Scenario,
+    priority: Priority,
     loads: &[HopLoad],
 ) -> Run {
     let mut sums: Vec<(SystemId, Calls)> = Vec::new();
@@ -104,7 +104,7 @@ fn run(
         .into_iter()
         .filter_map(|(system, calls)| {
             let known = system::at(facts, system)?;
-            Some(run_at(known, system::at(systems, system)?, scenario, calls))
+            Some(run_at(known, system::at(systems, system)?, priority, calls))
         })
         .collect();
     let last_write = loads
@@ -121,7 +121,7 @@ fn run(
     }
 }
 
-fn run_at(facts: &SystemFacts, load: &SystemLoad, scenario: &Scenario, calls: Calls) -> RunAt {
+fn run_at(facts: &SystemFacts, load: &SystemLoad, priority: Priority, calls: Calls) -> RunAt {
     let pace =
         |calls: f64, rate| busy_seconds(calls, rate, facts.latency.value, facts.concurrency.value);
     let mut slowest = (pace(calls.total(), None), None);
@@ -130,7 +130,7 @@ fn run_at(facts: &SystemFacts, load: &SystemLoad, scenario: &Scenario, calls: Ca
         if counted <= 0.0 {
             continue;
         }
-        let left = system::left_to(limit, load, scenario.priority);
+        let left = system::left_to(limit, load, priority);
         let seconds = pace(counted, Some(left.service));
         let slower = match (seconds, slowest.0) {
             (_, None) => false,
@@ -152,8 +152,7 @@ fn run_at(facts: &SystemFacts, load: &SystemLoad, scenario: &Scenario, calls: Ca
 fn age(
     facts: &[SystemFacts],
     systems: &[system::Shared],
-    scenario: &Scenario,
-    timing: &Timing,
+    (timing, priority): (&Timing, Priority),
     run: Option<&Run>,
     load: &HopLoad,
 ) -> HopAge {
@@ -165,7 +164,7 @@ fn age(
     let (Some(source), Some(target), Some(target_load)) = parts else {
         return HopAge::UNBOUNDED;
     };
-    let (mean_wait, p99_wait) = system::waits(target, target_load, scenario.priority);
+    let (mean_wait, p99_wait) = system::waits(target, target_load, priority);
     let (worst_detect, mean_detect, write) = match timing {
         Timing::Realtime | Timing::Hybrid(_) => {
             let heard = Some(source.event_latency.value);

@@ -37,16 +37,19 @@ pub use path::Path;
 pub use system::{ScenarioShare, Shared, SystemLoad};
 pub use timing::Timing;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::graph::{Graph, HopId};
 use crate::model::{ModeKind, Policy, Scenario, ScenarioId, SystemId};
+use crate::terms::Priority;
 
 /// Every figure of one policy.
 #[derive(Debug)]
 pub struct Arithmetic {
-    facts: Vec<SystemFacts>,
-    demands: Vec<Demand>,
+    facts: Arc<[SystemFacts]>,
+    demands: Arc<[Demand]>,
     heard: load::Heard,
     /// By scenario.
     scenarios: Vec<ScenarioFigures>,
@@ -61,6 +64,8 @@ pub struct Arithmetic {
 pub struct ScenarioFigures {
     /// When it moves records.
     pub timing: Timing,
+    /// Whose calls go first, which a mode may decide.
+    pub priority: Priority,
     /// Its hops in order, its `clean` last.
     pub hops: Vec<HopLoad>,
     /// Their ages in the same order.
@@ -98,16 +103,41 @@ impl Alternative {
 impl Arithmetic {
     /// Works out every figure of a policy.
     pub fn of(policy: &Policy, graph: &Graph) -> Arithmetic {
-        let facts = facts::of_policy(policy);
-        let demands = demand::of_hops(policy, graph);
-        let timings: Vec<Timing> = policy
+        let facts = facts::of_policy(policy).into();
+        let demands = demand::of_hops(policy, graph).into();
+        Arithmetic::with(policy, graph, facts, demands, |s| &s.mode.kind)
+    }
+
+    /// Every figure if the scenarios had these modes, in their order; one too few: as declared.
+    pub fn if_modes(&self, policy: &Policy, graph: &Graph, modes: &[&ModeKind]) -> Arithmetic {
+        let (facts, demands) = (Arc::clone(&self.facts), Arc::clone(&self.demands));
+        Arithmetic::with(policy, graph, facts, demands, |s| {
+            modes.get(s.id.index()).copied().unwrap_or(&s.mode.kind)
+        })
+    }
+
+    fn with<'m>(
+        policy: &'m Policy,
+        graph: &Graph,
+        facts: Arc<[SystemFacts]>,
+        demands: Arc<[Demand]>,
+        mode: impl Fn(&'m Scenario) -> &'m ModeKind + Sync,
+    ) -> Arithmetic {
+        let timings: Vec<(Timing, Priority)> = policy
             .scenarios
             .par_iter()
-            .map(|s| Timing::of(policy, s))
+            .map(|s| {
+                let window = s.window.as_ref().map(|w| &w.value);
+                let kind = mode(s);
+                (
+                    Timing::as_mode(policy, kind, window),
+                    policy.priority_as(s, kind),
+                )
+            })
             .collect();
         let mut heard = load::Heard::new();
         let live = policy.scenarios.iter().zip(&timings);
-        for (scenario, _) in live.filter(|(_, timing)| timing.is_realtime()) {
+        for (scenario, _) in live.filter(|(_, (timing, _))| timing.is_realtime()) {
             for place in load::hears(scenario) {
                 *heard.entry(place).or_default() += 1;
             }
@@ -124,15 +154,14 @@ impl Arithmetic {
             .scenarios
             .par_iter()
             .zip(&timings)
-            .map(|(scenario, timing)| load::of_scenario(&ground, scenario, timing))
+            .map(|(scenario, (timing, _))| load::of_scenario(&ground, scenario, timing))
             .collect();
-        let systems = system::sums(policy, loads.iter().flatten());
-        let scenarios = policy
-            .scenarios
-            .par_iter()
-            .zip(timings)
+        let prioritised = timings.iter().map(|(_, priority)| *priority).zip(&loads);
+        let systems = system::sums(policy, prioritised);
+        let scenarios = timings
+            .into_par_iter()
             .zip(loads)
-            .map(|((scenario, timing), hops)| figures(&facts, &systems, scenario, timing, hops))
+            .map(|((timing, priority), hops)| figures(&facts, &systems, timing, priority, hops))
             .collect();
         let hops = policy
             .scenarios
@@ -202,10 +231,12 @@ impl Arithmetic {
             hearing: i64::from(timing.is_realtime()) - i64::from(hears_today),
         };
         let hops = load::of_scenario(&ground, scenario, &timing);
-        let systems = system::replaced(policy, &self.systems, scenario.id, &hops);
+        let priority = policy.priority_as(scenario, mode);
+        let before = today.map_or(scenario.priority, |f| f.priority);
+        let systems = system::replaced(&self.systems, scenario.id, (before, priority), &hops);
         Alternative {
             scenario: scenario.id,
-            figures: figures(&self.facts, &systems, scenario, timing, hops),
+            figures: figures(&self.facts, &systems, timing, priority, hops),
             systems,
         }
     }
@@ -214,13 +245,15 @@ impl Arithmetic {
 fn figures(
     facts: &[SystemFacts],
     systems: &[Shared],
-    scenario: &Scenario,
     timing: Timing,
+    priority: Priority,
     hops: Vec<HopLoad>,
 ) -> ScenarioFigures {
-    let (run, ages) = age::of_scenario(facts, systems, scenario, &timing, &hops);
+    let when = (&timing, priority);
+    let (run, ages) = age::of_scenario(facts, systems, when, &hops);
     ScenarioFigures {
         timing,
+        priority,
         hops,
         ages,
         run,

@@ -36,6 +36,18 @@ impl Arithmetic {
     }
 }
 
+impl Arithmetic {
+    /// The same by other ages of the hops.
+    pub fn paths_by<'a>(
+        policy: &'a Policy,
+        graph: &'a Graph,
+        (field, system): (FieldId, SystemId),
+        age: &'a dyn Fn(HopId) -> Option<&'a HopAge>,
+    ) -> Vec<Path> {
+        Search { policy, graph, age }.paths(field, system)
+    }
+}
+
 impl Alternative {
     /// The same if the scenario had the other mode.
     pub fn paths(

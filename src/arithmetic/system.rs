@@ -87,36 +87,40 @@ impl SystemLoad {
 pub type Shared = Arc<SystemLoad>;
 
 /// Sums the loads by system.
-pub(super) fn sums<'l>(policy: &Policy, loads: impl Iterator<Item = &'l HopLoad>) -> Vec<Shared> {
+pub(super) fn sums<'l>(
+    policy: &Policy,
+    scenarios: impl Iterator<Item = (Priority, &'l Vec<HopLoad>)>,
+) -> Vec<Shared> {
     let mut systems = vec![Shared::default(); policy.systems.len()];
-    for load in loads {
-        add(policy, &mut systems, load);
+    for (priority, loads) in scenarios {
+        for load in loads {
+            add(&mut systems, priority, load);
+        }
     }
     systems
 }
 
-/// The same sums with a scenario's loads replaced by others.
+/// The same sums with a scenario's loads replaced by others, and its priority, as it was and as it
+/// is then.
 pub(super) fn replaced(
-    policy: &Policy,
     systems: &[Shared],
     scenario: ScenarioId,
+    (before, then): (Priority, Priority),
     loads: &[HopLoad],
 ) -> Vec<Shared> {
     let mut systems = systems.to_vec();
-    let priority = policy.scenario(scenario).priority;
     for system in &mut systems {
         if system.scenarios.iter().any(|s| s.scenario == scenario) {
-            Arc::make_mut(system).remove(priority, scenario);
+            Arc::make_mut(system).remove(before, scenario);
         }
     }
     for load in loads {
-        add(policy, &mut systems, load);
+        add(&mut systems, then, load);
     }
     systems
 }
 
-fn add(policy: &Policy, systems: &mut [Shared], load: &HopLoad) {
-    let priority = policy.scenario(load.scenario).priority;
+fn add(systems: &mut [Shared], priority: Priority, load: &HopLoad) {
     for (system, [per_day, busiest_day, peak, run]) in load.ends() {
         if let Some(known) = systems.get_mut(system.index()) {
             let share = ScenarioShare {

@@ -1,6 +1,6 @@
 //! When a scenario moves records: by event, by the clock, or both.
 
-use crate::model::{AUTO_RUNS_AS, ModeKind, Policy, Scenario};
+use crate::model::{AUTO_RUNS_AS, ModeKind, Policy};
 use crate::time::{Gaps, Schedule, Window};
 
 /// When a scenario moves records.
@@ -19,12 +19,6 @@ pub enum Timing {
 }
 
 impl Timing {
-    /// The timing of a scenario as declared.
-    pub fn of(policy: &Policy, scenario: &Scenario) -> Timing {
-        let window = scenario.window.as_ref().map(|w| &w.value);
-        Timing::as_mode(policy, &scenario.mode.kind, window)
-    }
-
     /// The timing of a mode inside a window.
     pub fn as_mode(policy: &Policy, mode: &ModeKind, window: Option<&Window>) -> Timing {
         let gaps = |schedule: &Schedule| policy.calendar.gaps(schedule, window);

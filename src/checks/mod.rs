@@ -10,7 +10,6 @@
 
 mod alternatives;
 mod context;
-pub(crate) mod figures;
 mod fix;
 pub mod pages;
 mod suppressions;
@@ -26,6 +25,7 @@ mod protection;
 mod quota;
 mod tidiness;
 
+pub(crate) use crate::choice::figures;
 pub use context::Context;
 pub use suppressions::{Suppression, suppressions};
 pub use table::{CHECKS, Check};

@@ -277,20 +277,7 @@ pub(super) fn about(number: f64) -> String {
     let digits = number.max(1.0).log10().floor() as i32;
     let step = 10_f64.powi((digits - 1).max(0));
     let whole = ((number / step).round() * step) as u64;
-    grouped(whole, ',')
-}
-
-/// A number with a mark between its thousands.
-pub(super) fn grouped(number: u64, mark: char) -> String {
-    let text = number.to_string();
-    let mut out = String::new();
-    for (i, digit) in text.chars().enumerate() {
-        if i > 0 && (text.len() - i).is_multiple_of(3) {
-            out.push(mark);
-        }
-        out.push(digit);
-    }
-    out
+    super::figures::grouped_by(whole, ',')
 }
 
 /// Where a scenario's mode is said; its name where it says none.
@@ -317,8 +304,8 @@ pub(super) fn label_unsure(finding: Finding, scenario: &Scenario) -> Finding {
 /// system can be read at all (a source without reads is left to its events).
 pub(super) fn is_scheduled_read(ctx: &Context, scenario: &Scenario, system: SystemId) -> bool {
     match scenario.mode.kind {
-        ModeKind::Realtime | ModeKind::Unknown => false,
-        ModeKind::Scheduled(_) | ModeKind::Auto => true,
+        ModeKind::Realtime | ModeKind::Auto | ModeKind::Unknown => false,
+        ModeKind::Scheduled(_) => true,
         ModeKind::Hybrid(_) => {
             let connector = ctx.policy.system(system).connector.as_ref();
             let entry = connector.and_then(|c| c.entry.as_ref());

@@ -8,36 +8,13 @@ use super::types::{
 };
 use super::{feeds, fields, notes};
 use crate::arithmetic::{
-    Arithmetic, Calls, Costs, HopAge, HopLoad, LimitFacts, ScenarioFigures, SystemFacts,
-    SystemLoad, Timing,
+    Calls, Costs, HopAge, HopLoad, LimitFacts, ScenarioFigures, SystemFacts, SystemLoad, Timing,
 };
-use crate::graph::Graph;
-use crate::model::{AUTO_RUNS_AS, ModeKind, Policy, Scenario, System, SystemId};
+pub use crate::choice::Ground;
+use crate::choice::{self, burst_share};
+use crate::model::{Scenario, System};
 use crate::terms::ModeClass;
 use crate::time::mode_class;
-
-/// What an estimate is made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Ground<'a> {
-    /// The policy.
-    pub policy: &'a Policy,
-    /// Its graphs.
-    pub graph: &'a Graph,
-    /// Its figures.
-    pub arithmetic: &'a Arithmetic,
-}
-
-impl<'a> Ground<'a> {
-    pub(super) fn name(&self, system: SystemId) -> &'a str {
-        &self.policy.system(system).name.text
-    }
-
-    /// A system's facts and its load.
-    pub(super) fn at(&self, system: SystemId) -> Option<(&'a SystemFacts, &'a SystemLoad)> {
-        let facts = self.arithmetic.facts(system)?;
-        Some((facts, self.arithmetic.system(system)?))
-    }
-}
 
 /// The estimate of a policy without errors.
 pub fn of(ground: Ground) -> Estimate {
@@ -59,27 +36,16 @@ pub fn of(ground: Ground) -> Estimate {
 fn of_scenario(ground: Ground, scenario: &Scenario) -> Option<ScenarioEstimate> {
     let figures = ground.arithmetic.scenario(scenario.id)?;
     let costs = ground.arithmetic.costs(ground.policy, scenario)?;
-    let auto = scenario.mode.kind == ModeKind::Auto;
+    let auto = scenario.mode.is_auto();
     Some(ScenarioEstimate {
         name: scenario.name.text.to_string(),
-        mode: mode_text(&scenario.mode.kind),
+        mode: choice::text(&scenario.mode.kind),
         declared: auto.then(|| "auto".to_owned()),
         class: class(&figures.timing),
         cost_per_month: cost(costs),
         hops: hops(ground, figures),
         what_if: None,
     })
-}
-
-/// A mode as a policy writes it; `auto` as the mode that is taken for it.
-pub(super) fn mode_text(mode: &ModeKind) -> String {
-    match mode {
-        ModeKind::Realtime | ModeKind::Hybrid(None) => "realtime".to_owned(),
-        ModeKind::Hybrid(Some(s)) => format!("realtime with reconcile {s}"),
-        ModeKind::Scheduled(Some(s)) => s.to_string(),
-        ModeKind::Auto => AUTO_RUNS_AS.to_string(),
-        ModeKind::Scheduled(None) | ModeKind::Unknown => String::new(),
-    }
 }
 
 pub(super) fn class(timing: &Timing) -> Option<ModeClass> {
@@ -185,13 +151,5 @@ pub(super) fn quota_share(facts: &SystemFacts, quota: &LimitFacts, calls: Calls)
         0.0 => 0.0,
         used if allowed > 0.0 => used / allowed,
         _ => f64::INFINITY,
-    }
-}
-
-/// The share of a burst limit that the peak uses.
-pub(super) fn burst_share(limit: &LimitFacts, load: &SystemLoad) -> f64 {
-    match limit.per_second() {
-        rate if rate > 0.0 => load.peak().counted(limit.counts) / rate,
-        _ => 0.0,
     }
 }

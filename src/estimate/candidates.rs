@@ -2,21 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::build::{Ground, class, cost, hops, mode_text, quota_share, tightest};
+use super::build::{Ground, class, cost, hops, quota_share, tightest};
 use super::fields;
 use super::types::{Better, Candidate, Estimate, SystemThen};
-use crate::arithmetic::{Alternative, ScenarioFigures, SystemFacts, SystemLoad, Timing};
-use crate::checks::figures;
-use crate::graph::Edge;
-use crate::model::{AUTO_RUNS_AS, Field, FieldId, Hop, ModeKind, Policy, Scenario, SystemId};
+use crate::arithmetic::{Alternative, SystemFacts, SystemLoad, Timing};
+use crate::choice::{self, Overrun, figures};
+use crate::model::{FieldId, Hop, ModeKind, Scenario, SystemId};
 use crate::terms::Impact;
-use crate::time::{Millis, Schedule};
-
-/// The intervals that are tried.
-const MINUTES: [u64; 6] = [5, 10, 15, 30, 60, 240];
-
-/// When a daily candidate starts: 03:00, or when the window opens.
-const DAILY_MINUTE: u16 = 180;
 
 /// By how much sums of fractions may be over and still count as whole.
 const TOLERANCE: f64 = 1e-6;
@@ -69,7 +61,7 @@ fn best_of(ground: Ground, scenario: &Scenario) -> Option<Better> {
         return None;
     }
     let calls_today = figures.calls_per_day();
-    let says_when = says_how_late(ground, scenario);
+    let says_when = choice::says_how_late(ground, scenario);
     let offers = candidates(ground, scenario).into_iter();
     let offers = offers.filter(|t| !t.loses_changes(ground, scenario));
     let offers = offers.filter_map(|t| {
@@ -98,16 +90,6 @@ fn best_of(ground: Ground, scenario: &Scenario) -> Option<Better> {
     })
 }
 
-/// Whether the policy says how late a scenario may be, or that it does not matter: only then is a
-/// slower mode that saves calls worth a word.
-fn says_how_late(ground: Ground, scenario: &Scenario) -> bool {
-    let impact = scenario.impact();
-    matches!(impact, Some(Impact::None | Impact::Reporting))
-        || scenario.stale.is_some_and(|s| s.costs.is_some())
-        || scenario.fresh.is_some()
-        || bounded(ground, scenario).next().is_some()
-}
-
 /// A mode that is tried.
 struct Tried {
     text: String,
@@ -115,38 +97,17 @@ struct Tried {
     what_if: Alternative,
 }
 
-/// Real time where every source sends events, the usual intervals, daily, and the declared mode
-/// where it is none of them.
+/// Every mode that a scenario could have, with what it would do.
 fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
-    let source = |hop: &Hop| ground.arithmetic.facts(hop.from.value);
-    let mut sources = scenario.hops.iter().map(source);
-    let by_event = !scenario.hops.is_empty() && sources.all(|s| s.is_some_and(|s| s.has_events));
-    let opening = scenario.window.as_ref().map(|w| w.value.from_min);
-    let daily = Schedule::Daily {
-        minutes_of_day: vec![opening.unwrap_or(DAILY_MINUTE)],
-    };
-    let scheduled = MINUTES
-        .map(|m| Schedule::Every(Millis::from_mins(m)))
+    let tried = choice::modes(ground, scenario)
         .into_iter()
-        .chain([daily])
-        .map(|s| ModeKind::Scheduled(Some(s)));
-    let mut modes: Vec<ModeKind> = by_event.then_some(ModeKind::Realtime).into_iter().collect();
-    modes.extend(scheduled);
-    let own = match &scenario.mode.kind {
-        ModeKind::Auto => ModeKind::Scheduled(Some(AUTO_RUNS_AS)),
-        own => own.clone(),
-    };
-    // `hourly` and `every 1h` differ in words only: what the author wrote is shown.
-    if !modes.iter().any(|m| mode_text(m) == mode_text(&own)) {
-        modes.push(own);
-    }
-    let tried = modes.into_iter().map(|mode| Tried {
-        text: mode_text(&mode),
-        what_if: ground
-            .arithmetic
-            .as_if(ground.policy, ground.graph, scenario, &mode),
-        mode,
-    });
+        .map(|mode| Tried {
+            text: choice::text(&mode),
+            what_if: ground
+                .arithmetic
+                .as_if(ground.policy, ground.graph, scenario, &mode),
+            mode,
+        });
     tried.collect()
 }
 
@@ -220,7 +181,7 @@ impl Tried {
 
     /// What speaks against it; nothing: it may be had.
     fn why_not(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
-        let mut why = self.against_clauses(ground, scenario);
+        let mut why = choice::against_clauses(ground, scenario, &self.mode);
         if !self.what_if.figures.timing.is_realtime() {
             why.extend(must_not_wait(ground, scenario));
         }
@@ -231,53 +192,20 @@ impl Tried {
         why
     }
 
-    /// Other clauses of the scenario, or its systems, that it does not go with.
-    fn against_clauses(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
-        let mut why = Vec::new();
-        let mut say = |holds: bool, text: &str| {
-            if holds {
-                why.push(text.to_owned());
-            }
-        };
-        match &self.mode {
-            ModeKind::Realtime => {
-                say(
-                    scenario.after_clause.is_some(),
-                    "its `after` needs a schedule",
-                );
-                say(scenario.window.is_some(), "its `window` needs a schedule");
-                say(scenario.scan_full.is_some(), "its `scan` needs a schedule");
-                say(scenario.clean.is_some(), "its `clean` needs a schedule");
-            }
-            ModeKind::Hybrid(_) => {}
-            _ => {
-                say(scenario.when.is_some(), "its `when` needs real time");
-                why.extend(unread(ground, scenario));
-            }
-        }
-        why
-    }
-
     fn late_hop(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
-        let within = scenario.fresh?.value;
-        let figures = &self.what_if.figures;
-        let pairs = figures.hops.iter().zip(&figures.ages);
-        let ages = pairs.map(|(hop, age)| (hop.to, seconds(age.worst.total())));
-        let (to, worst) = ages.max_by(|a, b| a.1.total_cmp(&b.1))?;
-        (worst > within.as_secs_f64() + SECONDS_TOLERANCE).then(|| {
-            format!(
-                "a change can take {} to `{}`, longer than its `fresh {within}`",
-                figures::duration(worst),
-                ground.name(to)
-            )
-        })
+        let (to, worst, within) = choice::late_hop(scenario, &self.what_if.figures)?;
+        Some(format!(
+            "a change can take {} to `{}`, longer than its `fresh {within}`",
+            figures::duration(worst),
+            ground.name(to)
+        ))
     }
 
     /// The field that is late most against its bound, of all that come over the scenario's hops.
     fn late_field(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
         let mut known: Vec<(u32, Vec<SystemId>, SystemId, f64)> = Vec::new();
         let mut latest: Option<(f64, f64, FieldId, SystemId)> = None;
-        for (field, system, within) in bounded(ground, scenario) {
+        for (field, system, within) in choice::bounded(ground, scenario) {
             let alike = (
                 ground.graph.flows.number_of(field.id).unwrap_or(u32::MAX),
                 field.origins(),
@@ -311,20 +239,13 @@ impl Tried {
         ))
     }
 
-    /// Whether a run does not end before the next start, or before the window closes.
     fn overrun(&self, scenario: &Scenario) -> Option<String> {
-        let ScenarioFigures { timing, run, .. } = &self.what_if.figures;
-        let gaps = match timing {
-            Timing::Unknown | Timing::Never => return Some("it never starts".to_owned()),
-            timing => timing.gaps()?,
+        let (seconds, what) = match choice::overrun(scenario, &self.what_if.figures)? {
+            Overrun::NeverStarts => return Some("it never starts".to_owned()),
+            Overrun::Window(seconds, _) => (seconds, "before its window closes"),
+            Overrun::NextStart(seconds, _) => (seconds, "before the next start"),
         };
-        let window = scenario.window.as_ref().map(|w| w.value.length());
-        let (most, what) = match window.filter(|w| *w < gaps.shortest) {
-            Some(window) => (window, "before its window closes"),
-            None => (gaps.shortest, "before the next start"),
-        };
-        let seconds = seconds(run.as_ref()?.seconds);
-        (seconds > most.as_secs_f64()).then(|| match seconds.is_finite() {
+        Some(match seconds.is_finite() {
             true => format!(
                 "a run takes {}: it does not end {what}",
                 figures::duration(seconds)
@@ -349,7 +270,7 @@ impl Tried {
                     "it needs {used} of what may be used of `{name}` a day"
                 ));
             }
-            let peak = |l: &_| super::build::burst_share(l, load);
+            let peak = |l: &_| choice::burst_share(l, load);
             let worst = facts.bursts().map(|l| (peak(l), l));
             if let Some((share, limit)) = worst.max_by(|a, b| a.0.total_cmp(&b.0))
                 && share > 1.0 + TOLERANCE
@@ -370,100 +291,19 @@ fn seconds(bound: Option<f64>) -> f64 {
     bound.unwrap_or(f64::INFINITY)
 }
 
-/// A source that cannot be read for what changed.
-fn unread(ground: Ground, scenario: &Scenario) -> Option<String> {
-    scenario.hops.iter().find_map(|hop| {
-        let source = ground.arithmetic.facts(hop.from.value)?;
-        let name = ground.name(hop.from.value);
-        if !source.can_read {
-            return Some(format!("`{name}` cannot be read, it only sends events"));
-        }
-        let map = ground.policy.map_for(hop.entity, hop.from.value);
-        let cursor = scenario.scans_full() || map.is_some_and(|m| m.cursor.is_some());
-        (!cursor).then(|| {
-            let entity = &ground.policy.entity(hop.entity).name;
-            format!("the map of `{entity}` in `{name}` has no `cursor` to read changes by")
-        })
-    })
-}
-
 /// Why what a scenario carries must not wait for the clock.
 fn must_not_wait(ground: Ground, scenario: &Scenario) -> Option<String> {
-    let strict = scenario.impact() == Some(Impact::Compliance);
-    let hops = scenario.hops.iter().enumerate();
-    let mut carried = hops.flat_map(|(at, hop)| {
-        let edge = Edge {
-            from: hop.from.value,
-            to: hop.to.value,
-            hop: ground.graph.flows.hop_id(scenario.id, at),
-        };
-        hop.fields
-            .iter()
-            .map(move |f| (edge, ground.policy.field(*f)))
-    });
-    let (edge, field) = carried.find(|(edge, field)| {
-        (strict || consent_is_urgent(ground, field, edge.to))
-            && !also_live(ground, scenario, *edge, field)
-    })?;
-    Some(match strict {
+    let live = |other: &Scenario| {
+        let figures = ground.arithmetic.scenario(other.id);
+        figures.is_some_and(|f| f.timing.is_realtime())
+    };
+    let (edge, field) = choice::must_not_wait(ground, scenario, &live)?;
+    Some(match scenario.impact() == Some(Impact::Compliance) {
         true => "`stale compliance` needs real time".to_owned(),
         false => format!(
             "`{}` is of class consent and must reach `{}` in real time",
-            ground.policy.field_path(field.id),
+            ground.policy.field_path(field),
             ground.name(edge.to)
         ),
-    })
-}
-
-fn consent_is_urgent(ground: Ground, field: &Field, to: SystemId) -> bool {
-    let connector = ground.policy.system(to).connector.as_ref();
-    let entry = connector.and_then(|c| c.entry.as_ref());
-    field.has_class("consent")
-        && (fields::bound(field, to).is_some()
-            || field.is_origin(to)
-            || entry.is_some_and(|e| e.capabilities.sends_mail))
-}
-
-/// Whether all that an edge brings gets there in real time by other scenarios.
-fn also_live(ground: Ground, scenario: &Scenario, edge: Edge, field: &Field) -> bool {
-    let Some(flow) = ground.graph.flows.of(field.id) else {
-        return false;
-    };
-    let live = |e: Edge| {
-        let other = ground.graph.flows.scenario(ground.policy, e.hop);
-        let figures = ground.arithmetic.scenario(other.id);
-        other.id != scenario.id && figures.is_some_and(|f| f.timing.is_realtime())
-    };
-    if field.derived.is_some() {
-        return flow.edges().any(|e| e.to == edge.to && live(e));
-    }
-    let behind = |o: &SystemId| *o == edge.from || flow.path(*o, edge.from, |_| true).is_some();
-    let mut said_by: Vec<SystemId> = field.origins().into_iter().filter(behind).collect();
-    if said_by.is_empty() {
-        said_by.push(edge.from);
-    }
-    let mut said_by = said_by.into_iter().filter(|origin| *origin != edge.to);
-    said_by.all(|origin| flow.path(origin, edge.to, live).is_some())
-}
-
-/// The bounded fields that a scenario carries, with every system where a bound holds: its hops may
-/// be on the way to systems that it does not write itself.
-fn bounded<'a>(
-    ground: Ground<'a>,
-    scenario: &'a Scenario,
-) -> impl Iterator<Item = (&'a Field, SystemId, f64)> {
-    let policy: &Policy = ground.policy;
-    let mut ids: Vec<FieldId> = scenario
-        .hops
-        .iter()
-        .flat_map(|h| h.fields.iter().copied())
-        .filter(|f| policy.field(*f).fresh.is_some())
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into_iter().flat_map(move |id| {
-        let field = policy.field(id);
-        let reached = fields::reached(ground, id).into_iter();
-        reached.filter_map(move |system| Some((field, system, fields::bound(field, system)?)))
     })
 }

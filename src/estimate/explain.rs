@@ -1,6 +1,6 @@
 //! Every term of one scenario, with its inputs and where each comes from.
 
-use super::build::{Ground, mode_text};
+use super::build::Ground;
 use super::types::{Explanation, Input, Place, Term};
 use crate::arithmetic::formula::DRIFT_SHARE;
 use crate::arithmetic::{
@@ -8,7 +8,7 @@ use crate::arithmetic::{
     Timing, per_month, per_second,
 };
 use crate::checks::figures;
-use crate::model::{ModeKind, Policy, Scenario, SystemId};
+use crate::model::{Policy, Scenario, SystemId};
 use crate::text::{Sources, Span};
 
 /// Explains a scenario; none: its figures are not known at all.
@@ -112,12 +112,14 @@ impl Writer<'_> {
     fn mode(&mut self) {
         let scenario = self.scenario;
         let name = scenario.name.text.to_string();
-        let place = match (&scenario.mode.kind, scenario.mode.span) {
-            (ModeKind::Auto, _) => default("`auto` is taken as a batch until a mode is chosen"),
+        let place = match (&scenario.mode.chosen, scenario.mode.span) {
+            (Some(chosen), _) => Place::Derived {
+                reason: format!("chosen for `auto`, {}", chosen.why),
+            },
             (_, Some(span)) => self.line(span),
             (_, None) => default("neither the scenario nor `unsure` says a mode"),
         };
-        let text = mode_text(&scenario.mode.kind);
+        let text = crate::choice::text(&scenario.mode.kind);
         self.input(&name, "mode", "when it moves records", text, place);
         if let Some(window) = &scenario.window {
             let place = self.line(window.clause);

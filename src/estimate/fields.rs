@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::build::Ground;
 use super::types::FieldAge;
 use crate::arithmetic::Path;
+use crate::choice::{bound, reached};
 use crate::model::{Entity, Field, FieldId, SystemId};
 
 /// What decides a field's age: fields of the same flow and the same origins have one age. Derived
@@ -60,19 +61,6 @@ fn ages(ground: Ground, field: &Field) -> Ages {
         .collect()
 }
 
-/// The systems that a hop brings a field to.
-pub(super) fn reached(ground: Ground, field: FieldId) -> Vec<SystemId> {
-    let flow = ground.graph.flows.of(field);
-    let mut systems: Vec<SystemId> = flow
-        .into_iter()
-        .flat_map(|f| f.edges())
-        .map(|e| e.to)
-        .collect();
-    systems.sort_unstable();
-    systems.dedup();
-    systems
-}
-
 /// The oldest that paths bring; none: without bound.
 pub(super) fn worst(paths: &[Path]) -> Option<f64> {
     let mut worst = paths.iter().map(|p| p.worst);
@@ -93,14 +81,4 @@ fn mean(ground: Ground, paths: &[Path]) -> Option<f64> {
     let mut parts = paths.iter().zip(&weights);
     let sum = parts.try_fold(0.0, |sum, (path, weight)| Some(sum + path.mean? * weight))?;
     Some(sum / all)
-}
-
-/// How old a field may be in a system, in seconds.
-pub(super) fn bound(field: &Field, system: SystemId) -> Option<f64> {
-    let fresh = &field.fresh.as_ref()?.value;
-    let holds = match &fresh.systems {
-        None => true,
-        Some(named) => named.iter().any(|s| s.id == Some(system)),
-    };
-    fresh.within.filter(|_| holds).map(|w| w.as_secs_f64())
 }

@@ -22,8 +22,8 @@ pub use lower::{Input, OwnConnectors, lower, own_connector_paths};
 pub use map::{Change, Cursor, Map, MappedField, Values};
 pub use policy::{Allow, Gaps, Policy};
 pub use scenario::{
-    AUTO_RUNS_AS, Breaker, Carried, Checkpoint, Clean, Dedupe, EventVolume, Filter, Guard, Hop,
-    Keep, Mode, ModeKind, Require, Retry, Scenario, Stale, Sync, When,
+    AUTO_RUNS_AS, Breaker, Carried, Checkpoint, Chosen, Clean, Dedupe, EventVolume, Filter, Guard,
+    Hop, Keep, Mode, ModeKind, Require, Retry, Scenario, Stale, Sync, When,
 };
 pub use system::{
     Connector, EnvVar, MoneyPer, Percent, Price, Rate, Setting, SettingValue, System,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::{
-    Entity, EntityId, EnvVar, Field, FieldId, Ident, Map, MapId, Mode, MoneyPer, Said, Scenario,
-    ScenarioId, Spanned, System, SystemId, Test,
+    Entity, EntityId, EnvVar, Field, FieldId, Ident, Map, MapId, Mode, ModeKind, MoneyPer, Said,
+    Scenario, ScenarioId, Spanned, System, SystemId, Test,
 };
 use crate::finding::Code;
+use crate::terms::{Impact, Priority};
 use crate::text::Span;
 use crate::time::{Calendar, Zone};
 
@@ -189,6 +190,28 @@ impl Policy {
     /// `entity.field`, as messages name a field.
     pub fn field_path(&self, id: FieldId) -> String {
         format!("{}.{}", self.entity(id.entity).name, self.field(id).name)
+    }
+
+    /// Whose calls go first where a scenario does not say it, if it had a mode: consent where a
+    /// carried field has that class, then intent, then bulk by the clock.
+    pub(super) fn default_priority(&self, scenario: &Scenario, mode: &ModeKind) -> Priority {
+        let consent = |id: &FieldId| self.field(*id).has_class("consent");
+        if scenario.hops.iter().any(|h| h.fields.iter().any(consent)) {
+            return Priority::Consent;
+        }
+        match (scenario.impact(), mode) {
+            (Some(Impact::LostLead | Impact::LateFollowup), _) => Priority::Intent,
+            (_, ModeKind::Scheduled(_)) => Priority::Bulk,
+            _ => Priority::Normal,
+        }
+    }
+
+    /// Whose calls go first if a scenario had a mode.
+    pub fn priority_as(&self, scenario: &Scenario, mode: &ModeKind) -> Priority {
+        match scenario.priority_clause {
+            Some(_) => scenario.priority,
+            None => self.default_priority(scenario, mode),
+        }
     }
 
     /// Every field of every entity, in reading order.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::terms::{Impact, ModeClass, OrderBy, Priority};
 use crate::text::Span;
-use crate::time::{Millis, Schedule, Window};
+use crate::time::{Calendar, Millis, Schedule, Window, mode_class};
 
 /// A scenario.
 #[derive(Debug, Clone)]
@@ -208,9 +208,21 @@ pub struct Mode {
     pub span: Option<Span>,
     /// Whether the scenario itself says it.
     pub written: bool,
+    /// How it was chosen, where the policy says `auto`; `None` there too until it is.
+    pub chosen: Option<Arc<Chosen>>,
 }
 
-/// What `mode auto` runs as until a mode is chosen for it: when unsure, a batch.
+/// A mode that was chosen where the policy says `auto`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// What decided it, in words.
+    pub why: String,
+    /// Why not even this one will do, the nearest of all; `None`: it does.
+    pub miss: Option<String>,
+}
+
+/// What `mode auto` runs as where its scenario could not be read, so that none can be chosen: when
+/// unsure, a batch.
 pub const AUTO_RUNS_AS: Schedule = Schedule::Every(Millis::HOUR);
 
 impl Mode {
@@ -219,11 +231,36 @@ impl Mode {
         matches!(self.kind, ModeKind::Realtime | ModeKind::Hybrid(_))
     }
 
+    /// Whether the policy leaves it open.
+    pub fn is_auto(&self) -> bool {
+        self.chosen.is_some() || self.kind == ModeKind::Auto
+    }
+
     /// The schedule of a scheduled mode or of a hybrid's reconcile.
     pub fn schedule(&self) -> Option<&Schedule> {
         match &self.kind {
             ModeKind::Scheduled(s) | ModeKind::Hybrid(s) => s.as_ref(),
             ModeKind::Realtime | ModeKind::Auto | ModeKind::Unknown => None,
+        }
+    }
+}
+
+impl ModeKind {
+    /// The class of a mode inside a window; `None`: it is open or could not be read.
+    pub fn class(&self, calendar: &Calendar, window: Option<&Window>) -> Option<ModeClass> {
+        match self {
+            ModeKind::Realtime => Some(ModeClass::Realtime),
+            ModeKind::Hybrid(_) => Some(ModeClass::Hybrid),
+            ModeKind::Scheduled(schedule) => {
+                let schedule = schedule.as_ref()?;
+                let gap = match (schedule, window) {
+                    // Without a window its gaps are all alike.
+                    (Schedule::Every(every), None) => Some(*every),
+                    _ => calendar.longest_gap(schedule, window),
+                };
+                Some(mode_class(gap))
+            }
+            ModeKind::Auto | ModeKind::Unknown => None,
         }
     }
 }

@@ -391,8 +391,8 @@ impl Compiler<'_> {
             (false, Some(schedule)) => schedule.to_string(),
             (false, None) => String::new(),
         };
-        let reason = match (&s.mode.kind, s.mode.written, s.mode.span) {
-            (ModeKind::Auto, _, _) => format!("`auto`: {text}, when unsure a batch"),
+        let reason = match (&s.mode.chosen, s.mode.written, s.mode.span) {
+            (Some(chosen), _, _) => format!("chosen for `auto`, {}", chosen.why),
             (_, true, _) => "written in the scenario".to_owned(),
             (_, false, Some(_)) => "the policy's `unsure` mode: the scenario names none".to_owned(),
             (_, false, None) => {

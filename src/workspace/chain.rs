@@ -1,7 +1,9 @@
-//! The one chain: loaded files → resolved policy → graphs → checks → findings.
+//! The one chain: loaded files → resolved policy → graphs → modes chosen for `auto` → checks →
+//! findings.
 
 use crate::catalog::Catalog;
 use crate::checks;
+use crate::choice;
 use crate::finding::{self, Code, Finding, Severity};
 use crate::graph::Graph;
 use crate::model::{self, Policy};
@@ -43,7 +45,7 @@ pub(super) const UNREADABLE: Code = Code(4);
 pub fn check(loaded: Loaded, files: &dyn FileReader, today: Date, asked: &[Code]) -> Checked {
     let sources = &loaded.sources;
     let own = Own::of(&loaded, files).read_all();
-    let (policy, more) = model::lower(&model::Input {
+    let (mut policy, more) = model::lower(&model::Input {
         sources,
         files: &loaded.files,
         unread: loaded.findings.iter().any(|f| f.code == UNREADABLE),
@@ -55,6 +57,7 @@ pub fn check(loaded: Loaded, files: &dyn FileReader, today: Date, asked: &[Code]
     if !loaded.fragment {
         findings.extend(more);
         let graph = Graph::build(&policy);
+        choice::settle(&mut policy, &graph);
         let context = checks::Context::new(sources, &policy, &graph, today).asking(asked);
         findings = checks::run(&context, findings);
     }

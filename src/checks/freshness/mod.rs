@@ -9,6 +9,7 @@ pub(super) mod sl0206_stale_relay;
 pub(super) mod sl0207_stale_copy;
 pub(super) mod sl0208_no_reconcile;
 
+mod auto;
 mod bring;
 mod pace;
 

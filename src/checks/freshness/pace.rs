@@ -1,17 +1,14 @@
 //! How often a scenario runs, and which mode would suit it better.
 
 use super::super::{Context, words};
-use crate::model::{AUTO_RUNS_AS, ModeKind, Scenario, SystemId};
+use crate::model::{Scenario, SystemId};
 use crate::terms::ModeClass;
 use crate::time::{Millis, Schedule, Window};
 
 /// The class of the mode by which a scenario runs; `None`: it could not be read.
 pub(super) fn class(scenario: &Scenario) -> Option<ModeClass> {
-    match scenario.mode.kind {
-        _ if !words::mode_is_known(scenario) => None,
-        ModeKind::Auto => Some(ModeClass::Scheduled),
-        _ => scenario.mode.class,
-    }
+    let known = words::mode_is_known(scenario);
+    scenario.mode.class.filter(|_| known)
 }
 
 /// Whether each change moves by itself.
@@ -32,10 +29,7 @@ pub(super) fn is_by_clock(scenario: &Scenario) -> bool {
 
 /// The schedule of a scenario's mode or of its reconcile.
 pub(super) fn schedule(scenario: &Scenario) -> Option<&Schedule> {
-    match scenario.mode.kind {
-        ModeKind::Auto => Some(&AUTO_RUNS_AS),
-        _ => scenario.mode.schedule(),
-    }
+    scenario.mode.schedule()
 }
 
 pub(super) fn window(scenario: &Scenario) -> Option<&Window> {
@@ -66,9 +60,9 @@ pub(super) fn gap(ctx: &Context, scenario: &Scenario) -> Option<Millis> {
 
 /// How a scheduled scenario runs: "`every 1h`".
 pub(super) fn named(scenario: &Scenario) -> String {
-    match (&scenario.mode.kind, schedule(scenario)) {
-        (ModeKind::Auto, Some(schedule)) => format!("`auto`, for now `{schedule}`"),
-        (_, Some(schedule)) => format!("`{schedule}`"),
+    match (scenario.mode.is_auto(), schedule(scenario)) {
+        (true, Some(schedule)) => format!("`{schedule}`, chosen for `auto`"),
+        (false, Some(schedule)) => format!("`{schedule}`"),
         (_, None) => "by the clock".to_owned(),
     }
 }
@@ -116,7 +110,7 @@ pub(super) fn reconcile_within(
 ) -> Option<Schedule> {
     let window = window(scenario);
     let own = schedule(scenario).filter(|s| !matches!(s, Schedule::Every(_)));
-    let own = own.filter(|_| scenario.mode.kind != ModeKind::Auto);
+    let own = own.filter(|_| !scenario.mode.is_auto());
     let opening = window.map(|w| daily(w.from_min));
     let intervals = [720, 360, 240, 120, 60, 30, 15, 10, 5];
     own.cloned()

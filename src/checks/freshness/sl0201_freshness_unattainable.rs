@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Context, alternatives, figures, fix, quota, words};
-use super::sl0203_consent_not_realtime;
+use super::{auto, sl0203_consent_not_realtime};
 use crate::arithmetic::{Age, Path, Timing};
 use crate::finding::{Code, Finding, Grade};
 use crate::graph::Edge;
@@ -24,6 +24,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
         .collect();
     let hops = ctx.policy.scenarios.iter();
     found.extend(hops.filter_map(|s| scenario_finding(ctx, s)));
+    found.extend(auto::findings(ctx));
     found
 }
 
@@ -129,6 +130,7 @@ fn told_elsewhere(ctx: &Context, edges: &[Edge], fields: &[&Field]) -> bool {
         let timing = ctx.arithmetic.scenario(scenario.id).map(|s| &s.timing);
         matches!(timing, None | Some(Timing::Unknown | Timing::Never))
             || !words::mode_is_known(scenario)
+            || auto::concerns(scenario)
             || quota::sl0302_over_burst_limit::concerns(ctx, edge.to)
             || quota::sl0303_window_too_short::concerns(ctx, scenario)
             || fields

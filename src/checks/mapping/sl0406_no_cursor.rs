@@ -36,7 +36,7 @@ struct Read<'a> {
 }
 
 /// Whether its scheduled reads take what changed. A reconcile compares everything unless told
-/// otherwise; which mode `auto` becomes is not known here.
+/// otherwise.
 pub(super) fn scans_changes(scenario: &Scenario) -> bool {
     if !words::mode_is_known(scenario) || scenario.broken && scenario.scan_full.is_none() {
         return false;

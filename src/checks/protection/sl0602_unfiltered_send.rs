@@ -31,7 +31,7 @@ fn each<'a>(ctx: &'a Context<'a>) -> impl Iterator<Item = (&'a Scenario, Fault<'
         .flat_map(|s| of_scenario(ctx, s).into_iter().map(move |f| (s, f)))
 }
 
-/// Any mode but realtime; what `auto` becomes is not known here.
+/// Any mode but realtime.
 fn runs_by_clock(scenario: &Scenario) -> bool {
     let scheduled = matches!(
         scenario.mode.kind,

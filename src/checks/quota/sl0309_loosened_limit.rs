@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Context, words};
+use super::super::{Context, figures, words};
 use super::vendor;
 use crate::catalog::{Calls, Entry, Limit, Scope};
 use crate::finding::{Code, Edit, Finding, Grade};
@@ -127,7 +127,7 @@ fn written(rate: Rate) -> String {
     let unit = Unit::ALL
         .iter()
         .find(|u| rate.per.0.is_multiple_of(1_000) && u.seconds() == seconds);
-    let count = words::grouped(rate.count, '_');
+    let count = figures::grouped_by(rate.count, '_');
     match unit {
         Some(unit) => format!("{count}/{unit}"),
         None => format!("{count}/{}", rate.per),

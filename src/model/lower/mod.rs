@@ -135,6 +135,7 @@ impl<'a> Lowering<'a> {
                 class: Some(ModeClass::Scheduled),
                 span: None,
                 written: false,
+                chosen: None,
             },
             upkeep: None,
             alert: None,

@@ -6,7 +6,7 @@ use crate::syntax::literal;
 use crate::syntax::tree::{self, MinuteTok, Str, TimeOfDayTok, Word};
 use crate::terms::{ModeClass, Weekday};
 use crate::text::Span;
-use crate::time::{Cron, Schedule, Window, mode_class};
+use crate::time::{Cron, Schedule, Window};
 
 impl Lowering<'_> {
     /// A mode as written; `written`: by the scenario itself.
@@ -28,25 +28,13 @@ impl Lowering<'_> {
             class,
             span: Some(mode.span),
             written,
+            chosen: None,
         }
     }
 
     /// The class of a mode inside a window.
     pub(super) fn class(&self, kind: &ModeKind, window: Option<&Window>) -> Option<ModeClass> {
-        match kind {
-            ModeKind::Realtime => Some(ModeClass::Realtime),
-            ModeKind::Hybrid(_) => Some(ModeClass::Hybrid),
-            ModeKind::Scheduled(schedule) => {
-                let schedule = schedule.as_ref()?;
-                let gap = match (schedule, window) {
-                    // Without a window its gaps are all alike.
-                    (Schedule::Every(every), None) => Some(*every),
-                    _ => self.policy.calendar.longest_gap(schedule, window),
-                };
-                Some(mode_class(gap))
-            }
-            ModeKind::Auto | ModeKind::Unknown => None,
-        }
+        kind.class(&self.policy.calendar, window)
     }
 
     fn schedule(&mut self, schedule: &tree::Schedule) -> Option<Schedule> {

@@ -79,7 +79,7 @@ impl<'a> Lowering<'a> {
         self.hops(&mut scenario);
         self.needs(&scenario);
         if scenario.priority_clause.is_none() {
-            scenario.priority = self.default_priority(&scenario);
+            scenario.priority = self.policy.default_priority(&scenario, &scenario.mode.kind);
         }
         scenario
     }
@@ -102,6 +102,7 @@ impl<'a> Lowering<'a> {
                 class: None,
                 span: None,
                 written: true,
+                chosen: None,
             },
             None => {
                 let unsure = &self.policy.unsure;
@@ -110,6 +111,7 @@ impl<'a> Lowering<'a> {
                     class: self.class(&unsure.kind, window),
                     span: unsure.span,
                     written: false,
+                    chosen: None,
                 }
             }
         }
@@ -433,23 +435,6 @@ impl<'a> Lowering<'a> {
             }
         }
     }
-
-    /// Consent where a carried field has that class, then intent, then bulk by the clock.
-    fn default_priority(&self, scenario: &Scenario) -> Priority {
-        let consent = |id| self.policy.field(id).has_class("consent");
-        if scenario
-            .hops
-            .iter()
-            .any(|h| h.fields.iter().any(|f| consent(*f)))
-        {
-            return Priority::Consent;
-        }
-        match (scenario.impact(), &scenario.mode.kind) {
-            (Some(Impact::LostLead | Impact::LateFollowup), _) => Priority::Intent,
-            (_, ModeKind::Scheduled(_)) => Priority::Bulk,
-            _ => Priority::Normal,
-        }
-    }
 }
 
 fn said<T>(clause: Span, span: Span, value: T) -> Said<T> {
@@ -482,6 +467,7 @@ fn blank(
             class: None,
             span: None,
             written: false,
+            chosen: None,
         },
         fresh: None,
         stale: None,

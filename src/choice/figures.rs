@@ -1,6 +1,5 @@
 //! Figures as messages say them: durations, counts, rates and shares.
 
-use super::words;
 use crate::time::Millis;
 
 /// A time in seconds as the language writes durations, in two units at most: `6m12s`, `1.4s`.
@@ -46,9 +45,21 @@ pub(crate) fn count(number: f64) -> String {
     }
 }
 
+/// Money, with two digits behind the point where it is small.
+pub(crate) fn money(amount: f64) -> String {
+    match amount.abs() < 1_000.0 {
+        true => format!("{amount:.2}"),
+        false => format!(
+            "{}{}",
+            if amount < 0.0 { "-" } else { "" },
+            grouped(amount.abs().round())
+        ),
+    }
+}
+
 /// A count that is more than another, and that count, so that both read so: with as many digits
 /// behind the point as it takes, "just over" where no three do.
-pub(super) fn more_than(number: f64, other: f64) -> (String, String) {
+pub(crate) fn more_than(number: f64, other: f64) -> (String, String) {
     if count(number) != count(other) || number <= other {
         return (count(number), count(other));
     }
@@ -76,8 +87,21 @@ pub(crate) fn share(share: f64) -> String {
     }
 }
 
+/// A number with a mark between its thousands.
+pub(crate) fn grouped_by(number: u64, mark: char) -> String {
+    let text = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in text.chars().enumerate() {
+        if i > 0 && (text.len() - i).is_multiple_of(3) {
+            out.push(mark);
+        }
+        out.push(digit);
+    }
+    out
+}
+
 fn grouped(number: f64) -> String {
-    words::grouped(number.max(0.0) as u64, ',')
+    grouped_by(number.max(0.0) as u64, ',')
 }
 
 #[cfg(test)]
