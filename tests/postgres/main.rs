@@ -9,4 +9,5 @@ mod desk;
 mod errors;
 mod following;
 mod reading;
+mod whole;
 mod writing;
