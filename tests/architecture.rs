@@ -23,6 +23,7 @@ const RANKS: &[(&str, u8)] = &[
     ("workspace", 7),
     ("engine", 8),
     ("estimate", 8),
+    ("optimize", 8),
     ("connector", 9),
     ("store", 9),
     ("host", 10),
@@ -166,6 +167,7 @@ fn pure_layers_do_no_input_or_output() {
         "workspace",
         "engine",
         "estimate",
+        "optimize",
         "render",
     ];
     let forbidden = [

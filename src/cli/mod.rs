@@ -20,6 +20,7 @@ mod fix;
 mod fmt;
 mod init;
 mod man;
+mod optimize;
 mod plan;
 mod policy;
 mod reference;
@@ -93,6 +94,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Suppressions(args) => suppressions::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
         Command::Estimate(args) => estimate::run(args, shell),
+        Command::Optimize(args) => optimize::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),

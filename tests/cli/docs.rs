@@ -33,3 +33,9 @@ fn the_schema_of_an_estimate_is_published() {
     let schema = syncline::estimate::schema();
     in_step("estimate.schema.json", &format!("{schema:#}\n"));
 }
+
+#[test]
+fn the_schema_of_an_optimization_is_published() {
+    let schema = syncline::optimize::schema();
+    in_step("optimize.schema.json", &format!("{schema:#}\n"));
+}

@@ -8,6 +8,7 @@ mod estimate;
 mod fix;
 mod fmt;
 mod formats;
+mod optimize;
 mod other;
 mod plan;
 mod robust;
