@@ -30,6 +30,7 @@ pub mod workspace;
 
 pub mod engine;
 pub mod estimate;
+pub mod optimize;
 
 pub mod diff;
 

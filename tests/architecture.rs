@@ -23,6 +23,7 @@ const RANKS: &[(&str, u8)] = &[
     ("workspace", 7),
     ("engine", 8),
     ("estimate", 8),
+    ("optimize", 8),
     ("diff", 9),
     ("connector", 9),
     ("store", 9),
@@ -167,6 +168,7 @@ fn pure_layers_do_no_input_or_output() {
         "workspace",
         "engine",
         "estimate",
+        "optimize",
         "diff",
         "render",
     ];

@@ -52,7 +52,7 @@ pub(super) fn remove(span: Span, sources: &Sources) -> Edit {
 }
 
 /// Writes a scenario's mode: over its own, or as a new clause.
-pub(super) fn set_mode(sources: &Sources, scenario: &Scenario, mode: &str) -> Option<Edit> {
+pub(crate) fn set_mode(sources: &Sources, scenario: &Scenario, mode: &str) -> Option<Edit> {
     match scenario.mode.span.filter(|_| scenario.mode.written) {
         Some(span) => Some(Edit {
             span,

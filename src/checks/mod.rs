@@ -27,6 +27,7 @@ mod tidiness;
 
 pub(crate) use crate::choice::figures;
 pub use context::Context;
+pub(crate) use fix::set_mode;
 pub use suppressions::{Suppression, suppressions};
 pub use table::{CHECKS, Check};
 

@@ -1,6 +1,6 @@
 //! The choice as a whole: each scenario with its options, and what each would do by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Ground;
 use super::modes::{choices, complexity};
@@ -710,10 +710,13 @@ fn delay_price(policy: &Policy, scenario: &Scenario, any: Option<&Choice>) -> f6
     delayed.unwrap_or(0.0) * MONTH_DAYS * per_second(costs.value)
 }
 
+/// What decides whether a bound holds: fields of one flow and the same origins, in one system and
+/// within the same seconds (their bits); derived fields are each looked at for themselves.
+type Alike = (u32, Vec<SystemId>, SystemId, u64, Option<FieldId>);
+
 /// Every bound on a field in a system that a hop brings it to, those that travel alike once.
 fn bounds(ground: Ground) -> Vec<Bound> {
-    let mut known: BTreeMap<(u32, Vec<SystemId>, SystemId, u64, Option<FieldId>), ()> =
-        BTreeMap::new();
+    let mut known: BTreeSet<Alike> = BTreeSet::new();
     let mut bounds = Vec::new();
     let fields = ground.policy.fields();
     for field in fields.filter(|f| !f.is_key && !f.broken && f.fresh.is_some()) {
@@ -726,7 +729,7 @@ fn bounds(ground: Ground) -> Vec<Bound> {
             };
             let derived = field.derived.is_some().then_some(field.id);
             let key = (number, field.origins(), system, within.to_bits(), derived);
-            if known.insert(key, ()).is_some() {
+            if !known.insert(key) {
                 continue;
             }
             bounds.push(Bound {

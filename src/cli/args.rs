@@ -6,7 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
     catalog, check, completions, dead_letters, diff, estimate, events, explain, fmt, init, man,
-    plan, run, runs, status, suppressions, why,
+    optimize, plan, run, runs, status, suppressions, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -78,6 +78,7 @@ pub(super) enum Command {
     Plan(plan::Args),
     Estimate(estimate::Args),
     Diff(diff::Args),
+    Optimize(optimize::Args),
     /// Runs a plan, or compiles a policy first
     Run(run::Args),
     /// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds

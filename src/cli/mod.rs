@@ -22,6 +22,7 @@ mod fmt;
 mod git;
 mod init;
 mod man;
+mod optimize;
 mod plan;
 mod policy;
 mod reference;
@@ -98,6 +99,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(args, shell),
         Command::Estimate(args) => estimate::run(args, shell),
         Command::Diff(args) => diff::run(args, shell),
+        Command::Optimize(args) => optimize::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),

@@ -14,6 +14,7 @@ pub mod human;
 pub mod json;
 pub mod junit;
 mod mend;
+pub mod optimize;
 pub mod outcome;
 pub mod page;
 pub mod plan;

@@ -64,3 +64,9 @@ fn the_schemas_of_diff_are_published_and_its_table_is_the_codes() {
     let page = std::fs::read_to_string(published::folder().join("diff.md")).unwrap();
     assert!(page.contains(syncline::diff::table().trim_end()));
 }
+
+#[test]
+fn the_schema_of_an_optimization_is_published() {
+    let schema = syncline::optimize::schema();
+    in_step("optimize.schema.json", &format!("{schema:#}\n"));
+}

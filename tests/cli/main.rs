@@ -9,6 +9,7 @@ mod estimate;
 mod fix;
 mod fmt;
 mod formats;
+mod optimize;
 mod other;
 mod plan;
 mod robust;
