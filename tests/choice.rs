@@ -10,7 +10,7 @@ use support::fixtures;
 use syncline::arithmetic::Arithmetic;
 use syncline::catalog::Catalog;
 use syncline::checks::{self, Context};
-use syncline::choice::{self, Free, Ground, Limits, Outcome, Problem, Proof};
+use syncline::choice::{self, Free, Ground, Limits, Outcome, Problem, Proof, Work};
 use syncline::finding::Severity;
 use syncline::graph::Graph;
 use syncline::model::{self, Input, ModeKind, OwnConnectors, Policy};
@@ -81,6 +81,7 @@ impl World {
 
 const ENDLESS: Limits = Limits {
     seconds_left: &|| None,
+    work: Work::ASKED,
 };
 
 /// What a brute search over all assignments finds: cost and complexity of the best; none: nothing

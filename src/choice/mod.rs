@@ -37,6 +37,6 @@ pub use reasons::{
     Overrun, against_clauses, bound, bounded, burst_share, late_hop, must_not_wait, overrun,
     quota_share, reached, says_how_late,
 };
-pub use search::{Limits, Outcome, Proof, Solved};
+pub use search::{Limits, Outcome, Proof, Solved, Work};
 pub use settle::{put, settle};
 pub use truth::{Fault, Truth};

@@ -12,19 +12,39 @@ const MONEY_TOLERANCE: f64 = 0.01;
 /// The same as a share of the whole.
 const SHARE_TOLERANCE: f64 = 1e-6;
 
-/// How often the program is solved at most.
-const SOLVES_MAX: usize = 400;
 
 /// How many solves look for the assignment that misses least.
 const NEAREST_SOLVES: usize = 20;
-
-/// How many branches one solve may look at: a bound that is the same on every machine.
-const NODES_MAX: u64 = 200_000;
 
 /// What a search may use.
 pub struct Limits<'l> {
     /// Seconds that are left; none: no end.
     pub seconds_left: &'l dyn Fn() -> Option<f64>,
+    /// What it may do at most, the same on every machine.
+    pub work: Work,
+}
+
+/// Work that does not depend on how fast a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// How often the program is solved.
+    pub solves: usize,
+    /// How many branches one solve may look at.
+    pub nodes: u64,
+}
+
+impl Work {
+    /// For somebody who asked for the best and waits for it.
+    pub const ASKED: Work = Work {
+        solves: 400,
+        nodes: 200_000,
+    };
+    /// For a choice on the way to something else, such as a check while somebody types: a good
+    /// answer in about a second, the best where it is found by then.
+    pub const PASSING: Work = Work {
+        solves: 40,
+        nodes: 400,
+    };
 }
 
 /// How good the answer is known to be.
@@ -236,10 +256,10 @@ impl Search<'_> {
     /// What is left to use for one solve; none: it is over.
     fn effort(&self) -> Option<Effort> {
         let seconds = (self.limits.seconds_left)();
-        let over = self.solves >= SOLVES_MAX || seconds.is_some_and(|s| s <= 0.0);
+        let over = self.solves >= self.limits.work.solves || seconds.is_some_and(|s| s <= 0.0);
         (!over).then_some(Effort {
             seconds,
-            nodes: NODES_MAX,
+            nodes: self.limits.work.nodes,
         })
     }
 

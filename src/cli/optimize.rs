@@ -14,7 +14,7 @@ use super::policy::{self, Checked, Question, STDIN};
 use super::shell::Shell;
 use crate::arithmetic::Arithmetic;
 use crate::checks;
-use crate::choice::{self, Free, Ground, Limits, Problem};
+use crate::choice::{self, Free, Ground, Limits, Problem, Work};
 use crate::finding::{Edit, Severity};
 use crate::graph::Graph;
 use crate::optimize::{self, Ending, Proposal};
@@ -115,7 +115,10 @@ fn propose(checked: &Checked, seconds_left: &dyn Fn() -> Option<f64>) -> Proposa
         arithmetic: &arithmetic,
     };
     let problem = Problem::new(ground, Free::All);
-    let outcome = problem.solve(&Limits { seconds_left });
+    let outcome = problem.solve(&Limits {
+        seconds_left,
+        work: Work::ASKED,
+    });
     optimize::of(ground, &problem, &outcome)
 }
 
