@@ -31,6 +31,7 @@ pub mod engine;
 pub mod estimate;
 
 pub mod connector;
+pub mod overview;
 pub mod store;
 
 pub mod host;

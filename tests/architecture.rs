@@ -23,6 +23,7 @@ const RANKS: &[(&str, u8)] = &[
     ("engine", 8),
     ("estimate", 8),
     ("connector", 9),
+    ("overview", 9),
     ("store", 9),
     ("host", 10),
     ("render", 10),
@@ -162,6 +163,7 @@ fn pure_layers_do_no_input_or_output() {
         "workspace",
         "engine",
         "estimate",
+        "overview",
         "render",
     ];
     let forbidden = [

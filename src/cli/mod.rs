@@ -18,11 +18,13 @@ mod explain;
 mod failure;
 mod fix;
 mod fmt;
+mod graph;
 mod init;
 mod man;
 mod plan;
 mod policy;
 mod reference;
+mod report;
 mod rules;
 mod run;
 mod runs;
@@ -93,6 +95,8 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Suppressions(args) => suppressions::run(args, shell),
         Command::Plan(args) => plan::run(args, shell),
         Command::Estimate(args) => estimate::run(args, shell),
+        Command::Graph(args) => graph::run(args, shell),
+        Command::Report(args) => report::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),
