@@ -11,7 +11,6 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::checks::figures;
-use crate::render::estimate::money;
 
 /// How many scenarios have a colour of their own.
 pub(super) const COLORS: usize = 6;
@@ -133,7 +132,7 @@ impl Bar<'_> {
 }
 
 /// The ends that an axis of shares may have.
-const ENDS: [f64; 8] = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 1.25];
+const ENDS: [f64; 9] = [0.004, 0.02, 0.04, 0.08, 0.2, 0.4, 0.8, 1.0, 1.2];
 
 /// Bars below each other, in a picture of this width.
 pub(super) fn bars(bars: &[Bar], width: u32) -> Markup {
@@ -144,7 +143,7 @@ pub(super) fn bars(bars: &[Bar], width: u32) -> Markup {
     let fitting = ENDS.into_iter().find(|end| *end >= longest * 1.02);
     let end = fitting.unwrap_or(longest * 1.1);
     let names = bars.iter().map(|b| b.name.chars().count()).max();
-    let room = (names.unwrap_or(0) as f64 * LETTER + 14.0).min(f64::from(width) * 0.42);
+    let room = (names.unwrap_or(0) as f64 * LETTER + 16.0).min(f64::from(width) * 0.42);
     let count = bars.len();
     let height = 26 * count as u32 + 44;
     let steps = if width < 500 { 2 } else { 4 };
@@ -197,7 +196,7 @@ pub(super) fn bars(bars: &[Bar], width: u32) -> Markup {
 }
 
 fn shortened(name: &str, room: f64) -> String {
-    let fitting = ((room - 14.0) / LETTER) as usize;
+    let fitting = ((room - 16.0) / LETTER).round() as usize;
     match name.chars().count() > fitting {
         true => name.chars().take(fitting.max(2) - 1).chain(['…']).collect(),
         false => name.to_owned(),
@@ -235,10 +234,12 @@ const MARKS: [f64; 13] = [
     3.2e7,
     3.2e8,
 ];
+/// So many times as high as all that may be had is still shown.
+const REACH: f64 = 2.5;
 const CANDIDATES: (u32, u32) = (440, 250);
 
 /// Cost against delay of the modes that a scenario could have.
-pub(super) fn candidates(points: &[Point], height_of: fn(f64) -> String) -> Markup {
+pub(super) fn candidates(points: &[Point]) -> Markup {
     let finite = |p: &&Point| p.seconds.is_finite() && p.seconds > 0.0 && p.height.is_finite();
     let points: Vec<&Point> = points.iter().filter(finite).collect();
     let times = || points.iter().map(|p| p.seconds);
@@ -249,6 +250,7 @@ pub(super) fn candidates(points: &[Point], height_of: fn(f64) -> String) -> Mark
     if points.len() < 2 || least >= most {
         return html! {};
     }
+    let points = in_reach(points);
     let highest = points.iter().map(|p| p.height).fold(0.0, f64::max);
     let top = if highest > 0.0 { highest * 1.16 } else { 1.0 };
     let (low, high) = ((least / 1.8).ln(), (most * 2.4).ln());
@@ -269,7 +271,7 @@ pub(super) fn candidates(points: &[Point], height_of: fn(f64) -> String) -> Mark
             .light_line_style(TRANSPARENT)
             .y_labels(5)
             .x_label_formatter(&|x| figures::duration(x.exp()))
-            .y_label_formatter(&|y| height_of(*y))
+            .y_label_formatter(&|y| short(*y))
             .x_label_style(type_of(MUTED, HPos::Center, VPos::Top))
             .y_label_style(type_of(MUTED, HPos::Right, VPos::Center))
             .draw()?;
@@ -279,6 +281,22 @@ pub(super) fn candidates(points: &[Point], height_of: fn(f64) -> String) -> Mark
         }
         name_points(&mut chart, &points)
     })
+}
+
+/// Without points that are far above all that may be had or is had now: they would press the
+/// others onto the axis.
+fn in_reach(points: Vec<&Point>) -> Vec<&Point> {
+    let real = points.iter().filter(|p| p.feasible || p.now);
+    let most = real.map(|p| p.height).fold(0.0, f64::max) * REACH;
+    let near: Vec<&Point> = points
+        .iter()
+        .copied()
+        .filter(|p| p.height <= most)
+        .collect();
+    match near.len() {
+        0 | 1 => points,
+        _ => near,
+    }
 }
 
 fn mark(chart: &mut Chart, place: (f64, f64), point: &Point) -> Drawn {
@@ -347,14 +365,15 @@ fn name_points(chart: &mut Chart, points: &[&Point]) -> Drawn {
     Ok(())
 }
 
-/// Money on an axis.
-pub(super) fn money_mark(amount: f64) -> String {
-    money(amount)
-}
-
-/// Calls on an axis.
-pub(super) fn calls_mark(calls: f64) -> String {
-    figures::count(calls)
+/// Money or calls on an axis, in few letters.
+fn short(amount: f64) -> String {
+    match amount {
+        n if n >= 1e7 => format!("{}M", figures::count((n / 1e6).round())),
+        n if n >= 1e6 => format!("{}M", figures::count(n / 1e6)),
+        n if n >= 1e4 => format!("{}k", figures::count((n / 1e3).round())),
+        0.0 => "0".to_owned(),
+        n => figures::count(n),
+    }
 }
 
 #[cfg(test)]
@@ -384,6 +403,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_far_above_does_not_press_the_rest_down() {
+        let point = |height, feasible| Point {
+            seconds: 60.0,
+            height,
+            name: String::new(),
+            feasible,
+            now: false,
+        };
+        let (low, high, far) = (point(1.0, true), point(10.0, true), point(1e6, false));
+        assert_eq!(in_reach(vec![&low, &high, &far]), [&low, &high]);
+        assert_eq!(
+            in_reach(vec![&low, &far]),
+            [&low, &far],
+            "one alone says nothing"
+        );
+        assert_eq!(
+            [short(0.0), short(1.5e6), short(45_000.0)],
+            ["0", "1.5M", "45k"]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_drawn_is_left_out() {
         assert_eq!(bars(&[], 900).into_string(), "");
         let one = Point {
@@ -393,9 +434,6 @@ mod tests {
             feasible: true,
             now: true,
         };
-        assert_eq!(
-            candidates(&[one.clone(), one], money_mark).into_string(),
-            ""
-        );
+        assert_eq!(candidates(&[one.clone(), one]).into_string(), "");
     }
 }

@@ -196,10 +196,7 @@ fn compared(figures: &Figures, estimate: &ScenarioEstimate, candidates: &[Candid
         .iter()
         .filter_map(|c| point(estimate, c, priced))
         .collect();
-    let chart = match priced {
-        true => chart::candidates(&points, chart::money_mark),
-        false => chart::candidates(&points, chart::calls_mark),
-    };
+    let chart = chart::candidates(&points);
     let any = !chart.0.is_empty();
     html! {
         div class=(if any { "compared" } else { "compared alone" }) {
@@ -207,7 +204,7 @@ fn compared(figures: &Figures, estimate: &ScenarioEstimate, candidates: &[Candid
                 figure {
                     figcaption {
                         @if priced { (currency) " a month" } @else { "Calls a day" }
-                        " against worst delay. Filled: may be had; ringed: now."
+                        " by worst delay. Filled: may be had. Ring: now."
                     }
                     div class="chart" aria-hidden="true" { (chart) }
                 }
