@@ -35,7 +35,7 @@ fn elements(xml: &str) -> Vec<String> {
                 for attribute in tag.attributes() {
                     attribute.unwrap_or_else(|e| panic!("{e}"));
                 }
-                names.push(String::from_utf8(tag.name().as_ref().to_vec()).unwrap());
+                names.push(tag.name().as_ref().to_owned());
                 open += 1;
             }
             Event::End(_) => open -= 1,
