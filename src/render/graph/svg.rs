@@ -202,6 +202,7 @@ fn room(lines: &[String]) -> Size {
         let letters = line.chars().count() as f64;
         match at {
             0 => letters * NAME_SIZE * NAME_WIDTH,
+            _ if line_class(at, line) != "line" => letters * LINE_SIZE * NAME_WIDTH,
             _ => letters * LINE_SIZE * LINE_WIDTH,
         }
     });

@@ -186,7 +186,7 @@ fn row(figures: &Figures, system: &SystemEstimate, usage: &Usage) -> Markup {
                     span class="quiet" { " of " (rate(limit.calls_per_second)) }
                 }
             }
-            td {
+            td class="by" {
                 @for (at, part) in usage.parts.iter().take(NAMED).enumerate() {
                     @if at > 0 { ", " }
                     (link(&part.scenario, detailed(figures, &part.scenario))) " "

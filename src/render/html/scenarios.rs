@@ -88,7 +88,7 @@ fn table_row(row: &ScenarioRow, estimate: &ScenarioEstimate, priced: bool) -> Ma
     html! {
         tr class=[age.is_late().then_some("bad-row")] {
             th scope="row" { (link(&row.name, row.detailed)) }
-            td {
+            td class="runs" {
                 (estimate.mode)
                 @if let Some(declared) = &estimate.declared {
                     span class="quiet" { " (" (declared) ")" }
