@@ -35,6 +35,7 @@ pub mod optimize;
 pub mod diff;
 
 pub mod connector;
+pub mod overview;
 pub mod store;
 
 pub mod host;

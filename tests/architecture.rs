@@ -26,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("optimize", 8),
     ("diff", 9),
     ("connector", 9),
+    ("overview", 9),
     ("store", 9),
     ("host", 10),
     ("render", 10),
@@ -170,6 +171,7 @@ fn pure_layers_do_no_input_or_output() {
         "estimate",
         "optimize",
         "diff",
+        "overview",
         "render",
     ];
     let forbidden = [

@@ -12,7 +12,6 @@ const MONEY_TOLERANCE: f64 = 0.01;
 /// The same as a share of the whole.
 const SHARE_TOLERANCE: f64 = 1e-6;
 
-
 /// How many solves look for the assignment that misses least.
 const NEAREST_SOLVES: usize = 20;
 

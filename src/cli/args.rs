@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
-    catalog, check, completions, dead_letters, diff, estimate, events, explain, fmt, init, man,
-    optimize, plan, run, runs, status, suppressions, why,
+    catalog, check, completions, dead_letters, diff, estimate, events, explain, fmt, graph, init,
+    man, optimize, plan, report, run, runs, status, suppressions, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -79,6 +79,8 @@ pub(super) enum Command {
     Estimate(estimate::Args),
     Diff(diff::Args),
     Optimize(optimize::Args),
+    Graph(graph::Args),
+    Report(report::Args),
     /// Runs a plan, or compiles a policy first
     Run(run::Args),
     /// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds

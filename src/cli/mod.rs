@@ -20,12 +20,14 @@ mod failure;
 mod fix;
 mod fmt;
 mod git;
+mod graph;
 mod init;
 mod man;
 mod optimize;
 mod plan;
 mod policy;
 mod reference;
+mod report;
 mod rules;
 mod run;
 mod runs;
@@ -100,6 +102,8 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Estimate(args) => estimate::run(args, shell),
         Command::Diff(args) => diff::run(args, shell),
         Command::Optimize(args) => optimize::run(args, shell),
+        Command::Graph(args) => graph::run(args, shell),
+        Command::Report(args) => report::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),

@@ -8,7 +8,7 @@ use super::disk;
 use super::failure::{Exit, Failure};
 use super::policy::{self, Checked};
 use super::shell::Shell;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::plan::{Plan, read_plan, to_json, to_yaml};
 use crate::render::{self, Report, Style, human};
 
@@ -83,9 +83,18 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
 
 /// Says on standard error what keeps a policy from being planned.
 pub(super) fn refuse(checked: &Checked, shell: &mut Shell) {
+    show_errors(checked, shell, |_| true);
+}
+
+/// Says on standard error what could not be read, where that is all that is asked.
+pub(super) fn refuse_unread(checked: &Checked, shell: &mut Shell) {
+    show_errors(checked, shell, Finding::is_of_reading);
+}
+
+fn show_errors(checked: &Checked, shell: &mut Shell, wanted: impl Fn(&Finding) -> bool) {
     let errors: Vec<_> = checked
         .all()
-        .filter(|f| f.severity == Severity::Error)
+        .filter(|f| f.severity == Severity::Error && wanted(f))
         .cloned()
         .collect();
     let mut report = Report::default();

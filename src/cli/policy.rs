@@ -37,6 +37,12 @@ impl Checked {
         self.all().any(|f| f.severity == Severity::Error)
     }
 
+    /// Whether all of it could be read and understood, whatever is wrong with what it says.
+    pub fn is_whole(&self) -> bool {
+        let mut errors = self.all().filter(|f| f.severity == Severity::Error);
+        !errors.any(Finding::is_of_reading)
+    }
+
     /// What was found anywhere in the policy.
     pub fn all(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().chain(&self.beyond)

@@ -18,16 +18,21 @@ const SECONDS_TOLERANCE: f64 = 0.0005;
 
 /// Adds every candidate mode to each scenario of an estimate.
 pub fn what_if(ground: Ground, estimate: &mut Estimate) {
+    what_if_of(ground, estimate, |_| true);
+}
+
+/// The same for the scenarios whose names are wanted.
+pub fn what_if_of(ground: Ground, estimate: &mut Estimate, wanted: impl Fn(&str) -> bool + Sync) {
     let known: Vec<&Scenario> = listed(ground).collect();
-    let lists: Vec<Vec<Candidate>> = known
+    let lists: Vec<Option<Vec<Candidate>>> = known
         .par_iter()
         .map(|scenario| {
-            let tried = candidates(ground, scenario);
-            tried.iter().map(|t| t.shown(ground, scenario)).collect()
+            let tried = wanted(&scenario.name.text).then(|| candidates(ground, scenario))?;
+            Some(tried.iter().map(|t| t.shown(ground, scenario)).collect())
         })
         .collect();
     for (scenario, list) in estimate.scenarios.iter_mut().zip(lists) {
-        scenario.what_if = Some(list);
+        scenario.what_if = list;
     }
 }
 

@@ -4,7 +4,7 @@
 //! are `arithmetic`'s, how it looks is `render`'s. What is not known is `None`, never 0.
 //!
 //! * [`Estimate`]: the JSON object of `estimate --format json`.
-//! * [`of`]: makes it; [`what_if`] adds every mode that a scenario could have; [`explain`] lists
+//! * [`of`]: makes it; [`what_if`] and [`what_if_of`] add every mode that a scenario could have; [`explain`] lists
 //!   every term of one scenario with its inputs.
 
 mod build;
@@ -16,7 +16,7 @@ mod notes;
 mod types;
 
 pub use build::{Ground, of};
-pub use candidates::{better, what_if};
+pub use candidates::{better, what_if, what_if_of};
 pub use explain::explain;
 pub use types::{
     Better, Candidate, Cost, Estimate, Explanation, Feed, FieldAge, HopEstimate, Input, Limit, Old,

@@ -116,6 +116,12 @@ impl Finding {
         }
     }
 
+    /// Whether it says that a text could not be read or a name or value not understood (SL00xx):
+    /// then nothing that follows from the policy is sure.
+    pub fn is_of_reading(&self) -> bool {
+        self.code.0 < 100
+    }
+
     /// Sets what is written under the primary place.
     pub fn mark(mut self, text: impl Into<String>) -> Self {
         self.primary_label = text.into();

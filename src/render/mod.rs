@@ -10,6 +10,8 @@ pub mod estimate;
 mod fingerprint;
 pub mod github;
 pub mod gitlab;
+pub mod graph;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;

@@ -70,3 +70,12 @@ fn the_schema_of_an_optimization_is_published() {
     let schema = syncline::optimize::schema();
     in_step("optimize.schema.json", &format!("{schema:#}\n"));
 }
+
+#[test]
+fn the_picture_in_the_readme_is_the_programs_own() {
+    let policy = format!("{}/examples/acme", env!("CARGO_MANIFEST_DIR"));
+    let dir = crate::support::Dir::new();
+    let ran = dir.run(&["graph", "--now", "2026-11-26", &policy]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    in_step("acme.svg", &ran.stdout);
+}

@@ -11,7 +11,13 @@ pub(super) fn lines(estimate: &Estimate, better: &[Better]) -> Vec<String> {
     let mut lines = vec![runs_out_first(estimate)];
     lines.extend(nearest_burst(estimate));
     lines.push(cost(estimate));
-    lines.extend(cheaper(estimate, better));
+    lines.extend(further(estimate, better));
+    lines
+}
+
+/// What there is to say besides what runs out and what it costs.
+pub(in crate::render) fn further(estimate: &Estimate, better: &[Better]) -> Vec<String> {
+    let mut lines: Vec<String> = cheaper(estimate, better).into_iter().collect();
     lines.extend(estimate.feeds.iter().filter_map(loses));
     lines.extend(estimate.notes.iter().map(|note| format!("Note: {note}.")));
     lines
@@ -63,7 +69,7 @@ pub(super) fn blame<'e>(estimate: &'e Estimate, system: &str) -> Option<(&'e str
 }
 
 /// The system whose burst limit is used most, where that is a tenth of it or more.
-fn nearest_burst(estimate: &Estimate) -> Option<String> {
+pub(in crate::render) fn nearest_burst(estimate: &Estimate) -> Option<String> {
     let limits = estimate.systems.iter().filter_map(|s| {
         let limit = s.burst_limit.as_ref()?;
         Some((s, limit, limit.utilisation?))

@@ -8,6 +8,10 @@ mod tables;
 use std::fmt::Write;
 
 use self::page::{Page, cell_width};
+pub(super) use self::{
+    glance::{further, nearest_burst},
+    page::{delay, known, money, rate},
+};
 use super::style::{Style, fill};
 use crate::estimate::{Better, Estimate};
 

@@ -83,17 +83,17 @@ pub(super) const UNKNOWN: &str = "?";
 /// What stands where there is nothing to say.
 pub(super) const NOTHING: &str = "-";
 
-pub(super) fn known(value: Option<f64>, shape: fn(f64) -> String) -> String {
+pub(in crate::render) fn known(value: Option<f64>, shape: fn(f64) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), shape)
 }
 
 /// A delay; without bound where there is none.
-pub(super) fn delay(seconds: Option<f64>) -> String {
+pub(in crate::render) fn delay(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "no bound".to_owned(), figures::duration)
 }
 
 /// Money: whole from a hundred on, else with two decimals; nothing as `0`.
-pub(super) fn money(amount: f64) -> String {
+pub(in crate::render) fn money(amount: f64) -> String {
     match amount {
         0.0 => "0".to_owned(),
         small if small.abs() < 99.995 => format!("{small:.2}"),
@@ -103,7 +103,7 @@ pub(super) fn money(amount: f64) -> String {
 }
 
 /// A rate in calls a second.
-pub(super) fn rate(per_second: f64) -> String {
+pub(in crate::render) fn rate(per_second: f64) -> String {
     match per_second {
         0.0 => "0".to_owned(),
         small if small < 0.01 => "<0.01".to_owned(),
