@@ -109,15 +109,15 @@ fn says_how_late(ground: Ground, scenario: &Scenario) -> bool {
 }
 
 /// A mode that is tried.
-struct Tried {
-    text: String,
-    mode: ModeKind,
-    what_if: Alternative,
+pub(super) struct Tried {
+    pub text: String,
+    pub mode: ModeKind,
+    pub what_if: Alternative,
 }
 
 /// Real time where every source sends events, the usual intervals, daily, and the declared mode
 /// where it is none of them.
-fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
+pub(super) fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
     let source = |hop: &Hop| ground.arithmetic.facts(hop.from.value);
     let mut sources = scenario.hops.iter().map(source);
     let by_event = !scenario.hops.is_empty() && sources.all(|s| s.is_some_and(|s| s.has_events));
@@ -151,7 +151,7 @@ fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
 }
 
 impl Tried {
-    fn shown(&self, ground: Ground, scenario: &Scenario) -> Candidate {
+    pub fn shown(&self, ground: Ground, scenario: &Scenario) -> Candidate {
         let figures = &self.what_if.figures;
         let why_not = self.why_not(ground, scenario);
         let costs = self
@@ -169,7 +169,7 @@ impl Tried {
     }
 
     /// Whether it hears events that can be lost for good, and nothing would find what they missed.
-    fn loses_changes(&self, ground: Ground, scenario: &Scenario) -> bool {
+    pub fn loses_changes(&self, ground: Ground, scenario: &Scenario) -> bool {
         let today = ground.arithmetic.scenario(scenario.id);
         let mended = today.is_some_and(|f| matches!(f.timing, Timing::Hybrid(_)));
         let lossy = |hop: &Hop| {
@@ -182,7 +182,7 @@ impl Tried {
     }
 
     /// The systems that it calls, each with what all scenarios then ask.
-    fn touched(&self) -> Vec<SystemId> {
+    pub fn touched(&self) -> Vec<SystemId> {
         let hops = self.what_if.figures.hops.iter();
         let mut ids: Vec<SystemId> = hops.flat_map(|h| [h.from, h.to]).collect();
         ids.sort_unstable();
@@ -219,7 +219,7 @@ impl Tried {
     }
 
     /// What speaks against it; nothing: it may be had.
-    fn why_not(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
+    pub fn why_not(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
         let mut why = self.against_clauses(ground, scenario);
         if !self.what_if.figures.timing.is_realtime() {
             why.extend(must_not_wait(ground, scenario));
@@ -258,7 +258,7 @@ impl Tried {
         why
     }
 
-    fn late_hop(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
+    pub fn late_hop(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
         let within = scenario.fresh?.value;
         let figures = &self.what_if.figures;
         let pairs = figures.hops.iter().zip(&figures.ages);
@@ -274,7 +274,7 @@ impl Tried {
     }
 
     /// The field that is late most against its bound, of all that come over the scenario's hops.
-    fn late_field(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
+    pub fn late_field(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
         let mut known: Vec<(u32, Vec<SystemId>, SystemId, f64)> = Vec::new();
         let mut latest: Option<(f64, f64, FieldId, SystemId)> = None;
         for (field, system, within) in bounded(ground, scenario) {
@@ -312,7 +312,7 @@ impl Tried {
     }
 
     /// Whether a run does not end before the next start, or before the window closes.
-    fn overrun(&self, scenario: &Scenario) -> Option<String> {
+    pub fn overrun(&self, scenario: &Scenario) -> Option<String> {
         let ScenarioFigures { timing, run, .. } = &self.what_if.figures;
         let gaps = match timing {
             Timing::Unknown | Timing::Never => return Some("it never starts".to_owned()),
@@ -388,7 +388,7 @@ fn unread(ground: Ground, scenario: &Scenario) -> Option<String> {
 }
 
 /// Why what a scenario carries must not wait for the clock.
-fn must_not_wait(ground: Ground, scenario: &Scenario) -> Option<String> {
+pub(super) fn must_not_wait(ground: Ground, scenario: &Scenario) -> Option<String> {
     let strict = scenario.impact() == Some(Impact::Compliance);
     let hops = scenario.hops.iter().enumerate();
     let mut carried = hops.flat_map(|(at, hop)| {
@@ -448,7 +448,7 @@ fn also_live(ground: Ground, scenario: &Scenario, edge: Edge, field: &Field) -> 
 
 /// The bounded fields that a scenario carries, with every system where a bound holds: its hops may
 /// be on the way to systems that it does not write itself.
-fn bounded<'a>(
+pub(super) fn bounded<'a>(
     ground: Ground<'a>,
     scenario: &'a Scenario,
 ) -> impl Iterator<Item = (&'a Field, SystemId, f64)> {

@@ -5,6 +5,7 @@ mod check;
 mod ci;
 mod docs;
 mod estimate;
+mod explain;
 mod fix;
 mod fmt;
 mod formats;

@@ -3,14 +3,14 @@
 use crate::checks::figures;
 
 /// A page.
-pub(super) struct Page {
+pub(in crate::render) struct Page {
     pub title: String,
     pub lines: Vec<String>,
     pub sections: Vec<Section>,
 }
 
 /// A table with its title.
-pub(super) struct Section {
+pub(in crate::render) struct Section {
     pub title: String,
     pub head: Vec<String>,
     /// By column: whether it holds numbers, which stand to the right.
@@ -73,27 +73,27 @@ impl Section {
     }
 }
 
-pub(super) fn cell_width(cell: &str) -> usize {
+pub(in crate::render) fn cell_width(cell: &str) -> usize {
     cell.chars().count()
 }
 
 /// What stands where a figure is not known.
-pub(super) const UNKNOWN: &str = "?";
+pub(in crate::render) const UNKNOWN: &str = "?";
 
 /// What stands where there is nothing to say.
-pub(super) const NOTHING: &str = "-";
+pub(in crate::render) const NOTHING: &str = "-";
 
-pub(super) fn known(value: Option<f64>, shape: fn(f64) -> String) -> String {
+pub(in crate::render) fn known(value: Option<f64>, shape: fn(f64) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), shape)
 }
 
 /// A delay; without bound where there is none.
-pub(super) fn delay(seconds: Option<f64>) -> String {
+pub(in crate::render) fn delay(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "no bound".to_owned(), figures::duration)
 }
 
 /// Money: whole from a hundred on, else with two decimals; nothing as `0`.
-pub(super) fn money(amount: f64) -> String {
+pub(in crate::render) fn money(amount: f64) -> String {
     match amount {
         0.0 => "0".to_owned(),
         small if small.abs() < 99.995 => format!("{small:.2}"),
@@ -103,7 +103,7 @@ pub(super) fn money(amount: f64) -> String {
 }
 
 /// A rate in calls a second.
-pub(super) fn rate(per_second: f64) -> String {
+pub(in crate::render) fn rate(per_second: f64) -> String {
     match per_second {
         0.0 => "0".to_owned(),
         small if small < 0.01 => "<0.01".to_owned(),
@@ -116,7 +116,7 @@ pub(super) fn rate(per_second: f64) -> String {
 }
 
 /// Several names in a sentence: "`a`, `b` and 3 more".
-pub(super) fn names(names: &[String]) -> String {
+pub(in crate::render) fn names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(4).map(|n| format!("`{n}`")).collect();
     match names.len() - shown.len() {
         0 => shown.join(", "),
