@@ -38,14 +38,15 @@ impl Arithmetic {
     /// What a scenario costs as it stands.
     pub fn costs(&self, policy: &Policy, scenario: &Scenario) -> Option<Costs> {
         let figures = self.scenario(scenario.id)?;
-        Some(costs(self, &self.systems, policy, scenario, figures))
+        Some(costs(self, &self.systems, policy, scenario, (figures, 1.0)))
     }
 }
 
 impl Alternative {
     /// What the scenario would cost.
     pub fn costs(&self, today: &Arithmetic, policy: &Policy, scenario: &Scenario) -> Costs {
-        costs(today, &self.systems, policy, scenario, &self.figures)
+        let figures = (&self.figures, self.times);
+        costs(today, &self.systems, policy, scenario, figures)
     }
 }
 
@@ -53,7 +54,7 @@ impl ScenarioFigures {
     /// λ: changed records a day that wait for the scenario, after its filters; none: nothing
     /// declares a volume.
     pub fn delayed_per_day(&self, policy: &Policy, scenario: &Scenario) -> Option<f64> {
-        delayed_per_day(policy, scenario, &self.hops)
+        delayed_per_day(policy, scenario, &self.hops, 1.0)
     }
 
     /// The largest mean delay of its hops, in seconds; none: without bound.
@@ -68,7 +69,7 @@ fn costs(
     systems: &[system::Shared],
     policy: &Policy,
     scenario: &Scenario,
-    figures: &ScenarioFigures,
+    (figures, times): (&ScenarioFigures, f64),
 ) -> Costs {
     let upkeep = policy.upkeep.as_ref().map_or(0.0, |u| per_month(u.value));
     Costs {
@@ -77,7 +78,7 @@ fn costs(
             true => upkeep,
             false => 0.0,
         },
-        staleness: staleness(policy, scenario, figures),
+        staleness: staleness(policy, scenario, figures, times),
     }
 }
 
@@ -133,11 +134,16 @@ fn api_at(facts: &SystemFacts, load: &SystemLoad, scenario: &Scenario) -> Option
     Some(calls * paid * per_call)
 }
 
-fn staleness(policy: &Policy, scenario: &Scenario, figures: &ScenarioFigures) -> Option<f64> {
+fn staleness(
+    policy: &Policy,
+    scenario: &Scenario,
+    figures: &ScenarioFigures,
+    times: f64,
+) -> Option<f64> {
     let Some(costs) = scenario.stale.and_then(|s| s.costs) else {
         return Some(0.0);
     };
-    let delayed = figures.delayed_per_day(policy, scenario)? * MONTH_DAYS;
+    let delayed = delayed_per_day(policy, scenario, &figures.hops, times)? * MONTH_DAYS;
     Some(delayed * figures.mean_delay()? * per_second(costs.value))
 }
 
@@ -148,7 +154,13 @@ struct Taken {
     written: f64,
 }
 
-fn delayed_per_day(policy: &Policy, scenario: &Scenario, hops: &[HopLoad]) -> Option<f64> {
+/// Of hops that carry so many times as much as the policy declares.
+fn delayed_per_day(
+    policy: &Policy,
+    scenario: &Scenario,
+    hops: &[HopLoad],
+    times: f64,
+) -> Option<f64> {
     let mut taken: BTreeMap<(EntityId, Option<u32>, SystemId), Taken> = BTreeMap::new();
     for (at, load) in hops.iter().enumerate() {
         let clause = scenario.hops.get(at).map(|h| h.sync);
@@ -171,13 +183,14 @@ fn delayed_per_day(policy: &Policy, scenario: &Scenario, hops: &[HopLoad]) -> Op
         }
     };
     if let Some(own) = &scenario.volume {
-        return Some(own.value.rate.per_day() * passing(None));
+        return Some(own.value.rate.per_day() * times * passing(None));
     }
     let entities: BTreeSet<EntityId> = taken.keys().map(|key| key.0).collect();
     let of_entity = |entity: EntityId| {
         let raw = sum(|t| t.raw, Some(entity));
         // Two clauses may carry the same changed record: it is late once.
-        let most = changes(policy, scenario, entity).map_or(raw, |all| all.min(raw));
+        let declared = changes(policy, scenario, entity);
+        let most = declared.map_or(raw, |all| (all * times).min(raw));
         most * passing(Some(entity))
     };
     Some(entities.into_iter().map(of_entity).sum())

@@ -33,6 +33,15 @@ impl Demand {
         Some(carried * self.events_pass * self.records_pass)
     }
 
+    /// The same with λ so many times as large; what a read meets stays.
+    pub(super) fn times(&self, factor: f64) -> Demand {
+        let mut demand = self.clone();
+        if let Some(carried) = &mut demand.records_per_day {
+            carried.value *= factor;
+        }
+        demand
+    }
+
     /// k·x a second for x a day.
     pub fn at_peak(&self, per_day: f64) -> f64 {
         self.peak.value * per_day / DAY_SECONDS

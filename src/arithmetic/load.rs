@@ -122,6 +122,8 @@ pub(super) struct Ground<'a> {
     /// Whether the scenario in question starts to listen (1), stops (−1) or neither (0) against
     /// what `heard` counts.
     pub hearing: i64,
+    /// How many times as many records as declared the hops carry.
+    pub times: f64,
 }
 
 /// By system and entity: how many real-time hops listen to the entity's events there.
@@ -145,7 +147,7 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
                 entity: hop.entity,
                 from: hop.from.value,
                 to: hop.to.value,
-                demand: ground.demands.get(id.0 as usize)?.clone(),
+                demand: ground.demands.get(id.0 as usize)?.times(ground.times),
                 per_day: Ends::default(),
                 busiest_day: Ends::default(),
                 peak: Ends::default(),
@@ -163,7 +165,7 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
             entity,
             from: system,
             to: system,
-            demand,
+            demand: demand.times(ground.times),
             per_day: Ends::default(),
             busiest_day: Ends::default(),
             peak: Ends::default(),

@@ -91,6 +91,8 @@ pub struct Alternative {
     pub figures: ScenarioFigures,
     /// What all scenarios then ask of each system.
     pub systems: Vec<Shared>,
+    /// How many times as many records as declared it carries.
+    times: f64,
 }
 
 impl Alternative {
@@ -149,6 +151,7 @@ impl Arithmetic {
             demands: &demands,
             heard: &heard,
             hearing: 0,
+            times: 1.0,
         };
         let loads: Vec<Vec<HopLoad>> = policy
             .scenarios
@@ -218,6 +221,18 @@ impl Arithmetic {
         scenario: &Scenario,
         mode: &ModeKind,
     ) -> Alternative {
+        self.as_if_busier(policy, graph, (scenario, mode), 1.0)
+    }
+
+    /// The same if the scenario also had to carry so many times as many records: λ grows as its own
+    /// `volume` would say it, what its reads meet and all other scenarios stay as they are.
+    pub fn as_if_busier(
+        &self,
+        policy: &Policy,
+        graph: &Graph,
+        (scenario, mode): (&Scenario, &ModeKind),
+        times: f64,
+    ) -> Alternative {
         let window = scenario.window.as_ref().map(|w| &w.value);
         let timing = Timing::as_mode(policy, mode, window);
         let today = self.scenario(scenario.id);
@@ -229,6 +244,7 @@ impl Arithmetic {
             demands: &self.demands,
             heard: &self.heard,
             hearing: i64::from(timing.is_realtime()) - i64::from(hears_today),
+            times,
         };
         let hops = load::of_scenario(&ground, scenario, &timing);
         let priority = policy.priority_as(scenario, mode);
@@ -238,6 +254,7 @@ impl Arithmetic {
             scenario: scenario.id,
             figures: figures(&self.facts, &systems, timing, priority, hops),
             systems,
+            times,
         }
     }
 }

@@ -175,7 +175,7 @@ fn is_system(checked: &Checked, condition: &FailOver) -> Result<(), Failure> {
     }
 }
 
-fn no_such<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>) -> Failure {
+pub(super) fn no_such<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>) -> Failure {
     let failure = Failure::input(format!("the policy has no {what} `{name}`"));
     match nearest(name, names) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),

@@ -96,14 +96,14 @@ fn best_of(ground: Ground, scenario: &Scenario) -> Option<Better> {
 }
 
 /// A mode that is tried.
-struct Tried {
-    text: String,
-    mode: ModeKind,
-    what_if: Alternative,
+pub(super) struct Tried {
+    pub text: String,
+    pub mode: ModeKind,
+    pub what_if: Alternative,
 }
 
 /// Every mode that a scenario could have, with what it would do.
-fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
+pub(super) fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
     let tried = choice::modes(ground, scenario)
         .into_iter()
         .map(|mode| Tried {
@@ -117,7 +117,7 @@ fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
 }
 
 impl Tried {
-    fn shown(&self, ground: Ground, scenario: &Scenario) -> Candidate {
+    pub fn shown(&self, ground: Ground, scenario: &Scenario) -> Candidate {
         let figures = &self.what_if.figures;
         let why_not = self.why_not(ground, scenario);
         let costs = self
@@ -135,7 +135,7 @@ impl Tried {
     }
 
     /// Whether it hears events that can be lost for good, and nothing would find what they missed.
-    fn loses_changes(&self, ground: Ground, scenario: &Scenario) -> bool {
+    pub fn loses_changes(&self, ground: Ground, scenario: &Scenario) -> bool {
         let today = ground.arithmetic.scenario(scenario.id);
         let mended = today.is_some_and(|f| matches!(f.timing, Timing::Hybrid(_)));
         let lossy = |hop: &Hop| {
@@ -148,7 +148,7 @@ impl Tried {
     }
 
     /// The systems that it calls, each with what all scenarios then ask.
-    fn touched(&self) -> Vec<SystemId> {
+    pub fn touched(&self) -> Vec<SystemId> {
         let hops = self.what_if.figures.hops.iter();
         let mut ids: Vec<SystemId> = hops.flat_map(|h| [h.from, h.to]).collect();
         ids.sort_unstable();
@@ -185,7 +185,7 @@ impl Tried {
     }
 
     /// What speaks against it; nothing: it may be had.
-    fn why_not(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
+    pub fn why_not(&self, ground: Ground, scenario: &Scenario) -> Vec<String> {
         let mut why = choice::against_clauses(ground, scenario, &self.mode);
         if !self.what_if.figures.timing.is_realtime() {
             why.extend(must_not_wait(ground, scenario));
@@ -197,7 +197,7 @@ impl Tried {
         why
     }
 
-    fn late_hop(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
+    pub fn late_hop(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
         let (to, worst, within) = choice::late_hop(scenario, &self.what_if.figures)?;
         Some(format!(
             "a change can take {} to `{}`, longer than its `fresh {within}`",
@@ -207,7 +207,7 @@ impl Tried {
     }
 
     /// The field that is late most against its bound, of all that come over the scenario's hops.
-    fn late_field(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
+    pub fn late_field(&self, ground: Ground, scenario: &Scenario) -> Option<String> {
         let mut known: Vec<(u32, Vec<SystemId>, SystemId, f64)> = Vec::new();
         let mut latest: Option<(f64, f64, FieldId, SystemId)> = None;
         for (field, system, within) in choice::bounded(ground, scenario) {
@@ -244,7 +244,7 @@ impl Tried {
         ))
     }
 
-    fn overrun(&self, scenario: &Scenario) -> Option<String> {
+    pub fn overrun(&self, scenario: &Scenario) -> Option<String> {
         let (seconds, what) = match choice::overrun(scenario, &self.what_if.figures)? {
             Overrun::NeverStarts => return Some("it never starts".to_owned()),
             Overrun::Window(seconds, _) => (seconds, "before its window closes"),
@@ -297,7 +297,7 @@ fn seconds(bound: Option<f64>) -> f64 {
 }
 
 /// Why what a scenario carries must not wait for the clock.
-fn must_not_wait(ground: Ground, scenario: &Scenario) -> Option<String> {
+pub(super) fn must_not_wait(ground: Ground, scenario: &Scenario) -> Option<String> {
     let live = |other: &Scenario| {
         let figures = ground.arithmetic.scenario(other.id);
         figures.is_some_and(|f| f.timing.is_realtime())

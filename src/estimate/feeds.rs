@@ -12,7 +12,8 @@ pub(super) fn of_policy(ground: Ground) -> Vec<Feed> {
     systems.filter_map(|s| of_system(ground, s.id)).collect()
 }
 
-fn of_system(ground: Ground, system: SystemId) -> Option<Feed> {
+/// A system whose events a real-time hop hears.
+pub(super) fn of_system(ground: Ground, system: SystemId) -> Option<Feed> {
     let connector = ground.policy.system(system).connector.as_ref()?;
     let entry = connector.entry.as_deref()?;
     let events = entry.events.as_ref()?;

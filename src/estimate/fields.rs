@@ -68,7 +68,7 @@ pub(super) fn worst(paths: &[Path]) -> Option<f64> {
 }
 
 /// The mean over the origins, each as often as it changes the field; alike where that is not known.
-fn mean(ground: Ground, paths: &[Path]) -> Option<f64> {
+pub(super) fn mean(ground: Ground, paths: &[Path]) -> Option<f64> {
     let changes = |path: &Path| {
         let load = ground.arithmetic.load(path.edges.first()?.hop)?;
         Some(load.demand.records_per_day.as_ref()?.value)

@@ -6,18 +6,25 @@
 //! * [`Estimate`]: the JSON object of `estimate --format json`.
 //! * [`of`]: makes it; [`what_if`] and [`what_if_of`] add every mode that a scenario could have; [`explain`] lists
 //!   every term of one scenario with its inputs.
+//! * [`explain_scenario`]: why a scenario has its mode, and what would change that.
+//! * [`explain_field`]: where a field comes from and goes, and how old it can get.
 
 mod build;
 mod candidates;
 mod explain;
 mod feeds;
+pub mod field;
 mod fields;
 mod notes;
+mod place;
+pub mod scenario;
 mod types;
 
 pub use build::{Ground, of};
 pub use candidates::{better, what_if, what_if_of};
 pub use explain::explain;
+pub use field::explain_field;
+pub use scenario::explain_scenario;
 pub use types::{
     Better, Candidate, Cost, Estimate, Explanation, Feed, FieldAge, HopEstimate, Input, Limit, Old,
     Place, ScenarioEstimate, SystemEstimate, SystemThen, Term, VERSION, schema,

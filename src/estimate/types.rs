@@ -290,11 +290,16 @@ pub struct Term {
 
 /// The JSON Schema of an estimate.
 pub fn schema() -> serde_json::Value {
+    schema_of::<Estimate>("Syncline estimate")
+}
+
+/// The JSON Schema of what is written as that type.
+pub(super) fn schema_of<T: JsonSchema>(title: &str) -> serde_json::Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
     let generator = settings.into_generator();
-    let mut schema = generator.into_root_schema_for::<Estimate>().to_value();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
     if let Some(object) = schema.as_object_mut() {
-        object.insert("title".into(), "Syncline estimate".into());
+        object.insert("title".into(), title.into());
     }
     schema
 }

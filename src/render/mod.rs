@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod concise;
 pub mod diff;
 pub mod estimate;
+pub mod explain;
 mod fingerprint;
 pub mod github;
 pub mod gitlab;

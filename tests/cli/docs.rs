@@ -29,6 +29,14 @@ fn the_reference_of_the_command_line_is_published() {
 }
 
 #[test]
+fn the_schemas_of_explanations_are_published() {
+    let schema = syncline::estimate::scenario::schema();
+    in_step("explain_scenario.schema.json", &format!("{schema:#}\n"));
+    let schema = syncline::estimate::field::schema();
+    in_step("explain_field.schema.json", &format!("{schema:#}\n"));
+}
+
+#[test]
 fn the_schema_of_an_estimate_is_published() {
     let schema = syncline::estimate::schema();
     in_step("estimate.schema.json", &format!("{schema:#}\n"));

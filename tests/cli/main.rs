@@ -6,6 +6,7 @@ mod ci;
 mod diff;
 mod docs;
 mod estimate;
+mod explain;
 mod fix;
 mod fmt;
 mod formats;

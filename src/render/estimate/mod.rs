@@ -2,8 +2,8 @@
 
 pub mod csv;
 mod glance;
-mod page;
-mod tables;
+pub(super) mod page;
+pub(super) mod tables;
 
 use std::fmt::Write;
 
@@ -28,7 +28,11 @@ pub struct Shown<'a> {
 
 /// For the terminal.
 pub fn human(shown: Shown, style: Style) -> String {
-    let page = page_of(shown);
+    terminal(&page_of(shown), style)
+}
+
+/// A page for the terminal.
+pub(super) fn terminal(page: &Page, style: Style) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", style.bold(&page.title));
     for line in &page.lines {

@@ -3,14 +3,14 @@
 use crate::checks::figures;
 
 /// A page.
-pub(super) struct Page {
+pub(in crate::render) struct Page {
     pub title: String,
     pub lines: Vec<String>,
     pub sections: Vec<Section>,
 }
 
 /// A table with its title.
-pub(super) struct Section {
+pub(in crate::render) struct Section {
     pub title: String,
     pub head: Vec<String>,
     /// By column: whether it holds numbers, which stand to the right.
@@ -73,15 +73,15 @@ impl Section {
     }
 }
 
-pub(super) fn cell_width(cell: &str) -> usize {
+pub(in crate::render) fn cell_width(cell: &str) -> usize {
     cell.chars().count()
 }
 
 /// What stands where a figure is not known.
-pub(super) const UNKNOWN: &str = "?";
+pub(in crate::render) const UNKNOWN: &str = "?";
 
 /// What stands where there is nothing to say.
-pub(super) const NOTHING: &str = "-";
+pub(in crate::render) const NOTHING: &str = "-";
 
 pub(in crate::render) fn known(value: Option<f64>, shape: fn(f64) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), shape)
@@ -116,7 +116,7 @@ pub(in crate::render) fn rate(per_second: f64) -> String {
 }
 
 /// Several names in a sentence: "`a`, `b` and 3 more".
-pub(super) fn names(names: &[String]) -> String {
+pub(in crate::render) fn names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(4).map(|n| format!("`{n}`")).collect();
     match names.len() - shown.len() {
         0 => shown.join(", "),

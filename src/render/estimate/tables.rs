@@ -3,6 +3,7 @@
 use super::glance::blame;
 use super::page::{NOTHING, Section, UNKNOWN, delay, known, money, rate};
 use crate::checks::figures;
+use crate::estimate::scenario::ScenarioExplained;
 use crate::estimate::{
     Candidate, Estimate, Explanation, HopEstimate, Input, Place, ScenarioEstimate, SystemEstimate,
     SystemThen,
@@ -191,29 +192,47 @@ pub(super) fn feeds(estimate: &Estimate) -> Section {
 pub(super) fn what_if(estimate: &Estimate) -> Vec<Section> {
     let of = |scenario: &ScenarioEstimate| {
         let candidates = scenario.what_if.as_ref()?;
-        let total = format!("#{}/month", estimate.currency);
-        let head = [
-            "mode",
-            "calls/day",
-            "most used",
-            "#mean",
-            "#worst",
-            "#calls",
-            "#upkeep",
-            "#delays",
-            &total,
-            "feasible",
-        ];
         let title = format!("what if: {}", scenario.name);
-        let mut table = Section::new(title, &head);
-        table.rows = candidates.iter().map(|c| candidate(scenario, c)).collect();
-        Some(table.slim(MONEY_PARTS))
+        Some(candidates_of(
+            title,
+            (&scenario.mode, candidates),
+            &estimate.currency,
+        ))
     };
     estimate.scenarios.iter().filter_map(of).collect()
 }
 
-fn candidate(scenario: &ScenarioEstimate, candidate: &Candidate) -> Vec<String> {
-    let mode = match candidate.mode == scenario.mode {
+/// The modes that an explained scenario could have.
+pub(in crate::render) fn modes(explained: &ScenarioExplained) -> Section {
+    let candidates = (explained.mode.as_str(), explained.candidates.as_slice());
+    candidates_of("the modes".to_owned(), candidates, &explained.currency)
+}
+
+fn candidates_of(
+    title: String,
+    (now, candidates): (&str, &[Candidate]),
+    currency: &str,
+) -> Section {
+    let total = format!("#{currency}/month");
+    let head = [
+        "mode",
+        "calls/day",
+        "most used",
+        "#mean",
+        "#worst",
+        "#calls",
+        "#upkeep",
+        "#delays",
+        &total,
+        "feasible",
+    ];
+    let mut table = Section::new(title, &head);
+    table.rows = candidates.iter().map(|c| candidate(now, c)).collect();
+    table.slim(MONEY_PARTS)
+}
+
+fn candidate(now: &str, candidate: &Candidate) -> Vec<String> {
+    let mode = match candidate.mode == now {
         true => format!("{} (now)", candidate.mode),
         false => candidate.mode.clone(),
     };
