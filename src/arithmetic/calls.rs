@@ -13,6 +13,63 @@ pub struct Calls {
     pub write: f64,
     /// Calls of bulk jobs.
     pub bulk: f64,
+    /// Events that are delivered, which are no calls but may have a limit of their own.
+    pub events: f64,
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counting {
+    /// Which calls.
+    pub what: catalog::Calls,
+    /// What a read, a write and a call of a bulk job count for.
+    weights: [f64; 3],
+}
+
+impl Counting {
+    /// Each call of that kind for one.
+    pub fn each(what: catalog::Calls) -> Counting {
+        Counting {
+            what,
+            weights: [1.0; 3],
+        }
+    }
+
+    /// As a limit of the catalog counts.
+    pub fn of(limit: &catalog::Limit) -> Counting {
+        let Some(weights) = &limit.weights else {
+            return Counting::each(limit.counts);
+        };
+        let write = f64::from(weights.write.value);
+        let bulk = weights.bulk.as_ref();
+        Counting {
+            what: limit.counts,
+            weights: [
+                f64::from(weights.read.value),
+                write,
+                bulk.map_or(write, |b| f64::from(b.value)),
+            ],
+        }
+    }
+
+    /// What one write counts for.
+    pub fn of_a_write(self) -> f64 {
+        self.weights[1]
+    }
+
+    /// What is counted: `calls`, `tokens` or `events`.
+    pub fn unit(self) -> &'static str {
+        match self.what {
+            catalog::Calls::Events => "events",
+            _ if self.is_weighted() => "tokens",
+            _ => "calls",
+        }
+    }
+
+    /// Whether calls count for more or less than one.
+    pub fn is_weighted(self) -> bool {
+        self.weights != [1.0; 3]
+    }
 }
 
 impl Calls {
@@ -21,6 +78,7 @@ impl Calls {
         read: 0.0,
         write: 0.0,
         bulk: 0.0,
+        events: 0.0,
     };
 
     /// Reads only.
@@ -39,18 +97,21 @@ impl Calls {
         }
     }
 
-    /// All of them.
+    /// All calls.
     pub fn total(self) -> f64 {
         self.read + self.write + self.bulk
     }
 
     /// Those that a limit counts.
-    pub fn counted(self, by: catalog::Calls) -> f64 {
-        match by {
-            catalog::Calls::All => self.total(),
-            catalog::Calls::Reads => self.read,
-            catalog::Calls::Writes => self.write,
-            catalog::Calls::Bulk => self.bulk,
+    pub fn counted(self, by: Counting) -> f64 {
+        let [read, write, bulk] = by.weights;
+        let (read, write, bulk) = (self.read * read, self.write * write, self.bulk * bulk);
+        match by.what {
+            catalog::Calls::All => read + write + bulk,
+            catalog::Calls::Reads => read,
+            catalog::Calls::Writes => write,
+            catalog::Calls::Bulk => bulk,
+            catalog::Calls::Events => self.events,
         }
     }
 }
@@ -63,6 +124,7 @@ impl Add for Calls {
             read: self.read + more.read,
             write: self.write + more.write,
             bulk: self.bulk + more.bulk,
+            events: self.events + more.events,
         }
     }
 }
@@ -76,6 +138,7 @@ impl Sub for Calls {
             read: (self.read - less.read).max(0.0),
             write: (self.write - less.write).max(0.0),
             bulk: (self.bulk - less.bulk).max(0.0),
+            events: (self.events - less.events).max(0.0),
         }
     }
 }
@@ -94,6 +157,7 @@ impl Mul<f64> for Calls {
             read: self.read * factor,
             write: self.write * factor,
             bulk: self.bulk * factor,
+            events: self.events * factor,
         }
     }
 }

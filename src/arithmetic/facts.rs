@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::calls::Counting;
 use super::formula::{DAY_SECONDS, attempts};
 use super::known::{Known, Origin};
 use crate::catalog::{self, Entry, Figure, Tier};
@@ -60,7 +61,7 @@ pub struct LimitFacts {
     /// Within how many seconds.
     pub per_seconds: f64,
     /// Which calls count.
-    pub counts: catalog::Calls,
+    pub counts: Counting,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -110,7 +111,10 @@ impl LimitFacts {
 
     /// Whether it counts writes, as every limit but those of reads does.
     pub fn counts_writes(&self) -> bool {
-        matches!(self.counts, catalog::Calls::All | catalog::Calls::Writes)
+        matches!(
+            self.counts.what,
+            catalog::Calls::All | catalog::Calls::Writes
+        )
     }
 }
 
@@ -319,7 +323,7 @@ fn limits(system: &System, entry: Option<&Entry>, tier: Option<&Tier>) -> Vec<Li
             name: limit.name.clone(),
             calls: limit.allowed(seats) as f64,
             per_seconds: limit.per.as_secs_f64(),
-            counts: limit.counts,
+            counts: Counting::of(limit),
             origin: from_catalog(entry, &limit.calls),
         })
     });
@@ -327,7 +331,7 @@ fn limits(system: &System, entry: Option<&Entry>, tier: Option<&Tier>) -> Vec<Li
         name: "limit".to_owned(),
         calls: limit.value.count as f64,
         per_seconds: limit.value.per.as_secs_f64(),
-        counts: catalog::Calls::All,
+        counts: Counting::each(catalog::Calls::All),
         origin: Origin::Policy(limit.span),
     });
     vendor.chain(own).filter(|l| l.per_seconds > 0.0).collect()

@@ -190,6 +190,8 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
 struct Shares {
     /// By hop: hops of the same clause from the same source.
     reads: Vec<f64>,
+    /// By hop: hops of the scenario that hear the same entity's events from the same system.
+    events: Vec<f64>,
     /// By hop: ends at its source's, and its target's, system and entity.
     reconciles: Vec<(f64, f64)>,
 }
@@ -199,8 +201,10 @@ impl Shares {
         let clause = |position: usize| scenario.hops.get(position).map(|h| h.sync);
         let mut reads: BTreeMap<_, f64> = BTreeMap::new();
         let mut ends: BTreeMap<_, f64> = BTreeMap::new();
+        let mut heard: BTreeMap<_, f64> = BTreeMap::new();
         for (at, load) in loads.iter().enumerate() {
             *reads.entry((clause(at), load.from)).or_default() += 1.0;
+            *heard.entry((load.entity, load.from)).or_default() += 1.0;
             for system in [load.from, load.to] {
                 *ends.entry((load.entity, system)).or_default() += 1.0;
             }
@@ -212,6 +216,10 @@ impl Shares {
                 .enumerate()
                 .map(|(at, load)| reads.get(&(clause(at), load.from)).copied())
                 .map(|n| n.unwrap_or(1.0))
+                .collect(),
+            events: loads
+                .iter()
+                .map(|l| heard.get(&(l.entity, l.from)).copied().unwrap_or(1.0))
                 .collect(),
             reconciles: loads
                 .iter()
@@ -284,8 +292,15 @@ impl Counting<'_> {
         let written = heard * demand.records_pass;
         let reads = heard * source.reads_per_event * source.attempts() / self.share();
         let writes = written * target.calls_per_write * target.attempts();
+        // A subscription brings every change of the entity; only then is it seen what is carried.
+        let changes = demand.entity_changes_per_day.as_ref();
+        let delivered = changes.map_or(carried, |c| c.value.max(carried));
+        let sharing = self.shares.events.get(self.position).copied();
         Ends {
-            source: Calls::reads(reads),
+            source: Calls {
+                events: delivered / sharing.unwrap_or(1.0),
+                ..Calls::reads(reads)
+            },
             target: Calls::writes(writes) + self.echo_reads(load, target, written),
         }
     }

@@ -27,7 +27,7 @@ mod system;
 mod timing;
 
 pub use age::{Age, HopAge, Run, RunAt};
-pub use calls::Calls;
+pub use calls::{Calls, Counting};
 pub use cost::{Costs, MONTH_DAYS, per_month, per_second};
 pub use demand::Demand;
 pub use facts::{BulkFacts, LimitFacts, PriceFacts, SystemFacts, tier};

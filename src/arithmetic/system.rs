@@ -157,7 +157,12 @@ pub(super) fn waits(
 ) -> (Option<f64>, Option<f64>) {
     let mut longest = (Some(0.0), Some(0.0));
     for limit in facts.bursts().filter(|l| l.counts_writes()) {
-        let queue = left_to(limit, load, priority);
+        // A write is served as a whole, however many tokens it counts for.
+        let (tokens, weight) = (left_to(limit, load, priority), limit.counts.of_a_write());
+        let queue = Queue {
+            arrivals: tokens.arrivals / weight.max(1.0),
+            service: tokens.service / weight.max(1.0),
+        };
         let most = |a: Option<f64>, b: Option<f64>| Some(a?.max(b?));
         longest = (
             most(longest.0, queue.mean_wait()),

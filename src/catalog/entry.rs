@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::events::Events;
-use super::figures::{Batch, Figure, Limit, Period, Price, Tier};
+use super::figures::{Batch, Calls, Figure, Limit, Other, Period, Price, Tier};
 use super::objects::{Object, ObjectField};
 use super::settings::{Auth, Setting};
 use super::templates::{Answers, Operations};
@@ -68,6 +68,9 @@ pub struct Entry {
     /// What is known of its own objects and their fields; empty: nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<Object>,
+    /// Further figures of the vendor's, which no formula needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other: Vec<Other>,
     /// How its calls prove who makes them.
     pub auth: Auth,
     /// The address before every path; `{option}` stands for an option's value.
@@ -269,6 +272,7 @@ impl Entry {
         if let Some(events) = &self.events {
             events.check().map_err(|message| ("events", message))?;
         }
+        self.check_limits()?;
         self.check_objects()
             .map_err(|message| ("objects", message))?;
         match &self.default_tier {
@@ -291,6 +295,37 @@ impl Entry {
             if let Some(name) = name.filter(|name| self.secret(name).is_none()) {
                 return Err((key, format!("the secret `{name}` is none of the secrets")));
             }
+        }
+        Ok(())
+    }
+
+    /// Holds that a limit allows something in some time and counts something that there is.
+    fn check_limits(&self) -> Result<(), (&'static str, String)> {
+        let of_all = self.limits.iter().map(|l| ("limits", l));
+        let of_tiers = self.tiers.iter().flat_map(|t| &t.limits);
+        let of_tiers = of_tiers.map(|l| ("tiers", l));
+        for (key, limit) in of_all.chain(of_tiers) {
+            let name = &limit.name;
+            let wrong = |text: &str| Err((key, format!("the limit `{name}` {text}")));
+            if limit.per == Millis::ZERO {
+                return wrong("has no time: `per` is 0");
+            }
+            if limit.calls.value == 0 && limit.per_seat.as_ref().is_none_or(|f| f.value == 0) {
+                return wrong("allows nothing: `calls` is 0");
+            }
+            if limit.seats_included > 0 && limit.per_seat.is_none() {
+                return wrong("has `seats_included` and no `per_seat`");
+            }
+            if limit.counts == Calls::Events && self.events.is_none() {
+                return wrong("counts events, and the entry has none");
+            }
+            if limit.counts == Calls::Events && limit.weights.is_some() {
+                return wrong("counts events: `weights` are of calls");
+            }
+        }
+        let prices = self.tiers.iter().flat_map(|t| &t.prices);
+        if prices.chain(&self.prices).any(|p| p.per_calls == 0) {
+            return Err(("prices", "a price is `per_calls` of 1 or more".to_owned()));
         }
         Ok(())
     }

@@ -19,17 +19,32 @@ pub struct Source {
 }
 
 /// A value of a vendor's with its source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "BareFigure<T>", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Figure<T> {
     /// The value.
     pub value: T,
     /// Where it comes from; none: unverified.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// What else to know about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// What is written can be read again: a figure without a source says that nobody verified it.
+impl<T: Serialize> Serialize for Figure<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("value", &self.value)?;
+        match &self.source {
+            Some(source) => map.serialize_entry("source", source)?,
+            None => map.serialize_entry("verified", &false)?,
+        }
+        if let Some(note) = &self.note {
+            map.serialize_entry("note", note)?;
+        }
+        map.end()
+    }
 }
 
 impl<T> Figure<T> {
@@ -92,15 +107,63 @@ pub struct Limit {
     /// How many more for each seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_seat: Option<Figure<u64>>,
+    /// How many seats `calls` holds for already.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seats_included: u64,
     /// Within how long; a day or longer is a quota, shorter a burst limit.
     #[serde(with = "duration_text")]
     #[schemars(with = "String")]
     pub per: Millis,
+    /// How that time is counted; none: the vendor does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Who shares it.
     pub scope: Scope,
     /// Which calls count.
     #[serde(default)]
     pub counts: Calls,
+    /// What each call counts for, where that differs: then `calls` are tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Weights>,
+}
+
+/// How the time of a limit is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// At any moment back from now.
+    Rolling,
+    /// From one point of the clock to the next, as from midnight to midnight.
+    Fixed,
+}
+
+/// What a call counts for in a limit of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// A read or a search.
+    pub read: Figure<u32>,
+    /// A write.
+    pub write: Figure<u32>,
+    /// A call of a bulk job; none: as much as a write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<Figure<u32>>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A figure that no formula needs, for those who plan with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Other {
+    /// What it is.
+    pub name: String,
+    /// The figure.
+    pub value: Figure<u64>,
+    /// Its unit, with the time that it is of: `s`, `MB`, `records`, `requests per 10s`.
+    pub unit: String,
 }
 
 impl Limit {
@@ -112,6 +175,7 @@ impl Limit {
     /// The calls that it allows with so many seats.
     pub fn allowed(&self, seats: u64) -> u64 {
         let more = self.per_seat.as_ref().map_or(0, |f| f.value);
+        let seats = seats.saturating_sub(self.seats_included);
         self.calls.value.saturating_add(more.saturating_mul(seats))
     }
 
@@ -122,6 +186,7 @@ impl Limit {
             Calls::Reads => group == Group::Read,
             Calls::Writes => group == Group::Write,
             Calls::Bulk => group == Group::Bulk,
+            Calls::Events => false,
         }
     }
 }
@@ -153,6 +218,8 @@ pub enum Calls {
     Writes,
     /// Calls of bulk jobs.
     Bulk,
+    /// No calls at all, but events that are delivered.
+    Events,
 }
 
 /// The groups of calls that limits tell apart.

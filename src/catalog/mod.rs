@@ -20,11 +20,16 @@ pub use builtin::{Catalog, NAMES};
 pub use entry::{Capabilities, ChangeTime, Entry, Tested, Transport, parse_entry, schema};
 pub use error::EntryError;
 pub use events::{Delivery, EventName, Events, Payload, Replay, Retries};
-pub use figures::{Batch, Bulk, Calls, Figure, Group, Limit, Period, Price, Scope, Source, Tier};
+pub use figures::{
+    Batch, Bulk, Calls, Figure, Group, Limit, Other, Period, Price, Scope, Source, Tier, Weights,
+    Window,
+};
 pub use objects::{Object, ObjectField};
 pub use settings::{Auth, AuthScheme, Required, Setting, SettingType};
 pub use signature::{Algorithm, Encoding, HeaderForm, Signature};
 pub use templates::{Answers, Method, Operation, Operations};
 
+#[cfg(test)]
+mod shapes_tests;
 #[cfg(test)]
 mod tests;

@@ -100,7 +100,7 @@ fn settings_and_when_they_are_required() {
         ("csv", &[("path", Always)]),
         ("jsonl", &[("path", Always)]),
         ("sqlite", &[("path", Always)]),
-        ("postgres", &[("*url", Always)]),
+        ("postgres", &[("events", Never), ("*url", Always)]),
         (
             "webhook",
             &[
@@ -214,9 +214,18 @@ fn limits_of_a_tier_grow_with_its_seats() {
     let salesforce = entry("salesforce");
     let enterprise = salesforce.tier("enterprise").unwrap();
     let quota: Vec<_> = salesforce.limits(Some(enterprise)).collect();
-    assert_eq!(quota.len(), 1);
-    assert!(quota[0].is_quota());
-    assert_eq!(quota[0].allowed(15), 115_000);
+    let names: Vec<_> = quota.iter().map(|l| (l.name.as_str(), l.counts)).collect();
+    assert_eq!(
+        names,
+        [
+            ("bulk_batches", Calls::Bulk),
+            ("api_requests", Calls::All),
+            ("delivered_events", Calls::Events)
+        ]
+    );
+    assert!(quota.iter().all(|l| l.is_quota()));
+    assert_eq!(quota[1].allowed(15), 115_000);
+    assert_eq!(quota[2].allowed(15), 25_000);
     assert_eq!(salesforce.calls_at_a_time(Some(enterprise)), 25);
     assert_eq!(salesforce.calls_at_a_time(salesforce.tier("developer")), 5);
 

@@ -119,6 +119,10 @@ fn of_system(ground: Ground, system: &System) -> Option<SystemEstimate> {
         name: system.name.text.to_string(),
         calls_per_day: known.then(|| load.per_day().total()),
         quota_per_day: quota.map(LimitFacts::per_day),
+        quota_counts: quota.and_then(|q| match q.counts.unit() {
+            "calls" => None,
+            unit => Some(unit.to_owned()),
+        }),
         budget_per_day: quota.map(|q| q.per_day() * facts.budget.value),
         utilisation: used(load.per_day()).filter(|_| known),
         busiest_utilisation: used(load.busiest_day()).filter(|_| known),

@@ -104,6 +104,9 @@ pub struct SystemEstimate {
     pub calls_per_day: Option<f64>,
     /// What its tightest quota allows a day; null: unlimited, as far as is known.
     pub quota_per_day: Option<f64>,
+    /// What that quota counts, where it is not calls: `events` that are delivered, or `tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_counts: Option<String>,
     /// The policy's share of that.
     pub budget_per_day: Option<f64>,
     /// The share of the budget that is used, on a mean day.

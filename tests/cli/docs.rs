@@ -29,6 +29,12 @@ fn the_reference_of_the_command_line_is_published() {
 }
 
 #[test]
+fn the_schema_of_a_catalog_entry_is_published() {
+    let schema = serde_json::to_value(syncline::catalog::schema()).unwrap();
+    in_step("catalog.schema.json", &format!("{schema:#}\n"));
+}
+
+#[test]
 fn the_schemas_of_explanations_are_published() {
     let schema = syncline::estimate::scenario::schema();
     in_step("explain_scenario.schema.json", &format!("{schema:#}\n"));

@@ -40,11 +40,13 @@ pub(super) fn label_limit(
 
 /// "625,000 calls a day", "190 calls per 10s", "5 searches a second".
 pub(super) fn rate(limit: &LimitFacts) -> String {
-    let what = match limit.counts {
+    let what = match limit.counts.what {
+        _ if limit.counts.is_weighted() => "tokens",
         catalog::Calls::All => "calls",
         catalog::Calls::Reads => "reads",
         catalog::Calls::Writes => "writes",
         catalog::Calls::Bulk => "bulk calls",
+        catalog::Calls::Events => "events",
     };
     let number = figures::count(limit.calls);
     let what = match number.as_str() {
@@ -104,12 +106,23 @@ pub(super) fn ways(ways: impl IntoIterator<Item = Option<String>>) -> String {
     ways.join("; or ")
 }
 
-/// Which calls a limit counts, where not all: " (reads only)".
+/// "1 call", "12,000 events".
+pub(super) fn counted(limit: &LimitFacts, number: f64) -> String {
+    let text = figures::count(number);
+    let unit = limit.counts.unit();
+    match text.as_str() {
+        "1" => format!("1 {}", unit.trim_end_matches('s')),
+        _ => format!("{text} {unit}"),
+    }
+}
+
+/// Which calls a limit counts, where not all: " (reads)".
 pub(super) fn only(limit: &LimitFacts) -> &'static str {
-    match limit.counts {
+    match limit.counts.what {
         catalog::Calls::All => "",
         catalog::Calls::Reads => " (reads)",
         catalog::Calls::Writes => " (writes)",
         catalog::Calls::Bulk => " (bulk)",
+        catalog::Calls::Events => "",
     }
 }

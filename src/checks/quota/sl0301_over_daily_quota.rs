@@ -51,9 +51,10 @@ fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
         ),
         None => format!("{most} of its quota"),
     };
+    let unit = limit.counts.unit();
     let calls = match needed.as_str() {
-        "1" => "call",
-        _ => "calls",
+        "1" => unit.trim_end_matches('s'),
+        _ => unit,
     };
     let message = format!(
         "the policy needs {needed} {calls} a day{} at `{}`, more than the {most}",
@@ -66,7 +67,7 @@ fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
     ));
     found = label_limit(ctx, found, system, limit);
     if let Some(budget) = &system.budget {
-        let text = format!("leaves this policy {}", figures::calls(allowed));
+        let text = format!("leaves this policy {}", limits::counted(limit, allowed));
         found = words::label(found, budget.clause, text);
     }
     let shares = shares(ctx, system, limit);
@@ -74,7 +75,7 @@ fn finding(ctx: &Context, system: &System, limit: &LimitFacts) -> Finding {
         let text = format!(
             "`{}`: {} a day, {}",
             scenario.name,
-            figures::calls(*calls),
+            limits::counted(limit, *calls),
             figures::share(calls / used)
         );
         found = words::label(found, scenario.name.span, text);
@@ -127,7 +128,7 @@ fn help(
                 "write `mode {}` in `{}`, which then needs {} a day here; or {more}",
                 candidate.text,
                 scenario.name,
-                figures::calls(then)
+                limits::counted(limit, then)
             );
         }
     }

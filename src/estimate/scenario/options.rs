@@ -6,7 +6,6 @@ use super::super::candidates::{Tried, candidates};
 use super::super::types::Candidate;
 use super::{Answer, Asked, Verdict};
 use crate::arithmetic::{Costs, Timing};
-use crate::model::ModeKind;
 use crate::time::Millis;
 
 /// What is too little money a month to change a mode for.

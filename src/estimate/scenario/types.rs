@@ -145,7 +145,9 @@ pub struct LimitUse {
     pub limit: Option<String>,
     /// Whether it is a quota of a day or longer, or a burst limit.
     pub kind: LimitKind,
-    /// What it allows: calls a day within the budget, or calls a second.
+    /// What it counts: `calls`, `tokens` or `events`.
+    pub counts: String,
+    /// What it allows: so many a day within the budget, or a second.
     pub allowed: Option<f64>,
     /// Calls of this scenario: on its busiest day, or a second at the peak.
     pub own: Option<f64>,

@@ -37,7 +37,8 @@ fn runs_out_first(estimate: &Estimate) -> String {
         return "No system with a daily quota is called.".to_owned();
     }
     let budget = system.budget_per_day.map_or(String::new(), |b| {
-        format!(" of the {} that it may use", figures::calls(b))
+        let unit = system.quota_counts.as_deref().unwrap_or("calls");
+        format!(" of the {} {unit} that it may use", figures::count(b))
     });
     let sum = match system.without.is_empty() {
         true => "",

@@ -47,12 +47,16 @@ fn system(estimate: &Estimate, system: &SystemEstimate) -> Vec<String> {
         None => NOTHING.to_owned(),
     };
     let limit = |value: Option<f64>| value.map_or("none known".to_owned(), figures::count);
+    let counted = |quota: String| match &system.quota_counts {
+        Some(unit) => format!("{quota} {unit}"),
+        None => quota,
+    };
     let burst = system.burst_limit.as_ref();
     let most = blame(estimate, &system.name);
     vec![
         system.name.clone(),
         format!("{at_least}{}", known(system.calls_per_day, figures::count)),
-        limit(system.quota_per_day),
+        counted(limit(system.quota_per_day)),
         limit(system.budget_per_day),
         share(system.utilisation),
         share(system.busiest_utilisation),

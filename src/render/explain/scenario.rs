@@ -223,7 +223,10 @@ fn limits(limits: &[LimitUse]) -> Section {
             vec![
                 l.system.clone(),
                 l.limit.clone().unwrap_or_else(|| "none known".to_owned()),
-                format!("{}{per}", counted(l.allowed)),
+                match l.counts.as_str() {
+                    "calls" => format!("{}{per}", counted(l.allowed)),
+                    unit => format!("{} {unit}{per}", counted(l.allowed)),
+                },
                 counted(l.own),
                 share(l.own_share),
                 counted(l.others),
