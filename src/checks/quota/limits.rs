@@ -75,14 +75,21 @@ pub(super) fn more(ctx: &Context, system: &System, limit: &LimitFacts) -> String
         _ if has_tiers && system.tier.is_none() => {
             format!("name the `tier` that `{}` really has", system.name)
         }
-        // Nobody has to pay for more before it is known that there is too little.
-        origin if origin.is_guess() => {
-            "ask the vendor whether this unverified limit holds, and write the right one in an \
-             entry of your own for `connector`"
-                .to_owned()
+        origin => {
+            let usual = match has_tiers {
+                true => "take a larger tier",
+                false => "ask the vendor for a higher limit",
+            };
+            // Nobody should pay for more before it is known that there is too little.
+            let unsure = match origin.is_guess() {
+                true => {
+                    ", once the vendor has confirmed this unverified one (an entry of your own \
+                         for `connector` can correct it)"
+                }
+                false => "",
+            };
+            format!("{usual}{unsure}")
         }
-        _ if has_tiers => "take a larger tier".to_owned(),
-        _ => "ask the vendor for a higher limit".to_owned(),
     }
 }
 
