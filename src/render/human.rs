@@ -49,6 +49,9 @@ pub fn summary(report: &Report, style: Style) -> String {
     parts.join(", ")
 }
 
+/// How many places of a finding are shown besides its own: checks name those first that matter most.
+const PLACES_SHOWN: usize = 12;
+
 struct Printer<'a> {
     style: Style,
     handler: GraphicalReportHandler,
@@ -96,10 +99,9 @@ impl<'a> Printer<'a> {
             ));
         }
         let mut elsewhere = Vec::new();
-        for label in &diagnostic.labels {
-            if is_within(label, diagnostic) {
-                continue;
-            }
+        let labels = diagnostic.labels.iter();
+        let labels = || labels.clone().filter(|l| !is_within(l, diagnostic));
+        for label in labels().take(PLACES_SHOWN) {
             match home.filter(|f| label.file == diagnostic.file && f.fits(&label.range)) {
                 Some(file) => spans.push(LabeledSpan::new_with_span(
                     Some(harmless(&label.message).into_owned()),
@@ -123,6 +125,11 @@ impl<'a> Printer<'a> {
         }
         for label in elsewhere {
             self.elsewhere(out, &label.file, &label.range, &label.message);
+        }
+        if let Some(more) = labels().count().checked_sub(PLACES_SHOWN + 1) {
+            let more = count(more + 1, "more place");
+            let text = format!("{more}, all of them in `--format json`");
+            self.note(out, "  and:  ", &text);
         }
         if let Some(help) = &diagnostic.help {
             self.note(out, "  help: ", help);

@@ -572,3 +572,29 @@ fn broken_clauses_do_not_hide_what_the_others_say() {
         .collect();
     assert_eq!(codes, ["SL0001", "SL0001", "SL0103", "SL0001"]);
 }
+
+#[test]
+fn people_are_shown_a_dozen_places_and_told_of_the_others() {
+    let mut policy = String::from(
+        "policy shop {}\nsystem crm { connector postgres secret url = env(\"A\") limit 100/day }\n\
+         system billing { connector postgres secret url = env(\"B\") }\n",
+    );
+    for n in 0..20 {
+        policy.push_str(&format!(
+            "entity e{n} {{ key id volume 10_000 records, 900/day changes owner billing \
+             field id: text field plan: text? }}\n\
+             map e{n} in crm {{ same_names }}\nmap e{n} in billing {{ same_names cursor \"seq\" }}\n\
+             scenario s{n} {{ sync e{n}(plan) from billing to crm mode hourly batch 1 }}\n"
+        ));
+    }
+    let dir = Dir::with(&[("policy.sync", &policy)]);
+    let ran = dir.run(&["check", "--only", "SL0301"]);
+    let told = ran.stdout.matches(" calls a day, 5 %").count();
+    let all = dir
+        .run(&["check", "--only", "SL0301", "--format", "json"])
+        .json();
+    let labels = all["diagnostics"][0]["labels"].as_array().unwrap().len();
+    assert_eq!((told, labels), (11, 21), "{}", ran.stdout);
+    let rest = "and:  9 more places, all of them in `--format json`";
+    assert!(ran.stdout.contains(rest), "{}", ran.stdout);
+}
