@@ -1,5 +1,10 @@
 //! The runner as people start it: the real binary, real files, real HTTP on loopback.
 
+#[path = "live/alerts.rs"]
+mod alerts;
+#[path = "live/metrics.rs"]
+mod metrics;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -61,10 +66,15 @@ impl Drop for Runner {
 }
 
 fn start(dir: &Path) -> Runner {
+    start_with(dir, &[])
+}
+
+fn start_with(dir: &Path, env: &[(&str, &str)]) -> Runner {
     let mut child = Command::new(env!("CARGO_BIN_EXE_syncline"))
         .args(["run", "--listen", "127.0.0.1:0"])
         .arg(dir)
         .env("FORMS_SECRET", SECRET)
+        .envs(env.iter().copied())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

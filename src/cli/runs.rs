@@ -3,7 +3,7 @@
 use super::failure::Exit;
 use super::shell::Shell;
 use super::store::StoreArgs;
-use crate::engine::ports::{RunStatus, Store};
+use crate::engine::ports::Store;
 use crate::host::HostError;
 use crate::render::outcome::{grouped, table};
 
@@ -21,18 +21,6 @@ pub(super) struct Args {
     /// How to print
     #[arg(long, default_value = "human", value_parser = ["human", "json"])]
     format: String,
-}
-
-/// A status as a person reads it.
-pub(super) fn status_word(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Reading => "reading",
-        RunStatus::Writing => "writing",
-        RunStatus::Done => "done",
-        RunStatus::Partial => "partial",
-        RunStatus::Aborted => "aborted",
-        RunStatus::Failed => "failed",
-    }
 }
 
 /// Runs the command.
@@ -79,7 +67,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
             run.scenario.clone(),
             run.why.clone(),
             run.started.to_string(),
-            status_word(run.status).to_owned(),
+            run.status.word().to_owned(),
             took,
         ];
         row.extend(

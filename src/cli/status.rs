@@ -53,7 +53,7 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
         match last.first() {
             Some(run) => row.extend([
                 run.started.to_string(),
-                super::runs::status_word(run.status).to_owned(),
+                run.status.word().to_owned(),
                 grouped(run.counts.read),
                 grouped(run.counts.written),
                 run.note.clone().unwrap_or_default(),

@@ -20,6 +20,7 @@ mod upserts;
 
 pub mod csv;
 pub mod jsonl;
+pub mod post;
 pub mod postgres;
 pub mod sqlite;
 pub mod webhook;

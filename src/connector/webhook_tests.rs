@@ -4,10 +4,12 @@ use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use super::*;
 use crate::connector::signature::{Key, STANDARD_WEBHOOKS, Signed, keys, verify};
 use crate::connector::testing::*;
+use crate::engine::ports::FailureClass;
 use crate::value::Value;
 
 const NOW: i64 = 1_767_571_200_000;
@@ -161,33 +163,4 @@ fn a_receiver_that_is_away_is_tried_again_and_no_secret_is_told() {
     assert!(!format!("{failure:?} {webhook:?}").contains("hunter2"));
     assert!(webhook.read(&all()).is_err());
     assert!(webhook.events(None, 1).is_err());
-}
-
-#[test]
-fn only_encrypted_or_local_addresses_are_posted_to() {
-    for url in [
-        "https://x.example/h",
-        "http://localhost:1/h",
-        "http://[::1]:1/h",
-    ] {
-        assert!(target("s", url).is_ok(), "{url}");
-    }
-    for url in [
-        "http://x.example/h",
-        "ftp://x.example",
-        "x.example",
-        "http://127.0.0.1.evil.example",
-    ] {
-        assert!(target("s", url).is_err(), "{url}");
-    }
-}
-
-#[test]
-fn a_wish_to_be_left_alone_has_its_bounds() {
-    let now = Instant(NOW);
-    assert_eq!(retry_after(" 3 ", now), Some(3_000));
-    assert_eq!(retry_after("99999999999999999999", now), None);
-    assert_eq!(retry_after("9999999999", now), Some(AFTER_MS_MAX));
-    assert_eq!(retry_after("Sun, 04 Jan 2026 00:00:00 GMT", now), Some(0));
-    assert_eq!(retry_after("soon", now), None);
 }

@@ -413,6 +413,7 @@ impl Runner<'_> {
             Some(remedy) => format!("{}; {remedy}", failure.message),
             None => failure.message.clone(),
         });
+        state.auth = failure.class == FailureClass::Auth;
         let settled = matches!(failure.class, FailureClass::Auth | FailureClass::Setup);
         if settled {
             // Nothing but a person changes this: no use in trying on.

@@ -318,6 +318,20 @@ pub enum RunStatus {
     Failed,
 }
 
+impl RunStatus {
+    /// Its word, in lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunStatus::Reading => "reading",
+            RunStatus::Writing => "writing",
+            RunStatus::Done => "done",
+            RunStatus::Partial => "partial",
+            RunStatus::Aborted => "aborted",
+            RunStatus::Failed => "failed",
+        }
+    }
+}
+
 /// What a run counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

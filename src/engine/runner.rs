@@ -29,6 +29,51 @@ pub struct Options {
 pub trait Observer {
     /// Something moved on.
     fn progress(&mut self, at: &Progress<'_>);
+    /// How everything stands after a step; asked for very often.
+    fn standing(&mut self, _at: &Standing<'_>) {}
+}
+
+/// What a runner has counted, and which systems it cannot reach.
+pub struct Standing<'a> {
+    program: &'a Program,
+    tallies: &'a BTreeMap<ScenarioIx, Tally>,
+    systems: &'a [SystemState],
+    /// Whether the runner now waits for something: it may be long until it is asked for again.
+    pub pauses: bool,
+}
+
+impl Standing<'_> {
+    /// What was counted since the runner started, by scenario, in the plan's order.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, &Tally)> {
+        let scenarios = &self.program.plan.scenarios;
+        self.tallies
+            .iter()
+            .filter_map(|(ix, tally)| Some((scenarios.get(*ix as usize)?.name.as_str(), tally)))
+    }
+
+    /// The systems whose last call failed, in the plan's order.
+    pub fn failing(&self) -> impl Iterator<Item = Failing<'_>> {
+        let systems = self.systems.iter().zip(&self.program.plan.systems);
+        systems.filter_map(|(state, system)| {
+            let error = state.error.as_deref().filter(|_| state.failures > 0)?;
+            Some(Failing {
+                system: &system.name,
+                error,
+                auth: state.auth,
+            })
+        })
+    }
+}
+
+/// A system whose last call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing<'a> {
+    /// The system.
+    pub system: &'a str,
+    /// Why, in words.
+    pub error: &'a str,
+    /// Whether its credentials were refused.
+    pub auth: bool,
 }
 
 /// Where the runner stands.
@@ -74,6 +119,8 @@ pub(super) struct SystemState {
     pub answered: Option<Instant>,
     /// The last failure, in words.
     pub error: Option<String>,
+    /// Whether it was that credentials were refused.
+    pub auth: bool,
     /// At most so many writes in the next batch, after one was refused whole.
     pub narrow: Option<usize>,
     /// Whether its events are followed by position.
@@ -213,6 +260,12 @@ impl<'a> Runner<'a> {
                 return self.leave();
             }
             let until = self.next_deadline()?;
+            self.observer.standing(&Standing {
+                program: self.program,
+                tallies: &self.tallies,
+                systems: &self.systems,
+                pauses: until > self.world.now(),
+            });
             if let Some((ticket, answer)) = self.world.wait(until) {
                 self.answered(ticket, answer)?;
                 // Whatever else has come in meanwhile, before the next look at the queues.

@@ -2,9 +2,12 @@
 //!
 //! Rank 10. May use everything below; must not know source text, findings or commands.
 
+pub mod alerts;
 mod decode;
+pub mod metrics;
 mod server;
 mod signals;
+mod watch;
 mod world;
 
 use std::collections::BTreeSet;
@@ -13,11 +16,12 @@ use std::sync::Arc;
 
 pub use server::IntakeServer;
 pub use signals::stop_on_signal;
+use watch::{SharedLive, Watched};
 pub use world::{Env, LiveWorld, Waker, now};
 
 use crate::engine::freshness::{Age, ages};
 use crate::engine::ports::{DeadLetter, Failure, Store, StoreError};
-use crate::engine::program::Program;
+use crate::engine::program::{BadPlan, Program};
 use crate::engine::runner::{Observer, Options, Runner, Tally};
 use crate::plan::{EnvRef, Plan};
 use crate::store::{OpenMode, SqliteStore};
@@ -37,6 +41,13 @@ impl HostError {
         HostError {
             message: error.message,
             remedy: error.remedy,
+        }
+    }
+
+    fn from_plan(error: BadPlan) -> Self {
+        HostError {
+            message: error.to_string(),
+            remedy: None,
         }
     }
 
@@ -97,10 +108,7 @@ pub fn run(
     observer: &mut dyn Observer,
     ready: &mut dyn FnMut(Option<std::net::SocketAddr>, Waker),
 ) -> Result<Outcome, HostError> {
-    let program = Program::new(plan.clone()).map_err(|e| HostError {
-        message: e.to_string(),
-        remedy: None,
-    })?;
+    let program = Program::new(plan.clone()).map_err(HostError::from_plan)?;
     let only = scenarios_named(&program, &settings.only)?;
     require_variables(&program, settings)?;
     let mut store =
@@ -112,6 +120,7 @@ pub fn run(
         settings.base_dir.clone(),
         Arc::clone(&settings.env),
     );
+    let live = SharedLive::default();
     let server = match &settings.listen {
         Some(address) => Some(server::start(
             shared,
@@ -119,9 +128,12 @@ pub fn run(
             address,
             settings.store.clone(),
             world.waker(),
+            live.clone(),
         )?),
         None => None,
     };
+    let told = Program::new(plan.clone()).map_err(HostError::from_plan)?;
+    let alerts = alerts::start(told, &settings.env, &settings.store, live.clone())?;
     ready(server.as_ref().map(|s| s.address), world.waker());
     let decoder = decode::Events::new(plan).map_err(HostError::from_failure)?;
     let options = Options {
@@ -129,14 +141,21 @@ pub fn run(
         only,
     };
     let (tallies, troubles) = {
+        let mut watched = Watched::new(observer, live);
         let mut runner = Runner::new(
-            &program, &mut store, &mut world, &decoder, observer, options,
+            &program,
+            &mut store,
+            &mut world,
+            &decoder,
+            &mut watched,
+            options,
         )
         .map_err(HostError::from_store)?;
         runner.run().map_err(HostError::from_store)?;
         (runner.tallies().clone(), runner.troubles())
     };
     drop(server);
+    drop(alerts);
     let scenarios = program
         .plan
         .scenarios

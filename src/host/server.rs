@@ -11,15 +11,20 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus_client::encoding::prometheus_text::CONTENT_TYPE as TEXT;
 use tokio::sync::oneshot;
 
 use super::HostError;
+use super::metrics::Metrics;
+use super::watch::SharedLive;
 use super::world::{Waker, now};
 use crate::connector::intake::{Intake, IntakeRequest};
 use crate::engine::ports::{RawEvent, Store, SystemIx};
+use crate::engine::program::Program;
 use crate::plan::Plan;
 use crate::store::{OpenMode, SqliteStore};
 
@@ -37,6 +42,8 @@ struct Delivery {
 struct Shared {
     intake: Intake,
     writer: Sender<Delivery>,
+    metrics: Metrics,
+    live: SharedLive,
 }
 
 /// A server under way; dropping it stops it.
@@ -61,6 +68,7 @@ pub fn start(
     address: &str,
     store: PathBuf,
     waker: Waker,
+    live: SharedLive,
 ) -> Result<IntakeServer, HostError> {
     let lookup = |name: &str| env(name);
     let intake = Intake::new(&plan, &lookup).map_err(HostError::from_failure)?;
@@ -74,6 +82,9 @@ pub fn start(
     };
     listener.set_nonblocking(true).map_err(unusable)?;
     let address = listener.local_addr().map_err(unusable)?;
+    let program = Program::new((*plan).clone()).map_err(HostError::from_plan)?;
+    let seen = SqliteStore::open(&store, OpenMode::Inspect).map_err(HostError::from_store)?;
+    let metrics = Metrics::new(program, seen, live.clone());
     let store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
     std::thread::spawn(move || write(store, &plan, &deliveries, &waker));
@@ -82,10 +93,17 @@ pub fn start(
         .enable_all()
         .build()
         .map_err(unusable)?;
-    let shared = Arc::new(Shared { intake, writer });
+    let shared = Arc::new(Shared {
+        intake,
+        writer,
+        metrics,
+        live,
+    });
     runtime.spawn(async move {
         let app = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(tell))
             .fallback(receive)
             .with_state(shared);
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
@@ -98,6 +116,24 @@ pub fn start(
         address,
         runtime: Some(runtime),
     })
+}
+
+/// Ready once the runner has made its first step. A system that is down does not make it unready:
+/// what is sent to the runner meanwhile is durable all the same.
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.live.get().ready {
+        true => (StatusCode::OK, "ready\n").into_response(),
+        false => refuse(503, "the runner has not started yet"),
+    }
+}
+
+async fn tell(State(shared): State<Arc<Shared>>) -> Response {
+    let told = tokio::task::spawn_blocking(move || shared.metrics.text(now()));
+    match told.await {
+        Ok(Ok(text)) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
+        Ok(Err(error)) => refuse(503, &error.message),
+        Err(_) => refuse(500, "the metrics could not be told; please report it"),
+    }
 }
 
 async fn receive(

@@ -1,0 +1,304 @@
+//! Signed POSTs of Standard Webhooks: what a `webhook` destination and the alerts are told by.
+//!
+//! Any 2xx is taken as durable there. Addresses are HTTPS, or on this machine; neither they nor
+//! what is behind their `?` is ever shown.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::blocking::{Client, Response};
+use reqwest::{StatusCode, Url, redirect};
+
+use super::failure::setup;
+use super::signature::sign;
+use crate::engine::ports::{Failure, FailureClass};
+use crate::time::Instant;
+
+/// How long one call may take in all.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait that a receiver may ask for, in milliseconds: a day.
+const AFTER_MS_MAX: u64 = 86_400_000;
+/// How much of an answer is read for its words, in bytes.
+const WORDS_BYTES_MAX: u64 = 4_096;
+
+/// Whose address it is, in the author's words.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose<'a> {
+    /// Who is told, as in "see that … is up": "`crm`".
+    pub who: &'a str,
+    /// What holds the address: "the option `url` of `crm`".
+    pub address: &'a str,
+    /// What holds the secret: "the secret `signing` of `crm`".
+    pub secret: &'a str,
+}
+
+/// What became of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// It is durable there.
+    Taken,
+    /// Refused for good, in the receiver's words.
+    Refused(String),
+}
+
+/// Where signed messages are posted to.
+pub struct Post {
+    who: String,
+    secret_of: String,
+    address_of: String,
+    url: Url,
+    /// The URL without what may be secret in it.
+    shown: String,
+    secret: String,
+    client: Client,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post")
+            .field("url", &self.shown)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Post {
+    /// An address with its secret, both checked.
+    ///
+    /// Must not be called from within an async runtime: the client is a blocking one.
+    pub fn to(whose: Whose<'_>, url: &str, secret: String) -> Result<Post, Failure> {
+        let url = target(whose.address, url)?;
+        if sign(&secret, "", 0, b"").is_none() {
+            return Err(setup(
+                format!("{} is no key", whose.secret),
+                "set it to `whsec_` and at least 24 random bytes in base64",
+            ));
+        }
+        let loopback = is_loopback(&url);
+        Ok(Post {
+            shown: shown(&url),
+            client: client(loopback).map_err(|e| {
+                setup(
+                    format!("cannot make HTTPS calls: {}", e.without_url()),
+                    "see that this machine has its root certificates",
+                )
+            })?,
+            who: whose.who.to_owned(),
+            secret_of: whose.secret.to_owned(),
+            address_of: whose.address.to_owned(),
+            url,
+            secret,
+        })
+    }
+
+    /// Posts a JSON body as the message of that id.
+    pub fn send(&self, id: &str, now: Instant, body: String) -> Result<Told, Failure> {
+        let seconds = now.0.div_euclid(1000);
+        let signature = sign(&self.secret, id, seconds, body.as_bytes()).unwrap_or_default();
+        let sent = self
+            .client
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", seconds.to_string())
+            .header("webhook-signature", signature)
+            .body(body)
+            .send();
+        match sent {
+            Ok(response) => self.told(response, now),
+            Err(error) => Err(Failure {
+                class: FailureClass::Retry { after_ms: None },
+                message: format!("POST to {} failed: {}", self.shown, cause(&error)),
+                remedy: Some(format!(
+                    "see that {} is up and reachable from here",
+                    self.who
+                )),
+            }),
+        }
+    }
+
+    fn told(&self, response: Response, now: Instant) -> Result<Told, Failure> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Told::Taken);
+        }
+        let after_ms = response
+            .headers()
+            .get("retry-after")
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| retry_after(v, now));
+        let message = format!("{} answered {}", self.shown, status.as_u16());
+        let message = match words(response) {
+            Some(words) => format!("{message}: {words}"),
+            None => message,
+        };
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure {
+                class: FailureClass::Auth,
+                message,
+                remedy: Some(format!("give the receiver {}", self.secret_of)),
+            }),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Failure {
+                class: FailureClass::Retry { after_ms },
+                message,
+                remedy: Some(format!(
+                    "declare a `limit` for {} if this goes on",
+                    self.who
+                )),
+            }),
+            s if s.is_server_error() => Err(Failure {
+                class: FailureClass::Retry { after_ms },
+                message,
+                remedy: Some(format!("see what is wrong at {}", self.who)),
+            }),
+            s if s.is_client_error() => Ok(Told::Refused(message)),
+            _ => Err(setup(
+                message,
+                format!(
+                    "give {} the address that takes the calls itself; redirects are not followed",
+                    self.address_of
+                ),
+            )),
+        }
+    }
+}
+
+/// Checks the address: HTTPS, or HTTP on this machine.
+fn target(address: &str, url: &str) -> Result<Url, Failure> {
+    let example = "write it as `https://host/path`";
+    let parsed =
+        Url::parse(url).map_err(|e| setup(format!("{address} is no URL: {e}"), example))?;
+    match parsed.scheme() {
+        "https" => Ok(parsed),
+        "http" if is_loopback(&parsed) => Ok(parsed),
+        "http" => Err(setup(
+            format!("{address} is not encrypted"),
+            format!("{example}; plain `http` is for this machine alone"),
+        )),
+        other => Err(setup(
+            format!("{address} has the scheme `{other}`"),
+            example,
+        )),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}
+
+/// The URL without user, password, query and fragment, any of which may be a secret.
+fn shown(url: &Url) -> String {
+    let mut plain = url.clone();
+    let _ = plain.set_username("");
+    let _ = plain.set_password(None);
+    plain.set_query(None);
+    plain.set_fragment(None);
+    plain.to_string()
+}
+
+fn client(loopback: bool) -> reqwest::Result<Client> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Somebody else may have installed one already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let mut builder = Client::builder()
+        .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
+        .timeout(CALL_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none());
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    builder.build()
+}
+
+/// How long a receiver wants to be left alone, in milliseconds: seconds or an HTTP date.
+fn retry_after(value: &str, now: Instant) -> Option<u64> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(seconds.saturating_mul(1000).min(AFTER_MS_MAX));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?;
+    let wait = date.timestamp_millis().saturating_sub(now.0);
+    Some(u64::try_from(wait).unwrap_or(0).min(AFTER_MS_MAX))
+}
+
+/// The first words of an answer, on one line.
+fn words(response: Response) -> Option<String> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    response
+        .take(WORDS_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let plain: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect();
+    let line = plain.join(" ");
+    let short: String = line.chars().take(200).collect();
+    (!short.is_empty()).then_some(short)
+}
+
+/// What went wrong below HTTP, without the URL, which may hold a secret.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".into();
+    }
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    let text = deepest.to_string();
+    match text.find(" (os error") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_767_571_200_000;
+
+    #[test]
+    fn only_encrypted_or_local_addresses_are_posted_to() {
+        for url in [
+            "https://x.example/h",
+            "http://localhost:1/h",
+            "http://[::1]:1/h",
+        ] {
+            assert!(target("s", url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://x.example/h",
+            "ftp://x.example",
+            "x.example",
+            "http://127.0.0.1.evil.example",
+        ] {
+            assert!(target("s", url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_wish_to_be_left_alone_has_its_bounds() {
+        let now = Instant(NOW);
+        assert_eq!(retry_after(" 3 ", now), Some(3_000));
+        assert_eq!(retry_after("99999999999999999999", now), None);
+        assert_eq!(retry_after("9999999999", now), Some(AFTER_MS_MAX));
+        assert_eq!(retry_after("Sun, 04 Jan 2026 00:00:00 GMT", now), Some(0));
+        assert_eq!(retry_after("soon", now), None);
+    }
+}

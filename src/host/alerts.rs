@@ -1,0 +1,350 @@
+//! Tells the policy's `alert` of breached bounds, dead letters, aborted runs and refused
+//! credentials, as signed Standard Webhooks.
+//!
+//! Looks at the store and at the runner's standing every few seconds, in a thread of its own, so
+//! that a receiver that hangs holds up nobody. What was told is remembered in the store once the
+//! receiver has taken it: an alert is told at least once, whatever is killed and whenever, and its
+//! `webhook-id` is the same each time. Keys and values of records are never told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::HostError;
+use super::watch::SharedLive;
+use super::world::{Env, now};
+use crate::connector::post::{Post, Told, Whose};
+use crate::engine::freshness::ages;
+use crate::engine::ports::{DeadLetter, RunStatus, Store, Stored};
+use crate::engine::program::Program;
+use crate::plan::EnvRef;
+use crate::store::{OpenMode, SqliteStore};
+use crate::time::Instant;
+
+/// The variable with the key that alerts are signed with.
+pub const SECRET: &str = "SYNCLINE_ALERT_SECRET";
+
+/// How often is looked.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After so many looks without an answer of the receiver, each further attempt waits longer.
+const WAIT_MAX: u32 = 150;
+/// Runs that are looked back at.
+const RUNS_BACK: usize = 1_000;
+
+/// Up to when dead letters were told: milliseconds since 1970.
+const TOLD_LETTERS: &str = "alerted:letters";
+/// Up to which run aborted ones were told.
+const TOLD_RUNS: &str = "alerted:runs";
+/// The breaches that were told and are not over, as a JSON list.
+const TOLD_BREACHES: &str = "alerted:breaches";
+/// The systems whose refused credentials were told, as a JSON list.
+const TOLD_AUTH: &str = "alerted:auth";
+
+/// A thread that tells alerts; it looks once more when it is dropped.
+pub(super) struct Alerts {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Alerts {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts to look, where the plan has an `alert`.
+pub(super) fn start(
+    program: Program,
+    env: &Env,
+    store: &Path,
+    live: SharedLive,
+) -> Result<Option<Alerts>, HostError> {
+    let Some(address) = &program.plan.alert else {
+        return Ok(None);
+    };
+    let url = env(&address.env).or_else(|| address.default.clone());
+    let (url, secret) = url.zip(env(SECRET)).ok_or_else(|| unset(address, env))?;
+    let whose = Whose {
+        who: "the receiver of alerts",
+        address: &format!("the variable `{}` of `alert`", address.env),
+        secret: &format!("the variable `{SECRET}`"),
+    };
+    let post = Post::to(whose, &url, secret).map_err(HostError::from_failure)?;
+    let store = SqliteStore::open(store, OpenMode::Operate).map_err(HostError::from_store)?;
+    let mut watch = Watch {
+        program,
+        store,
+        live,
+        post,
+        silent: 0,
+        wait: 0,
+        said: BTreeSet::new(),
+    };
+    let (stop, stopped) = mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        loop {
+            let over = stopped.recv_timeout(LOOK_EVERY);
+            watch.look(over == Err(RecvTimeoutError::Disconnected));
+            if over != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    });
+    Ok(Some(Alerts {
+        stop: Some(stop),
+        thread: Some(thread),
+    }))
+}
+
+fn unset(address: &EnvRef, env: &Env) -> HostError {
+    let missing = [address.env.as_str(), SECRET];
+    let missing = missing.into_iter().filter(|name| env(name).is_none());
+    let missing: Vec<String> = missing.map(|name| format!("`{name}`")).collect();
+    HostError {
+        message: format!(
+            "not set in the environment: {} (of the policy's `alert`)",
+            missing.join(", ")
+        ),
+        remedy: Some(format!(
+            "export the address as `{}`, and as `{SECRET}` the key that its receiver verifies with: \
+             `whsec_` and at least 24 random bytes in base64",
+            address.env
+        )),
+    }
+}
+
+/// Something to tell.
+#[derive(Debug, Clone, PartialEq)]
+struct Alert {
+    kind: &'static str,
+    data: Json,
+    /// What is remembered once it was taken.
+    after: (&'static str, String),
+}
+
+impl Alert {
+    fn id(&self) -> String {
+        let digest = Sha256::digest(format!("{}\n{}", self.kind, self.data));
+        let hex: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
+        format!("alert_{hex}")
+    }
+}
+
+struct Watch {
+    program: Program,
+    store: SqliteStore,
+    live: SharedLive,
+    post: Post,
+    /// Looks in a row at which the receiver did not answer.
+    silent: u32,
+    /// Looks to be left out before the next attempt.
+    wait: u32,
+    /// What was said on standard error already, each thing once.
+    said: BTreeSet<String>,
+}
+
+impl Watch {
+    fn look(&mut self, last: bool) {
+        if self.wait > 0 && !last {
+            self.wait -= 1;
+            return;
+        }
+        match self.alerts() {
+            Ok(alerts) => self.tell(&alerts),
+            Err(error) => self.say(format!("alerts: {}", error.message)),
+        }
+    }
+
+    /// In order, up to the first that the receiver does not take: what comes after it waits.
+    fn tell(&mut self, alerts: &[Alert]) {
+        for alert in alerts {
+            let now = now();
+            let body = json!({
+                "type": alert.kind,
+                "timestamp": text_of(now),
+                "data": alert.data,
+            });
+            match self.post.send(&alert.id(), now, body.to_string()) {
+                Ok(told) => {
+                    self.silent = 0;
+                    match told {
+                        Told::Taken => self.live.get().alerts.delivered += 1,
+                        Told::Refused(words) => {
+                            self.live.get().alerts.refused += 1;
+                            self.say(format!("the alert `{}` was refused: {words}", alert.kind));
+                        }
+                    }
+                    let (key, value) = &alert.after;
+                    if let Err(error) = self.store.set_meta(key, value) {
+                        self.say(format!("alerts: {}", error.message));
+                        return;
+                    }
+                }
+                Err(failure) => {
+                    self.live.get().alerts.failed += 1;
+                    self.silent = self.silent.saturating_add(1);
+                    self.wait = 2_u32.saturating_pow(self.silent.min(16)).min(WAIT_MAX);
+                    self.say(format!("alerts cannot be told: {}", failure.message));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, text: String) {
+        if self.said.insert(text.clone()) {
+            eprintln!("{text}");
+        }
+    }
+
+    /// What is to be told now, in a fixed order.
+    fn alerts(&mut self) -> Stored<Vec<Alert>> {
+        let mut alerts = self.refused_credentials()?;
+        alerts.extend(self.aborted_runs()?);
+        alerts.extend(self.dead_letters()?);
+        alerts.extend(self.breaches()?);
+        Ok(alerts)
+    }
+
+    fn list(&mut self, key: &str) -> Stored<BTreeSet<String>> {
+        let text = self.store.meta(key)?.unwrap_or_default();
+        // What cannot be read was never told.
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    fn number(&mut self, key: &str) -> Stored<i64> {
+        let text = self.store.meta(key)?;
+        Ok(text.and_then(|t| t.parse().ok()).unwrap_or(i64::MIN))
+    }
+
+    fn refused_credentials(&mut self) -> Stored<Vec<Alert>> {
+        let mut told = self.list(TOLD_AUTH)?;
+        let failing = self.live.get().failing.clone();
+        let refused: BTreeMap<_, _> = failing.iter().filter(|(_, t)| t.auth).collect();
+        let over: Vec<String> = told
+            .iter()
+            .filter(|s| !refused.contains_key(s))
+            .cloned()
+            .collect();
+        if self.live.get().ready && !over.is_empty() {
+            told.retain(|s| !over.contains(s));
+            self.store.set_meta(TOLD_AUTH, &json!(told).to_string())?;
+        }
+        let mut alerts = Vec::new();
+        for (system, trouble) in refused {
+            if !told.insert(system.clone()) {
+                continue;
+            }
+            alerts.push(Alert {
+                kind: "system.auth_failed",
+                data: json!({ "policy": self.program.plan.policy, "system": system, "error": trouble.error }),
+                after: (TOLD_AUTH, json!(told).to_string()),
+            });
+        }
+        Ok(alerts)
+    }
+
+    fn aborted_runs(&mut self) -> Stored<Vec<Alert>> {
+        let told = self.number(TOLD_RUNS)?;
+        let runs = self.store.runs(None, RUNS_BACK)?;
+        let policy = &self.program.plan.policy;
+        let new = runs.iter().rev().filter(|r| r.id > told);
+        let new = new.filter(|r| r.status == RunStatus::Aborted && r.ended.is_some());
+        let alerts = new.map(|run| Alert {
+            kind: "run.aborted",
+            data: json!({
+                "policy": policy,
+                "scenario": run.scenario,
+                "run": run.id,
+                "started": text_of(run.started),
+                "read": run.counts.read,
+                "quarantined": run.counts.quarantined,
+                "reason": run.note,
+            }),
+            after: (TOLD_RUNS, run.id.to_string()),
+        });
+        Ok(alerts.collect())
+    }
+
+    /// By cause: an outage of a day is one alert a look, not one for each record.
+    fn dead_letters(&mut self) -> Stored<Vec<Alert>> {
+        let told = self.number(TOLD_LETTERS)?;
+        let mut letters: Vec<DeadLetter> = self.store.dead_letters()?;
+        letters.retain(|l| l.last_at.0 > told);
+        let Some(newest) = letters.iter().map(|l| l.last_at.0).max() else {
+            return Ok(Vec::new());
+        };
+        letters.sort_by(|a, b| (&a.system, &a.error, a.id).cmp(&(&b.system, &b.error, b.id)));
+        let policy = &self.program.plan.policy;
+        let causes: Vec<Json> = letters
+            .chunk_by(|a, b| a.system == b.system && a.error == b.error)
+            .map(|group| {
+                let ids: Vec<i64> = group.iter().take(20).map(|l| l.id).collect();
+                json!({
+                    "system": group[0].system,
+                    "error": group[0].error,
+                    "count": group.len(),
+                    "letters": ids,
+                })
+            })
+            .collect();
+        Ok(vec![Alert {
+            kind: "dead_letter.created",
+            data: json!({ "policy": policy, "count": letters.len(), "causes": causes }),
+            after: (TOLD_LETTERS, newest.to_string()),
+        }])
+    }
+
+    /// Bounds that do not hold now and did before, and the other way round.
+    fn breaches(&mut self) -> Stored<Vec<Alert>> {
+        let mut told = self.list(TOLD_BREACHES)?;
+        let now = now();
+        let ages = ages(&self.program, &mut self.store, now, true)?;
+        let mut alerts = Vec::new();
+        for age in ages {
+            // What has never arrived has no age yet: it breaches nothing, and `status` shows it.
+            let Some(old) = age.age else { continue };
+            let name = format!("{} in {}", age.field, age.system);
+            let (kind, changes) = match age.holds() {
+                false => ("freshness.breached", told.insert(name)),
+                true => ("freshness.restored", told.remove(&name)),
+            };
+            if !changes {
+                continue;
+            }
+            // The moment since when it is too old stays the same from look to look.
+            let since = Instant(now.0 - old.0 as i64 + age.within.0 as i64);
+            let at = match age.holds() {
+                false => since,
+                true => now,
+            };
+            alerts.push(Alert {
+                kind,
+                data: json!({
+                    "policy": self.program.plan.policy,
+                    "field": age.field,
+                    "system": age.system,
+                    "within_seconds": age.within.as_secs_f64(),
+                    "since": text_of(at),
+                }),
+                after: (TOLD_BREACHES, json!(told).to_string()),
+            });
+        }
+        Ok(alerts)
+    }
+}
+
+fn text_of(at: Instant) -> Option<String> {
+    let time = DateTime::<Utc>::from_timestamp_millis(at.0)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}

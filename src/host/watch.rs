@@ -1,0 +1,106 @@
+//! What other threads may know of a runner under way: a copy of its counts, renewed now and then.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::engine::runner::{Observer, Progress, Standing, Tally};
+
+/// How often the copy is renewed while the runner has no pause; it steps far more often.
+const RENEW: Duration = Duration::from_millis(250);
+
+/// The copy.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Live {
+    /// What was counted since the runner started, by scenario.
+    pub tallies: BTreeMap<String, Tally>,
+    /// The systems whose last call failed.
+    pub failing: BTreeMap<String, Trouble>,
+    /// What became of alerts.
+    pub alerts: AlertCounts,
+    /// Whether the runner has made its first step: its plan and its store are in order.
+    pub ready: bool,
+}
+
+/// What became of alerts since the runner started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct AlertCounts {
+    /// Taken by the receiver.
+    pub delivered: u64,
+    /// Refused by it for good.
+    pub refused: u64,
+    /// Attempts that failed and are made again.
+    pub failed: u64,
+}
+
+/// What is wrong with a system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// In words.
+    pub error: String,
+    /// Whether its credentials were refused.
+    pub auth: bool,
+}
+
+/// The copy as threads share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SharedLive(Arc<Mutex<Live>>);
+
+impl SharedLive {
+    /// The copy; nobody holds it for longer than it takes to read or renew it.
+    pub fn get(&self) -> MutexGuard<'_, Live> {
+        // Plain data is whole whatever became of a thread that held it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An observer that renews the copy and passes everything on.
+pub(super) struct Watched<'o> {
+    inner: &'o mut dyn Observer,
+    live: SharedLive,
+    renewed: Option<Instant>,
+}
+
+impl<'o> Watched<'o> {
+    pub fn new(inner: &'o mut dyn Observer, live: SharedLive) -> Self {
+        Watched {
+            inner,
+            live,
+            renewed: None,
+        }
+    }
+}
+
+impl Observer for Watched<'_> {
+    fn progress(&mut self, at: &Progress<'_>) {
+        self.inner.progress(at);
+    }
+
+    fn standing(&mut self, at: &Standing<'_>) {
+        self.inner.standing(at);
+        if !at.pauses && self.renewed.is_some_and(|then| then.elapsed() < RENEW) {
+            return;
+        }
+        self.renewed = Some(Instant::now());
+        let mut live = self.live.get();
+        let alerts = live.alerts;
+        *live = Live {
+            tallies: at
+                .tallies()
+                .map(|(n, t)| (n.to_owned(), t.clone()))
+                .collect(),
+            failing: at
+                .failing()
+                .map(|f| {
+                    let trouble = Trouble {
+                        error: f.error.to_owned(),
+                        auth: f.auth,
+                    };
+                    (f.system.to_owned(), trouble)
+                })
+                .collect(),
+            alerts,
+            ready: true,
+        };
+    }
+}

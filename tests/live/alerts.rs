@@ -1,0 +1,168 @@
+//! Alerts, against a receiver on this machine.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+/// What a receiver of alerts has heard: id and body, in order.
+type Heard = Arc<Mutex<Vec<(String, serde_json::Value)>>>;
+
+/// A receiver that answers the first `failures` calls with 500 and verifies all.
+fn receiver(failures: usize) -> (String, Heard) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = Heard::default();
+    let kept = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for (at, stream) in listener.incoming().enumerate() {
+            let Ok(mut stream) = stream else { return };
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut headers = Vec::new();
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let Some((name, value)) = line.trim_end().split_once(": ") else {
+                    match line.trim_end().is_empty() {
+                        true => break,
+                        false => continue,
+                    }
+                };
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.parse().unwrap();
+                }
+                headers.push((name.to_ascii_lowercase(), value.to_owned()));
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let header = |name: &str| {
+                let found = headers.iter().find(|(n, _)| n == name);
+                found.map(|(_, v)| v.clone()).unwrap()
+            };
+            let body = String::from_utf8(body).unwrap();
+            let id = header("webhook-id");
+            let time = header("webhook-timestamp").parse().unwrap();
+            assert_eq!(header("webhook-signature"), sign(&id, time, &body));
+            kept.lock()
+                .unwrap()
+                .push((id, serde_json::from_str(&body).unwrap()));
+            let status = if at < failures { "500 Oh" } else { "204 OK" };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+        }
+    });
+    (format!("http://{address}/alerts"), heard)
+}
+
+fn with_alert(dir: &Path, field: &str) {
+    let policy = POLICY
+        .replace(
+            "policy live { timezone \"UTC\" }",
+            "policy live { timezone \"UTC\"  alert env(\"ALERT_URL\") }",
+        )
+        .replace("field name: text(40)?", field);
+    std::fs::write(dir.join("policy.sync"), policy).unwrap();
+}
+
+fn types(heard: &Heard) -> Vec<String> {
+    let heard = heard.lock().unwrap();
+    let kinds = heard
+        .iter()
+        .map(|(_, b)| b["type"].as_str().unwrap().to_owned());
+    kinds.collect()
+}
+
+#[test]
+fn a_dead_letter_is_told_once_it_is_there_and_again_until_it_is_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    with_alert(dir.path(), "field name: text(40)?");
+    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
+    crm.execute_batch(
+        "DROP TABLE contacts;
+         CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT CHECK (name <> 'Bob'), updated_at TEXT)",
+    )
+    .unwrap();
+    let (url, heard) = receiver(1);
+    let env = [
+        ("ALERT_URL", url.as_str()),
+        ("SYNCLINE_ALERT_SECRET", SECRET),
+    ];
+    let runner = start_with(dir.path(), &env);
+    assert_eq!(
+        deliver(&runner, "m1", &submission("bob@example.com", "Bob")),
+        202
+    );
+    assert_eq!(
+        deliver(&runner, "m2", &submission("ada@example.com", "Ada")),
+        202
+    );
+    wait_for("two attempts", || types(&heard).len() >= 2);
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(told[0].0, told[1].0, "the same message has the same id");
+    let body = &told[1].1;
+    assert_eq!(body["type"], "dead_letter.created");
+    assert_eq!(body["data"]["count"], 1);
+    assert_eq!(body["data"]["causes"][0]["system"], "crm");
+    assert!(!body.to_string().contains("bob@"), "no keys: {body}");
+    // What was heard is not told again, by the next runner neither.
+    drop(runner);
+    let runner = start_with(dir.path(), &env);
+    assert_eq!(
+        deliver(&runner, "m3", &submission("bob@example.org", "Bob")),
+        202
+    );
+    wait_for("the next letter", || types(&heard).len() >= 3);
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(told[2].1["data"]["count"], 1, "{:?}", told[2]);
+}
+
+#[test]
+fn a_bound_that_breaks_is_told_and_so_is_that_it_holds_again() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    with_alert(dir.path(), "field name: text(40)?  fresh 3s in crm");
+    let (url, heard) = receiver(0);
+    let env = [
+        ("ALERT_URL", url.as_str()),
+        ("SYNCLINE_ALERT_SECRET", SECRET),
+    ];
+    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
+    crm.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let runner = start_with(dir.path(), &env);
+    assert_eq!(
+        deliver(&runner, "m1", &submission("ada@example.com", "Ada")),
+        202
+    );
+    wait_for("the breach", || types(&heard) == ["freshness.breached"]);
+    crm.execute_batch("ROLLBACK").unwrap();
+    wait_for("its end", || {
+        types(&heard) == ["freshness.breached", "freshness.restored"]
+    });
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(told[0].1["data"]["field"], "contact.name");
+    assert_eq!(told[0].1["data"]["within_seconds"], 3.0);
+    drop(runner);
+}
+
+#[test]
+fn an_alert_without_a_key_is_refused_before_anything_moves() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    with_alert(dir.path(), "field name: text(40)?");
+    let ran = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .args(["run", "--listen", "127.0.0.1:0"])
+        .arg(dir.path())
+        .env("FORMS_SECRET", SECRET)
+        .env("ALERT_URL", "https://alerts.example/x?token=hidden")
+        .env_remove("SYNCLINE_ALERT_SECRET")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(3), "{said}");
+    assert!(said.contains("`SYNCLINE_ALERT_SECRET`"), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
+}
