@@ -1,8 +1,8 @@
 //! What `/metrics` says: counts of the runner under way, and what its store holds.
 //!
 //! Names follow the conventions of Prometheus: base units, `_total` for what only grows. Counts
-//! begin at 0 when a runner starts, as Prometheus expects of a process. `docs/metrics.md` lists
-//! them; its table is made from [`FAMILIES`].
+//! begin at 0 when a runner starts, as Prometheus expects of a process. `docs/monitoring.md`
+//! lists them; its table is made from [`FAMILIES`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -180,6 +180,21 @@ pub const FAMILIES: [Family; 20] = [
         "Alerts by outcome: `delivered`, `refused` by the receiver, `failed` and to be tried again",
     ),
 ];
+
+/// The families as a table of the docs.
+pub fn table() -> String {
+    let mut out = String::from("| metric | labels | says |\n|---|---|---|\n");
+    for family in &FAMILIES {
+        let labels: Vec<String> = family.labels.iter().map(|l| format!("`{l}`")).collect();
+        out.push_str(&format!(
+            "| `{}` | {} | {} |\n",
+            family.name,
+            labels.join(", "),
+            family.help
+        ));
+    }
+    out
+}
 
 /// A value with its labels' values.
 type Sample = (Vec<String>, f64);

@@ -93,3 +93,25 @@ fn the_picture_in_the_readme_is_the_programs_own() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     in_step("acme.svg", &ran.stdout);
 }
+
+#[test]
+fn the_page_on_watching_a_runner_has_the_programs_own_table() {
+    let page = std::fs::read_to_string(published::folder().join("monitoring.md")).unwrap();
+    let mark = "<!-- metrics -->\n";
+    let (head, rest) = page.split_once(mark).unwrap();
+    let tail = rest.find("\nWorth an alarm").unwrap();
+    let table = syncline::host::metrics::table();
+    in_step(
+        "monitoring.md",
+        &format!("{head}{mark}\n{table}{}", &rest[tail..]),
+    );
+    for family in syncline::host::metrics::FAMILIES {
+        assert!(family.name.starts_with("syncline_") && !family.help.is_empty());
+        assert_eq!(
+            family.name.ends_with("_total"),
+            family.counts,
+            "{}",
+            family.name
+        );
+    }
+}
