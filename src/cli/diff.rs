@@ -260,7 +260,7 @@ fn with_base(args: &Args, revision: &str, today: Date) -> Result<(Half, Half), F
         let message = "standard input stands in no revision";
         return Err(Failure::input(message).help("name the policy's file"));
     }
-    let new = from_disk(path, today)?;
+    let mut new = from_disk(path, today)?;
     let current = disk::current()?;
     let shown = match &new.holds {
         Holds::Policy(read) => {
@@ -269,6 +269,7 @@ fn with_base(args: &Args, revision: &str, today: Date) -> Result<(Half, Half), F
         }
         _ => path.to_owned(),
     };
+    new.label = shown.display().to_string();
     let absolute = current.join(&shown);
     let real = absolute.canonicalize().unwrap_or(absolute);
     let folder = real.parent().unwrap_or(&current);

@@ -454,23 +454,26 @@ fn filters(list: &mut List, found: &Found) {
     }
 }
 
+fn is_consent(plan: &Plan, entity: &str, field: &str) -> bool {
+    classes(plan, entity, field).iter().any(|c| c == "consent")
+}
+
+/// Entity, field and receiver of all consent that moves in real time.
+fn live(plan: &Plan) -> BTreeSet<(&str, &str, &str)> {
+    let mut all = BTreeSet::new();
+    for scenario in plan.scenarios.iter().filter(|s| s.mode.realtime) {
+        for route in &scenario.routes {
+            let fields = route.fields.iter();
+            let consents = fields.filter(|f| is_consent(plan, &route.entity, f));
+            all.extend(consents.map(|f| (&*route.entity, f.as_str(), &*route.to)));
+        }
+    }
+    all
+}
+
 /// Consent that no longer moves in real time to a system which still gets it.
 pub(super) fn consent(list: &mut List, reach: &Reach) {
     let (old, new) = (list.old, list.new);
-    let live = |plan: &'_ Plan| -> BTreeSet<(String, String, String)> {
-        let mut all = BTreeSet::new();
-        for scenario in plan.scenarios.iter().filter(|s| s.mode.realtime) {
-            for route in &scenario.routes {
-                let consents = route.fields.iter().filter(|f| {
-                    classes(plan, &route.entity, f)
-                        .iter()
-                        .any(|c| c == "consent")
-                });
-                all.extend(consents.map(|f| (route.entity.clone(), f.clone(), route.to.clone())));
-            }
-        }
-        all
-    };
     let any = |plan: &Plan| {
         let fields = plan.entities.iter().flat_map(|e| &e.fields);
         fields.flat_map(|f| &f.classes).any(|c| c == "consent")
@@ -480,22 +483,17 @@ pub(super) fn consent(list: &mut List, reach: &Reach) {
     }
     let after = live(&new.plan);
     for (entity, field, to) in live(&old.plan).difference(&after) {
-        if !reach.gets(true, entity, field, to) {
-            continue;
-        }
         // A field that is no longer of the class may still move in real time; its class is told of.
-        if !classes(&new.plan, entity, field)
-            .iter()
-            .any(|c| c == "consent")
-        {
+        if !reach.gets(true, entity, field, to) || !is_consent(&new.plan, entity, field) {
             continue;
         }
         let carrier = |plan: &Plan, live: bool| {
             let mut scenarios = plan.scenarios.iter().filter(|s| s.mode.realtime || !live);
             scenarios.find_map(|s| {
                 let mut routes = s.routes.iter();
-                let route = routes
-                    .find(|r| r.entity == *entity && r.to == *to && r.fields.contains(field))?;
+                let route = routes.find(|r| {
+                    r.entity == *entity && r.to == *to && r.fields.iter().any(|f| f == field)
+                })?;
                 Some((s.name.clone(), s.mode.text.clone(), route.from.clone()))
             })
         };
@@ -517,6 +515,6 @@ pub(super) fn consent(list: &mut List, reach: &Reach) {
         .means(format!(
             "`{to}` acts on a consent that was taken back until the next run"
         ))
-        .about(About::Field(entity.clone(), field.clone()));
+        .about(About::Field((*entity).to_owned(), (*field).to_owned()));
     }
 }

@@ -126,7 +126,7 @@ fn notes(old: &Version, new: &Version, figures: bool) -> Vec<String> {
     }
     if !figures && old.holds != Holds::Plan && new.holds != Holds::Plan {
         notes.push(
-            "calls, ages and costs are not known, since the policies could not be read whole"
+            "calls, ages and costs are not compared, since a policy could not be read whole"
                 .to_owned(),
         );
     }

@@ -257,6 +257,34 @@ fn reconcile(list: &mut List, clocks: &Clocks, s: &Both) {
     said(list, s, (kind, grade), words(), at_mode, means);
 }
 
+/// What another condition over the events of `when` comes to; none: it is the same.
+fn events(old: Option<&str>, new: Option<&str>) -> Option<(Kind, Grade, &'static str)> {
+    let relation = match (old, new) {
+        (a, b) if a == b => return None,
+        (Some(a), Some(b)) => words::relation(a, b),
+        (Some(_), None) => Relation::Wider,
+        (None, _) => Relation::Narrower,
+    };
+    Some(match relation {
+        Relation::Same => (
+            Kind::ExpressionRewritten,
+            Grade::Safe,
+            "it says the same in other words",
+        ),
+        Relation::Wider => (
+            Kind::FilterWidened,
+            Grade::Breaking,
+            "events start it that did not",
+        ),
+        Relation::Narrower => (
+            Kind::FilterNarrowed,
+            Grade::Risky,
+            "events no longer start it that did",
+        ),
+        Relation::Other => (Kind::FilterChanged, Grade::Risky, "other events start it"),
+    })
+}
+
 fn trigger(list: &mut List, s: &Both) {
     let (a, b) = (&s.old.when, &s.new.when);
     let at: Clause = |s| s.when.as_ref().map(|w| w.clause);
@@ -270,36 +298,9 @@ fn trigger(list: &mut List, s: &Both) {
     let words = (text(a), text(b));
     match (a, b) {
         (Some(a), Some(b)) if a.system == b.system && a.event == b.event => {
-            let (kind, grade, means) = match (&a.filter, &b.filter) {
-                (a, b) if a == b => return,
-                (Some(a), Some(b)) => match words::relation(a, b) {
-                    Relation::Same => (
-                        Kind::ExpressionRewritten,
-                        Grade::Safe,
-                        "it says the same in other words",
-                    ),
-                    Relation::Wider => (
-                        Kind::FilterWidened,
-                        Grade::Breaking,
-                        "events start it that did not",
-                    ),
-                    Relation::Narrower => (
-                        Kind::FilterNarrowed,
-                        Grade::Risky,
-                        "events no longer start it that did",
-                    ),
-                    Relation::Other => (Kind::FilterChanged, Grade::Risky, "other events start it"),
-                },
-                (Some(_), None) => (
-                    Kind::FilterWidened,
-                    Grade::Breaking,
-                    "events start it that did not",
-                ),
-                (None, _) => (
-                    Kind::FilterNarrowed,
-                    Grade::Risky,
-                    "events no longer start it that did",
-                ),
+            let Some((kind, grade, means)) = events(a.filter.as_deref(), b.filter.as_deref())
+            else {
+                return;
             };
             said(list, s, (kind, grade), words, at, means);
         }
