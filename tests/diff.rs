@@ -6,7 +6,6 @@ mod changes;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/mutate.rs"]
-#[allow(dead_code)]
 mod mutate;
 #[path = "support/whole.rs"]
 mod whole;

@@ -14,6 +14,7 @@
 
 mod approve;
 mod checkpoint;
+mod consent;
 mod fields;
 mod figures;
 mod flows;
@@ -25,6 +26,7 @@ mod rename;
 mod scenarios;
 mod side;
 mod systems;
+mod timing;
 mod typed;
 mod types;
 mod whole;
@@ -88,7 +90,7 @@ fn of_plans(list: &mut List) {
     whole::compare(list);
     fields::compare(list, &reach);
     flows::compare(list, &reach);
-    flows::consent(list, &reach);
+    consent::compare(list, &reach);
     scenarios::compare(list);
     maps::compare(list, &reach);
     systems::compare(list);
