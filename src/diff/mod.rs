@@ -15,6 +15,7 @@
 mod approve;
 mod checkpoint;
 mod consent;
+mod delivery;
 mod fields;
 mod figures;
 mod flows;

@@ -1,6 +1,7 @@
-//! Scenarios: what starts them, and what governs their work.
+//! Scenarios: which are there, what starts them and what is promised of them.
 
 use super::checkpoint;
+use super::delivery;
 use super::fields::volume_text;
 use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
@@ -8,8 +9,8 @@ use super::timing::{self, Clocks};
 use super::types::About;
 use super::words::{self, Relation};
 use crate::model;
-use crate::plan::{Retry, Scenario};
-use crate::terms::{Impact, OrderBy};
+use crate::plan::Scenario;
+use crate::terms::Impact;
 use crate::text::Span;
 use crate::time::{Millis, Window};
 
@@ -80,14 +81,13 @@ fn scenario(list: &mut List, clocks: &Clocks, s: &Both) {
     timing::mode(list, clocks, s);
     trigger(list, s);
     clean(list, s);
-    window_and_order(list, s);
+    window(list, s);
     after(list, s);
     fresh(list, s);
-    deletes_and_scan(list, s);
     checkpoint::compare(list, s.old, s.new);
-    impact_and_priority(list, s);
-    failures(list, s);
+    impact(list, s);
     volume(list, s);
+    delivery::compare(list, s);
 }
 
 /// What another condition over the events of `when` comes to; none: it is the same.
@@ -205,7 +205,7 @@ fn clean(list: &mut List, s: &Both) {
     );
 }
 
-fn window_and_order(list: &mut List, s: &Both) {
+fn window(list: &mut List, s: &Both) {
     let text = |w: &Option<Window>| {
         w.as_ref()
             .map_or("no window".to_owned(), |w| format!("window {w}"))
@@ -224,38 +224,6 @@ fn window_and_order(list: &mut List, s: &Both) {
             |s| s.window.as_ref().map(|w| w.clause),
             means,
         );
-    }
-    let at: Clause = |s| s.order.as_ref().map(|o| o.clause);
-    let words = || {
-        (
-            format!("order {}", by(s.old.order)),
-            format!("order {}", by(s.new.order)),
-        )
-    };
-    match (s.old.order, s.new.order) {
-        (OrderBy::Key, OrderBy::None) => {
-            let means = "an older write of a record may land after a newer one";
-            said(
-                list,
-                s,
-                (Kind::OrderLoosened, Grade::Breaking),
-                words(),
-                at,
-                means,
-            );
-        }
-        (OrderBy::None, OrderBy::Key) => {
-            let means = "writes of one record keep their order";
-            said(list, s, (Kind::OrderKept, Grade::Safe), words(), at, means);
-        }
-        _ => {}
-    }
-}
-
-fn by(order: OrderBy) -> String {
-    match order {
-        OrderBy::Key => "by key".to_owned(),
-        OrderBy::None => "none".to_owned(),
     }
 }
 
@@ -314,59 +282,7 @@ fn fresh(list: &mut List, s: &Both) {
     );
 }
 
-fn deletes_and_scan(list: &mut List, s: &Both) {
-    let word = |on: bool| {
-        if on {
-            "deletes propagate"
-        } else {
-            "deletes ignore"
-        }
-        .to_owned()
-    };
-    let words = (word(s.old.propagate_deletes), word(s.new.propagate_deletes));
-    let at: Clause = |s| s.deletes.as_ref().map(|d| d.clause);
-    match (s.old.propagate_deletes, s.new.propagate_deletes) {
-        (false, true) => {
-            let means = "a record that is deleted at its source is deleted at every receiver";
-            said(
-                list,
-                s,
-                (Kind::DeletesPropagated, Grade::Breaking),
-                words,
-                at,
-                means,
-            );
-        }
-        (true, false) => {
-            let means = "a record that is deleted at its source stays at its receivers";
-            said(
-                list,
-                s,
-                (Kind::DeletesIgnored, Grade::Risky),
-                words,
-                at,
-                means,
-            );
-        }
-        _ => {}
-    }
-    let word = |full: bool| if full { "scan full" } else { "scan changes" }.to_owned();
-    let words = (word(s.old.scan_full), word(s.new.scan_full));
-    let at: Clause = |s| s.scan_full.as_ref().map(|d| d.clause);
-    match (s.old.scan_full, s.new.scan_full) {
-        (true, false) => {
-            let means = "what is gone at the source is no longer seen";
-            said(list, s, (Kind::ScanReduced, Grade::Risky), words, at, means);
-        }
-        (false, true) => {
-            let means = "each run reads everything";
-            said(list, s, (Kind::ScanExtended, Grade::Safe), words, at, means);
-        }
-        _ => {}
-    }
-}
-
-fn impact_and_priority(list: &mut List, s: &Both) {
+fn impact(list: &mut List, s: &Both) {
     if s.old.stale != s.new.stale {
         let text = |i: Option<Impact>| i.map_or("no stale".to_owned(), |i| format!("stale {i}"));
         let (grade, means) = match s.old.stale {
@@ -383,107 +299,6 @@ fn impact_and_priority(list: &mut List, s: &Both) {
             means,
         );
     }
-    let words = (
-        format!("priority {}", s.old.priority),
-        format!("priority {}", s.new.priority),
-    );
-    let at: Clause = |s| s.priority_clause;
-    match s.old.priority.cmp(&s.new.priority) {
-        // The list goes from first to last.
-        std::cmp::Ordering::Less => {
-            let means = "its calls go later where a system is short of quota";
-            said(
-                list,
-                s,
-                (Kind::PriorityLowered, Grade::Risky),
-                words,
-                at,
-                means,
-            );
-        }
-        std::cmp::Ordering::Greater => {
-            let means = "its calls go earlier where a system is short of quota";
-            said(
-                list,
-                s,
-                (Kind::PriorityRaised, Grade::Safe),
-                words,
-                at,
-                means,
-            );
-        }
-        std::cmp::Ordering::Equal => {}
-    }
-}
-
-fn failures(list: &mut List, s: &Both) {
-    let (a, b) = (s.old.retry, s.new.retry);
-    if a != b {
-        let text = |r: Retry| {
-            format!(
-                "retry exponential from {} to {}, {} attempts",
-                r.from, r.to, r.attempts
-            )
-        };
-        let words = (text(a), text(b));
-        let at: Clause = |s| s.retry.as_ref().map(|r| r.clause);
-        let lasts = |r: Retry| Millis(endures(r));
-        let means = format!(
-            "a write is given up after {} at most, not {}",
-            lasts(b),
-            lasts(a)
-        );
-        match b.attempts < a.attempts || endures(b) < endures(a) {
-            true => said(
-                list,
-                s,
-                (Kind::RetryReduced, Grade::Risky),
-                words,
-                at,
-                means,
-            ),
-            false => said(
-                list,
-                s,
-                (Kind::RetryExtended, Grade::Safe),
-                words,
-                at,
-                means,
-            ),
-        }
-    }
-    let (a, b) = (s.old.breaker, s.new.breaker);
-    if a != b {
-        let text =
-            |b: crate::plan::Breaker| format!("breaker {} failures, {} pause", b.failures, b.pause);
-        let means = format!(
-            "after {} failures in a row a system is left alone for {}",
-            b.failures, b.pause
-        );
-        said(
-            list,
-            s,
-            (Kind::BreakerChanged, Grade::Safe),
-            (text(a), text(b)),
-            |s| s.breaker.as_ref().map(|r| r.clause),
-            means,
-        );
-    }
-}
-
-/// The longest that retries go on: the sum of all delays, in milliseconds.
-fn endures(retry: Retry) -> u64 {
-    let (mut delay, mut sum) = (retry.from.0, 0_u64);
-    let waits = retry.attempts.saturating_sub(1);
-    for n in 0..waits {
-        if delay >= retry.to.0 {
-            let rest = u64::from(waits - n).saturating_mul(retry.to.0);
-            return sum.saturating_add(rest);
-        }
-        sum = sum.saturating_add(delay);
-        delay = delay.saturating_mul(2).max(1);
-    }
-    sum
 }
 
 fn volume(list: &mut List, s: &Both) {
@@ -499,20 +314,6 @@ fn volume(list: &mut List, s: &Both) {
             (Kind::VolumeChanged, Grade::Safe),
             words,
             |s| s.volume.as_ref().map(|v| v.clause),
-            means,
-        );
-    }
-    if s.old.batch != s.new.batch {
-        let text =
-            |b: Option<u32>| b.map_or("the connector's batch".to_owned(), |b| format!("batch {b}"));
-        let words = (text(s.old.batch), text(s.new.batch));
-        let means = "a write call takes another number of records";
-        said(
-            list,
-            s,
-            (Kind::BatchChanged, Grade::Safe),
-            words,
-            |s| s.batch.as_ref().map(|v| v.clause),
             means,
         );
     }

@@ -179,6 +179,20 @@ const APPROVED: &str = "approvals:
     date: 2026-11-26
 ";
 
+/// Answers with the comments of a pull request, of which the job wrote one: chosen by what the job
+/// asks for where there is a `jq`, as `gh` does.
+const COMMENTS: &str = r#"
+case "$*" in *--jq*) ;; *) exit 0 ;; esac
+command -v jq > /dev/null || { echo 99; exit 0; }
+jq "$5" <<'END'
+[
+  { "id": 97, "user": { "login": "ada" }, "body": "<!-- syncline diff -->\nnot the job's" },
+  { "id": 98, "user": { "login": "github-actions[bot]" }, "body": "of another job" },
+  { "id": 99, "user": { "login": "github-actions[bot]" }, "body": "<!-- syncline diff -->\nold" }
+]
+END
+"#;
+
 #[test]
 fn the_github_job_comments_on_what_a_pull_request_changes() {
     let job = block("On GitHub")["jobs"]["diff"].clone();
@@ -210,7 +224,7 @@ fn the_github_job_comments_on_what_a_pull_request_changes() {
     assert!(asked.ends_with(post), "{asked}");
 
     // Its own comment is written anew where there is one.
-    stand_in(&repository, "gh", "case \"$*\" in *jq*) echo 99 ;; esac");
+    stand_in(&repository, "gh", COMMENTS);
     repository.dir.write("approvals.yaml", APPROVED);
     let ran = repository.run(&format!("{given}{compare}\n{comment}"));
     assert_eq!(ran.status, 0, "{}", ran.stderr);

@@ -215,6 +215,78 @@ fn the_base_is_what_stood_there_in_a_revision() {
 }
 
 #[test]
+fn whatever_names_the_policy_its_root_file_is_shown_and_compared() {
+    let root = |bound: &str| format!("use \"parts/rest.sync\"\n{}", bounded(bound));
+    let page = |bound: &str| format!("# A page\n\n```sync\n{}```\n", bounded(bound));
+    let dir = repository(&[
+        ("team/policy.sync", &root("1h")),
+        ("team/parts/rest.sync", "// nothing\n"),
+        ("page.md", &page("1h")),
+    ]);
+    dir.write("team/policy.sync", root("2h"));
+    dir.write("page.md", page("2h"));
+    dir.write("old.sync", root("1h").replace("parts/", "team/parts/"));
+    let approval = format!(
+        "approvals:\n  - change: fresh-loosened\n    subject: names\n    date: {DAY}\n    \
+         reason: agreed\n"
+    );
+    dir.write("team/approvals.yaml", approval);
+    // The directory, the work tree it is, a part below, the file; its approvals are found by each.
+    for (below, path, file) in [
+        (".", "team", "team/policy.sync"),
+        (".", "./team/.", "team/policy.sync"),
+        (".", "team/policy.sync", "team/policy.sync"),
+        (".", "team/parts/rest.sync", "team/policy.sync"),
+        ("team", ".", "policy.sync"),
+        ("team/parts", "..", "../policy.sync"),
+        ("team/parts", "rest.sync", "../policy.sync"),
+        (".", "page.md", "page.md"),
+    ] {
+        let args = ["diff", "--now", DAY, "--format", "json"];
+        let ran = dir.run_in(
+            below,
+            &[&args[..], &["--base", "HEAD", path]].concat(),
+            b"",
+            &[],
+        );
+        assert_eq!(ran.status, 0, "{path}: {}", ran.stderr);
+        let found = ran.json();
+        assert_eq!(changes(&found), ["breaking fresh-loosened names"], "{path}");
+        assert_eq!(found["new"]["label"], file, "{path}");
+        assert_eq!(found["changes"][0]["new"]["at"]["file"], file, "{path}");
+        assert_eq!(found["changes"][0]["old"]["at"]["file"], file, "{path}");
+        let label = found["old"]["label"].as_str().unwrap();
+        assert!(label.starts_with(&format!("{file} at ")), "{label}");
+        let approved = usize::from(!file.ends_with("md"));
+        assert_eq!(found["summary"]["approved"], approved, "{path}");
+    }
+    let found = json(&dir, &["old.sync", "team"]);
+    assert_eq!(found["new"]["label"], "team/policy.sync");
+    assert_eq!(found["summary"]["approved"], 1);
+}
+
+#[test]
+fn a_plan_is_compared_with_the_one_of_the_base() {
+    let dir = repository(&[("a.sync", &bounded("1h"))]);
+    let plan = |file: &str| {
+        let ran = dir.run(&["plan", "a.sync", "--format", "json"]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        dir.write(file, ran.stdout);
+    };
+    plan("plan.json");
+    commit(&dir);
+    dir.write("a.sync", bounded("2h"));
+    plan("plan.json");
+    plan("new.json");
+    let found = json(&dir, &["--base", "HEAD", "plan.json"]);
+    assert_eq!(changes(&found), ["breaking fresh-loosened names"]);
+    assert_eq!(found["old"]["holds"], "plan");
+    let found = json(&dir, &["--base", "HEAD", "new.json"]);
+    assert_eq!(found["old"]["holds"], "nothing");
+    assert_eq!(found["summary"]["breaking"], 0);
+}
+
+#[test]
 fn a_moved_file_is_found_and_a_new_policy_is_all_new() {
     let dir = repository(&[("policy.sync", CLEAN)]);
     std::fs::remove_file(dir.file("policy.sync")).unwrap();

@@ -227,6 +227,8 @@ fn code(text: &str) -> String {
     }
     let fence = "`".repeat(longest + 1);
     match longest {
+        // Two backticks with nothing between would be the beginning of other code.
+        0 if text.is_empty() => "(nothing)".to_owned(),
         0 => format!("{fence}{text}{fence}"),
         _ => format!("{fence} {text} {fence}"),
     }
@@ -266,6 +268,8 @@ fn escape(text: &str, out: &mut String) {
                 out.push(c);
                 out.push('\u{200b}');
             }
+            // Between two of them both servers read a formula, even behind a backslash.
+            '$' => out.push_str("<span>$</span>"),
             '\n' | '\r' => out.push(' '),
             c => out.push(c),
         }
@@ -287,5 +291,7 @@ mod tests {
             "@\u{200b}ada &lt;b&gt; #\u{200b}1 \\*x\\*"
         );
         assert_eq!(prose("one ` tick"), "one \\` tick");
+        assert_eq!(prose("$5"), "<span>$</span>5");
+        assert_eq!(code(" "), "(nothing)");
     }
 }
