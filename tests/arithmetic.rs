@@ -4,7 +4,7 @@ mod support;
 
 use chrono::NaiveDate;
 use support::fixtures;
-use syncline::arithmetic::{Arithmetic, Timing};
+use syncline::arithmetic::{Arithmetic, Guess, Timing, Turn};
 use syncline::catalog::Catalog;
 use syncline::graph::Graph;
 use syncline::model::{self, Input, ModeKind, OwnConnectors, Policy};
@@ -17,6 +17,10 @@ struct World {
 }
 
 fn world(text: &str) -> World {
+    lowered(text).unwrap_or_else(|findings| panic!("{findings}"))
+}
+
+fn lowered(text: &str) -> Result<World, String> {
     let parsed = fixtures::parse_text(text);
     let own = OwnConnectors::new();
     let (policy, findings) = model::lower(&Input {
@@ -27,17 +31,16 @@ fn world(text: &str) -> World {
         own: &own,
         now: NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(),
     });
-    assert!(
-        parsed.findings.is_empty() && findings.is_empty(),
-        "{findings:?}"
-    );
+    if !parsed.findings.is_empty() || !findings.is_empty() {
+        return Err(format!("{:?} {findings:?}", parsed.findings));
+    }
     let graph = Graph::build(&policy);
     let figures = Arithmetic::of(&policy, &graph);
-    World {
+    Ok(World {
         policy,
         graph,
         figures,
-    }
+    })
 }
 
 impl World {
@@ -289,4 +292,67 @@ scenario nightly {{ sync contact(plan) from db to crm mode every 24h {batch} }}
     assert_eq!(jobs, 0.0);
     let expected = (records / 200.0 + 199.0 / 400.0) / 0.995;
     assert!((writes - expected).abs() < 0.5, "{writes} for {expected}");
+}
+
+#[test]
+fn each_guess_only_adds_or_only_takes_away() {
+    let mut tried = 0;
+    for (name, text) in fixtures::texts() {
+        let Ok(world) = lowered(&text) else {
+            continue;
+        };
+        tried += 1;
+        let ends = [Turn::Well, Turn::Taken, Turn::Badly]
+            .map(|turn| world.figures.turned(&world.policy, &world.graph, turn));
+        for pair in ends.windows(2) {
+            for system in &world.policy.systems {
+                let calls = |a: &Arithmetic| a.system(system.id).unwrap().per_day().total();
+                let (less, more) = (calls(&pair[0]), calls(&pair[1]));
+                assert!(
+                    less <= more * (1.0 + 1e-9),
+                    "{name}: {} {less} {more}",
+                    system.name
+                );
+            }
+            for scenario in &world.policy.scenarios {
+                let ages = |a: &Arithmetic| -> Vec<f64> {
+                    let ages = a.scenario(scenario.id).unwrap().ages.iter();
+                    let bound = |a: &syncline::arithmetic::HopAge| a.worst.total();
+                    ages.map(|a| bound(a).unwrap_or(f64::INFINITY)).collect()
+                };
+                for (less, more) in ages(&pair[0]).into_iter().zip(ages(&pair[1])) {
+                    assert!(
+                        less <= more * (1.0 + 1e-9),
+                        "{name}: {} {less} {more}",
+                        scenario.name
+                    );
+                }
+            }
+        }
+    }
+    assert!(tried >= 100, "only {tried} policies can be tried");
+}
+
+#[test]
+fn a_figure_that_is_said_is_no_guess() {
+    let said = "field name: text?";
+    let flow = "scenario a { sync contact(name) from crm to mailer mode realtime }";
+    let world = world(&policy(said, flow));
+    let guesses = |system: &str| -> Vec<(Guess, f64, f64)> {
+        let id = world.policy.system_named(system).unwrap();
+        let all = world.figures.guesses_of_system(&world.policy, id);
+        all.into_iter().map(|g| (g.what, g.well, g.badly)).collect()
+    };
+    // The mail platform says its `failure`, and its latency has a source.
+    assert_eq!(guesses("mailer"), []);
+    // What is only heard is not called, so that its failures decide nothing.
+    assert_eq!(guesses("crm"), []);
+    let scenario = world.policy.scenario_named("a").unwrap();
+    let demand = &world.figures.scenario(scenario).unwrap().hops[0].demand;
+    let drift = demand.guesses();
+    assert_eq!(
+        drift.len(),
+        1,
+        "only the drift, which real time alone does not use"
+    );
 }

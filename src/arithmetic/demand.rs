@@ -1,9 +1,12 @@
 //! How many records each hop carries a day, λ, and how the busiest minute stands to the mean, k.
 
-use super::formula::DAY_SECONDS;
+use super::formula::{DAY_SECONDS, DRIFT_SHARE};
+use super::guess::{Guess, Turn};
 use super::known::Known;
 use crate::graph::{Graph, HopId};
-use crate::model::{Entity, EntityId, FieldId, Hop, Policy, Scenario, ScenarioId, SystemId};
+use crate::model::{
+    Entity, EntityId, FieldId, Filter, Hop, Policy, Scenario, ScenarioId, SystemId,
+};
 
 /// The peak factor where nobody says one.
 const PEAK: f64 = 3.0;
@@ -20,17 +23,29 @@ pub struct Demand {
     pub records: Option<Known<f64>>,
     /// k: the busiest minute's rate over the mean.
     pub peak: Known<f64>,
-    /// The share of events that the `if` of `when` lets through, 1 where nobody says.
-    pub events_pass: f64,
-    /// The share of records that the `if` of the `sync` lets through, 1 where nobody says.
-    pub records_pass: f64,
+    /// The share of events that the `if` of `when` lets through; none: there is no `if`.
+    pub events_pass: Option<Known<f64>>,
+    /// The share of records that the `if` of the `sync` lets through; none: there is no `if`.
+    pub records_pass: Option<Known<f64>>,
+    /// The share of changes that real time misses and a reconcile finds.
+    pub drift: Known<f64>,
 }
 
 impl Demand {
     /// Records a day that are written, after all filters.
     pub fn written_per_day(&self) -> Option<f64> {
         let carried = self.records_per_day.as_ref()?.value;
-        Some(carried * self.events_pass * self.records_pass)
+        Some(carried * self.events_share() * self.records_share())
+    }
+
+    /// The share of events that pass.
+    pub fn events_share(&self) -> f64 {
+        self.events_pass.as_ref().map_or(1.0, |p| p.value)
+    }
+
+    /// The share of records that pass.
+    pub fn records_share(&self) -> f64 {
+        self.records_pass.as_ref().map_or(1.0, |p| p.value)
     }
 
     /// The same with λ so many times as large; what a read meets stays.
@@ -42,20 +57,33 @@ impl Demand {
         demand
     }
 
+    /// The same with its guesses turned out so.
+    fn turned(mut self, turn: Turn) -> Demand {
+        self.peak.value = Guess::Peak.turned(&self.peak, turn);
+        self.drift.value = Guess::Drift.turned(&self.drift, turn);
+        for share in [&mut self.events_pass, &mut self.records_pass] {
+            if let Some(share) = share {
+                share.value = Guess::Passes.turned(share, turn);
+            }
+        }
+        self
+    }
+
     /// k·x a second for x a day.
     pub fn at_peak(&self, per_day: f64) -> f64 {
         self.peak.value * per_day / DAY_SECONDS
     }
 }
 
-/// The demand of every hop, by hop.
-pub(super) fn of_hops(policy: &Policy, graph: &Graph) -> Vec<Demand> {
-    let mut relays = Relays::new(policy, graph);
+/// The demand of every hop, by hop, with guesses turned out so.
+pub(super) fn of_hops(policy: &Policy, graph: &Graph, turn: Turn) -> Vec<Demand> {
+    let mut relays = Relays::new(policy, graph, turn);
     let mut demands = Vec::new();
     for scenario in &policy.scenarios {
         for (position, hop) in scenario.hops.iter().enumerate() {
             let id = graph.flows.hop_id(scenario.id, position);
-            demands.push(of_hop(policy, scenario, hop, relays.carried(id)));
+            let carried = relays.carried(id);
+            demands.push(of_hop(policy, scenario, hop, carried).turned(turn));
         }
     }
     demands
@@ -73,9 +101,8 @@ pub(super) fn of_clean(policy: &Policy, scenario: &Scenario) -> Option<Demand> {
 fn of_hop(policy: &Policy, scenario: &Scenario, hop: &Hop, carried: Option<Known<f64>>) -> Demand {
     let filter = scenario.syncs.get(hop.sync as usize);
     let filter = filter.and_then(|s| s.filter.as_ref());
-    let passes = filter.and_then(|f| f.passes.as_ref());
     Demand {
-        records_pass: passes.map_or(1.0, |p| p.value.share()),
+        records_pass: filter.map(passes),
         ..with_entity(scenario, policy.entity(hop.entity), carried)
     }
 }
@@ -88,7 +115,6 @@ fn with_entity(scenario: &Scenario, entity: &Entity, carried: Option<Known<f64>>
         None => volume.and_then(|v| v.value.peak.map(|k| Known::said(k, v.clause))),
     };
     let heard = scenario.when.as_ref().and_then(|w| w.filter.as_ref());
-    let heard = heard.and_then(|f| f.passes.as_ref());
     Demand {
         records_per_day: carried,
         entity_changes_per_day: entity_changes(entity),
@@ -97,9 +123,23 @@ fn with_entity(scenario: &Scenario, entity: &Entity, carried: Option<Known<f64>>
             Known::default(PEAK, "three times the mean where no `peak` is declared"),
             |k| k.map(|k| k as f64),
         ),
-        events_pass: heard.map_or(1.0, |p| p.value.share()),
-        records_pass: 1.0,
+        events_pass: heard.map(passes),
+        records_pass: None,
+        drift: Known::default(
+            DRIFT_SHARE,
+            "real time misses 0.1 % of the changes where the catalog is silent",
+        ),
     }
+}
+
+fn passes(filter: &Filter) -> Known<f64> {
+    filter.passes.as_ref().map_or(
+        Known::default(
+            1.0,
+            "an `if` without `passes` lets all pass: an upper bound",
+        ),
+        |p| Known::said(p.value.share(), p.span),
+    )
 }
 
 fn entity_changes(entity: &Entity) -> Option<Known<f64>> {
@@ -111,6 +151,7 @@ fn entity_changes(entity: &Entity) -> Option<Known<f64>> {
 struct Relays<'a> {
     policy: &'a Policy,
     graph: &'a Graph,
+    turn: Turn,
     known: Vec<State>,
 }
 
@@ -126,11 +167,12 @@ enum State {
 const CHAIN_MAX: usize = 256;
 
 impl<'a> Relays<'a> {
-    fn new(policy: &'a Policy, graph: &'a Graph) -> Self {
+    fn new(policy: &'a Policy, graph: &'a Graph, turn: Turn) -> Self {
         let hops = policy.scenarios.iter().map(|s| s.hops.len()).sum();
         Relays {
             policy,
             graph,
+            turn,
             known: vec![State::Open; hops],
         }
     }
@@ -163,7 +205,7 @@ impl<'a> Relays<'a> {
         if !feeding.is_empty() {
             let mut sum: Option<Known<f64>> = None;
             for feeder in feeding {
-                let passes = feeder_passes(policy, self.graph, feeder);
+                let passes = feeder_passes(policy, self.graph, feeder, self.turn);
                 if let Some(more) = self.carried_at(feeder, depth + 1) {
                     let before = sum.as_ref().map_or(0.0, |s| s.value);
                     sum = Some(more.map(|m| before + m * passes));
@@ -208,13 +250,13 @@ impl<'a> Relays<'a> {
     }
 }
 
-fn feeder_passes(policy: &Policy, graph: &Graph, id: HopId) -> f64 {
+fn feeder_passes(policy: &Policy, graph: &Graph, id: HopId, turn: Turn) -> f64 {
     let (scenario, hop) = (
         graph.flows.scenario(policy, id),
         graph.flows.hop(policy, id),
     );
-    let demand = of_hop(policy, scenario, hop, None);
-    demand.events_pass * demand.records_pass
+    let demand = of_hop(policy, scenario, hop, None).turned(turn);
+    demand.events_share() * demand.records_share()
 }
 
 /// The systems that a scenario takes records from, each once; at least one.

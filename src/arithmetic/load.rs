@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::calls::Calls;
 use super::demand::{self, Demand};
 use super::facts::SystemFacts;
-use super::formula::{
-    DAY_SECONDS, DRIFT_SHARE, distinct, full_read_calls, grouped_calls, read_calls,
-};
+use super::formula::{DAY_SECONDS, distinct, full_read_calls, grouped_calls, read_calls};
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
@@ -87,11 +85,11 @@ impl HopLoad {
     pub fn records_per_day(&self, timing: &Timing) -> Option<f64> {
         let written = self.demand.written_per_day()?;
         let records = self.demand.records.as_ref().map(|n| n.value);
-        let passes = self.demand.events_pass * self.demand.records_pass;
+        let passes = self.demand.events_share() * self.demand.records_share();
         let carried = self.demand.records_per_day.as_ref()?.value;
         match timing {
             Timing::Realtime => Some(written),
-            Timing::Hybrid(_) => Some(written * (1.0 + DRIFT_SHARE)),
+            Timing::Hybrid(_) => Some(written * (1.0 + self.demand.drift.value)),
             Timing::Scheduled(gaps) => {
                 let start = |days| Ends {
                     source: Calls::NONE,
@@ -288,8 +286,8 @@ impl Counting<'_> {
     fn by_event(&self, load: &HopLoad, source: &SystemFacts, target: &SystemFacts) -> Ends {
         let demand = &load.demand;
         let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
-        let heard = carried * demand.events_pass;
-        let written = heard * demand.records_pass;
+        let heard = carried * demand.events_share();
+        let written = heard * demand.records_share();
         let reads = heard * source.reads_per_event * source.attempts() / self.share();
         let writes = written * target.calls_per_write * target.attempts();
         // A subscription brings every change of the entity; only then is it seen what is carried.
@@ -324,7 +322,7 @@ impl Counting<'_> {
             _ => read_calls(changed(met.map_or(carried, |m| m.value)), page),
         };
         let all = changed(carried);
-        let written = all * demand.events_pass * demand.records_pass;
+        let written = all * demand.events_share() * demand.records_share();
         let reads = Calls::reads(reads * source.attempts() / self.share());
         let writes = self.writes(target, all, written) + self.echo_reads(load, target, written);
         match load.hop {
@@ -384,7 +382,7 @@ impl Counting<'_> {
             true => full_read_calls(all, facts.read_page.value) * facts.attempts() / shared,
             false => 0.0,
         };
-        let drifted = load.demand.written_per_day().unwrap_or(0.0) * DRIFT_SHARE * days;
+        let drifted = load.demand.written_per_day().unwrap_or(0.0) * load.demand.drift.value * days;
         Ends {
             source: Calls::reads(read(source, at_source)),
             target: Calls::reads(read(target, at_target)) + self.writes(target, drifted, drifted),

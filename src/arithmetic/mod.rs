@@ -9,6 +9,7 @@
 //! * [`HopAge`], [`Run`]: how old a change is behind a hop, how long a run takes.
 //! * [`Path`]: how old a field gets in a system, over all hops on its way.
 //! * [`Alternative`]: the same figures if one scenario had another mode.
+//! * [`Guessed`], [`Turn`]: what is only guessed, and all figures if that turns out well or badly.
 //! * [`Costs`]: what a scenario costs in a month.
 //!
 //! A scenario whose volume nothing declares counts as no calls and is marked, so that sums say
@@ -20,6 +21,7 @@ mod cost;
 mod demand;
 mod facts;
 pub mod formula;
+mod guess;
 mod known;
 mod load;
 mod path;
@@ -31,6 +33,7 @@ pub use calls::{Calls, Counting};
 pub use cost::{Costs, MONTH_DAYS, per_month, per_second};
 pub use demand::Demand;
 pub use facts::{BulkFacts, LimitFacts, PriceFacts, SystemFacts, tier};
+pub use guess::{Guess, Guessed, Turn};
 pub use known::{Known, Origin};
 pub use load::{Ends, HopLoad};
 pub use path::Path;
@@ -106,8 +109,15 @@ impl Arithmetic {
     /// Works out every figure of a policy.
     pub fn of(policy: &Policy, graph: &Graph) -> Arithmetic {
         let facts = facts::of_policy(policy).into();
-        let demands = demand::of_hops(policy, graph).into();
+        let demands = demand::of_hops(policy, graph, Turn::Taken).into();
         Arithmetic::with(policy, graph, facts, demands, |s| &s.mode.kind)
+    }
+
+    /// Every figure if all that is guessed turned out so.
+    pub fn turned(&self, policy: &Policy, graph: &Graph, turn: Turn) -> Arithmetic {
+        let facts = self.facts.iter().map(|f| guess::turn_facts(f, turn));
+        let demands = demand::of_hops(policy, graph, turn).into();
+        Arithmetic::with(policy, graph, facts.collect(), demands, |s| &s.mode.kind)
     }
 
     /// Every figure if the scenarios had these modes, in their order; one too few: as declared.

@@ -106,6 +106,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         arithmetic: &arithmetic,
     };
     let mut estimate = estimate::of(ground);
+    estimate::add_ranges(ground, &checked.sources, &mut estimate);
     if args.what_if {
         estimate::what_if(ground, &mut estimate);
     }

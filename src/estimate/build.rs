@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use super::types::{
-    Cost, Estimate, HopEstimate, Limit, Old, ScenarioEstimate, SystemEstimate, VERSION,
+    Cost, Estimate, HopEstimate, Limit, Old, Ranges, ScenarioEstimate, SystemEstimate, VERSION,
 };
 use super::{feeds, fields, notes};
 use crate::arithmetic::{
@@ -29,6 +29,7 @@ pub fn of(ground: Ground) -> Estimate {
         fields: fields::of_policy(ground),
         feeds: feeds::of_policy(ground),
         notes: notes::of_policy(ground),
+        guesses: Vec::new(),
         explain: None,
     }
 }
@@ -45,6 +46,7 @@ fn of_scenario(ground: Ground, scenario: &Scenario) -> Option<ScenarioEstimate> 
         cost_per_month: cost(costs),
         hops: hops(ground, figures),
         what_if: None,
+        ranges: Ranges::new(),
     })
 }
 
@@ -91,6 +93,7 @@ fn hop(ground: Ground, timing: &Timing, load: &HopLoad, age: &HopAge) -> HopEsti
         records_per_day: load.records_per_day(timing),
         peak_calls_per_second: by_system(|c| c[2].total()),
         staleness_seconds: old(age),
+        ranges: Ranges::new(),
     }
 }
 
@@ -135,6 +138,7 @@ fn of_system(ground: Ground, system: &System) -> Option<SystemEstimate> {
         without: without()
             .map(|s| ground.policy.scenario(s.scenario).name.text.to_string())
             .collect(),
+        ranges: Ranges::new(),
     })
 }
 

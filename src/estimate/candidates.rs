@@ -67,8 +67,8 @@ fn best_of(ground: Ground, scenario: &Scenario) -> Option<Better> {
     }
     let calls_today = figures.calls_per_day();
     let says_when = choice::says_how_late(ground, scenario);
-    let offers = candidates(ground, scenario).into_iter();
-    let offers = offers.filter(|t| !t.loses_changes(ground, scenario));
+    // Where bare real time could lose changes for good, the offer is real time with a reconcile.
+    let offers = tried(ground, scenario, choice::choices(ground, scenario)).into_iter();
     let offers = offers.filter_map(|t| {
         let costs = t.what_if.costs(ground.arithmetic, ground.policy, scenario);
         let saves = today - costs.total()?;
@@ -104,16 +104,20 @@ pub(super) struct Tried {
 
 /// Every mode that a scenario could have, with what it would do.
 pub(super) fn candidates(ground: Ground, scenario: &Scenario) -> Vec<Tried> {
-    let tried = choice::modes(ground, scenario)
-        .into_iter()
-        .map(|mode| Tried {
-            text: choice::text(&mode),
-            what_if: ground
-                .arithmetic
-                .as_if(ground.policy, ground.graph, scenario, &mode),
-            mode,
-        });
-    tried.collect()
+    tried(ground, scenario, choice::modes(ground, scenario))
+}
+
+fn tried(ground: Ground, scenario: &Scenario, modes: Vec<ModeKind>) -> Vec<Tried> {
+    let figures = |mode: &ModeKind| {
+        let arithmetic = ground.arithmetic;
+        arithmetic.as_if(ground.policy, ground.graph, scenario, mode)
+    };
+    let each = modes.into_iter().map(|mode| Tried {
+        text: choice::text(&mode),
+        what_if: figures(&mode),
+        mode,
+    });
+    each.collect()
 }
 
 impl Tried {

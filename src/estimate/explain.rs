@@ -1,11 +1,11 @@
 //! Every term of one scenario, with its inputs and where each comes from.
 
 use super::build::Ground;
+use super::place::{self, default};
 use super::types::{Explanation, Input, Place, Term};
-use crate::arithmetic::formula::DRIFT_SHARE;
 use crate::arithmetic::{
-    Age, HopAge, HopLoad, Known, MONTH_DAYS, Origin, PriceFacts, ScenarioFigures, SystemFacts,
-    Timing, per_month, per_second,
+    Age, Demand, HopAge, HopLoad, Known, MONTH_DAYS, Origin, PriceFacts, ScenarioFigures,
+    SystemFacts, Timing, per_month, per_second,
 };
 use crate::checks::figures;
 use crate::model::{Policy, Scenario, SystemId};
@@ -62,23 +62,11 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn line(&self, span: Span) -> Place {
-        let file = self.sources.file(span.file);
-        Place::Policy {
-            file: file.path.clone(),
-            line: file.line_of(span.start),
-        }
+        place::line(self.sources, span)
     }
 
     fn place(&self, origin: &Origin) -> Place {
-        match origin {
-            Origin::Policy(span) => self.line(*span),
-            Origin::Catalog { entry, source } => Place::Catalog {
-                entry: entry.clone(),
-                page: source.as_ref().map(|s| s.page.clone()),
-                date: source.as_ref().map(|s| s.date.to_string()),
-            },
-            Origin::Default(reason) => default(reason),
-        }
+        place::of(self.sources, origin)
     }
 
     fn input(&mut self, of: &str, symbol: &str, meaning: &str, value: String, place: Place) {
@@ -172,31 +160,17 @@ impl Writer<'_> {
             let meaning = "the busiest minute over the mean";
             self.known(&of, "k", meaning, &demand.peak, Unit::Count);
         }
-        self.filters(load, &of);
+        self.shares(demand, &of);
     }
 
-    fn filters(&mut self, load: &HopLoad, of: &str) {
-        let scenario = self.scenario;
-        let heard = scenario.when.as_ref().and_then(|w| w.filter.as_ref());
-        let at = self.figures.hops.iter().position(|h| h == load);
-        let hop = at.and_then(|at| scenario.hops.get(at));
-        let clause = hop.and_then(|h| scenario.syncs.get(h.sync as usize));
-        let carried = clause.and_then(|c| c.filter.as_ref());
-        for filter in heard.into_iter().chain(carried) {
-            let (share, place) = match &filter.passes {
-                Some(passes) => (passes.value.share(), self.line(passes.span)),
-                None => (
-                    1.0,
-                    default("an `if` without `passes` lets all pass: an upper bound"),
-                ),
-            };
-            self.input(
-                of,
-                "f",
-                "share that passes `if`",
-                figures::share(share),
-                place,
-            );
+    fn shares(&mut self, demand: &Demand, of: &str) {
+        let passes = [&demand.events_pass, &demand.records_pass];
+        for share in passes.into_iter().flatten() {
+            self.known(of, "f", "share that passes `if`", share, Unit::Share);
+        }
+        if matches!(self.figures.timing, Timing::Hybrid(_)) {
+            let meaning = "share of changes that events lose";
+            self.known(of, "d", meaning, &demand.drift, Unit::Share);
         }
     }
 
@@ -481,12 +455,6 @@ impl Writer<'_> {
     }
 }
 
-fn default(reason: &str) -> Place {
-    Place::Default {
-        reason: reason.to_owned(),
-    }
-}
-
 /// How an input's figure is written.
 #[derive(Clone, Copy)]
 enum Unit {
@@ -547,11 +515,9 @@ impl Shape {
     }
 
     fn records(&self) -> &'static str {
-        // The words below say the figure.
-        const { assert!(DRIFT_SHARE == 0.001) };
         match (self.by_event, self.reconciles) {
             (true, false) => "λ·f",
-            (true, true) => "λ·f · 1.001: a reconcile finds 0.1 % that events lost",
+            (true, true) => "λ·f · (1 + d): a reconcile finds what events lost",
             (false, _) => "S · f · N(1 − e^(−λt/N)): repeated changes collapse",
         }
     }

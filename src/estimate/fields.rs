@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::build::Ground;
-use super::types::FieldAge;
+use super::types::{FieldAge, Ranges};
 use crate::arithmetic::Path;
 use crate::choice::{bound, reached};
 use crate::model::{Entity, Field, FieldId, SystemId};
@@ -41,6 +41,7 @@ fn of_entity(ground: Ground, entity: &Entity) -> Vec<FieldAge> {
             worst_seconds: *worst,
             mean_seconds: *mean,
             unbounded: worst.is_none(),
+            ranges: Ranges::new(),
         }));
     }
     out

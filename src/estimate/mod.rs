@@ -6,6 +6,7 @@
 //! * [`Estimate`]: the JSON object of `estimate --format json`.
 //! * [`of`]: makes it; [`what_if`] and [`what_if_of`] add every mode that a scenario could have; [`explain`] lists
 //!   every term of one scenario with its inputs.
+//! * [`add_ranges`]: what is only guessed, and between what ends the figures therefore lie.
 //! * [`explain_scenario`]: why a scenario has its mode, and what would change that.
 //! * [`explain_field`]: where a field comes from and goes, and how old it can get.
 
@@ -15,6 +16,8 @@ mod explain;
 mod feeds;
 pub mod field;
 mod fields;
+mod guesses;
+mod named;
 mod notes;
 mod place;
 pub mod scenario;
@@ -24,8 +27,11 @@ pub use build::{Ground, of};
 pub use candidates::{better, what_if, what_if_of};
 pub use explain::explain;
 pub use field::explain_field;
+pub use guesses::add_ranges;
+pub use named::Named;
 pub use scenario::explain_scenario;
 pub use types::{
-    Better, Candidate, Cost, Estimate, Explanation, Feed, FieldAge, HopEstimate, Input, Limit, Old,
-    Place, ScenarioEstimate, SystemEstimate, SystemThen, Term, VERSION, schema,
+    Better, Candidate, Cost, Estimate, Explanation, Feed, FieldAge, GuessEntry, HopEstimate, Input,
+    Limit, Old, Place, Range, Ranges, ScenarioEstimate, SystemEstimate, SystemThen, Term, VERSION,
+    schema,
 };

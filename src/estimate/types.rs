@@ -26,6 +26,9 @@ pub struct Estimate {
     pub feeds: Vec<Feed>,
     /// What to know about the figures: upper bounds, what is left out, what is taken for granted.
     pub notes: Vec<String>,
+    /// What the figures rest on that nobody says, or that the catalog has without a source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guesses: Vec<GuessEntry>,
     /// Every term of one scenario, where asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<Explanation>,
@@ -50,6 +53,10 @@ pub struct ScenarioEstimate {
     /// What each mode that it could have would do, where asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what_if: Option<Vec<Candidate>>,
+    /// Between what ends its figures lie, by the figure's name as CSV has it, where they rest on
+    /// guesses.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub ranges: Ranges,
 }
 
 /// Money a month, in the estimate's currency.
@@ -80,6 +87,10 @@ pub struct HopEstimate {
     pub peak_calls_per_second: IndexMap<String, Option<f64>>,
     /// How old a change is when it is written.
     pub staleness_seconds: Old,
+    /// Between what ends its figures lie, by the figure's name as CSV has it, where they rest on
+    /// guesses.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub ranges: Ranges,
 }
 
 /// How old something is, in seconds.
@@ -121,6 +132,10 @@ pub struct SystemEstimate {
     /// Scenarios whose volume nothing declares: what they ask for is missing from the sums.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
+    /// Between what ends its figures lie, by the figure's name as CSV has it, where they rest on
+    /// guesses.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub ranges: Ranges,
 }
 
 /// A burst limit.
@@ -150,6 +165,41 @@ pub struct FieldAge {
     /// True where there is no bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unbounded: bool,
+    /// Between what ends its figures lie, by the figure's name as CSV has it, where they rest on
+    /// guesses.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub ranges: Ranges,
+}
+
+/// The ends of figures, by their names.
+pub type Ranges = IndexMap<String, Range>;
+
+/// The ends of a figure, if all guesses turn out well and if all turn out badly.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Range {
+    /// The least.
+    pub low: f64,
+    /// The most; null: without bound.
+    pub high: Option<f64>,
+}
+
+/// A figure that nobody says, or that the catalog has without a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GuessEntry {
+    /// What it is: `failure`, `limit daily`.
+    pub what: String,
+    /// The systems or scenarios that it is of.
+    pub of: Vec<String>,
+    /// The figure taken, with its unit.
+    pub taken: String,
+    /// What it is where it turns out well for calls and ages.
+    pub well: String,
+    /// What it is where it turns out badly.
+    pub badly: String,
+    /// Where the figure taken comes from.
+    pub place: Place,
+    /// What to write so that it is no guess any more.
+    pub mend: String,
 }
 
 /// A system whose events are heard.

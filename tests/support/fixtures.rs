@@ -92,6 +92,20 @@ pub fn of(code: &str) -> Vec<Fixture> {
     fixtures
 }
 
+/// The text of every fixture that is one file, by name, in order.
+pub fn texts() -> Vec<(String, String)> {
+    let folders = std::fs::read_dir(folder()).expect("the fixtures' folder can be read");
+    let mut codes: Vec<String> = folders
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.starts_with("SL"))
+        .collect();
+    codes.sort();
+    let fixtures = codes.iter().flat_map(|code| of(code));
+    fixtures
+        .filter_map(|f| Some((f.name, std::fs::read_to_string(f.root).ok()?)))
+        .collect()
+}
+
 /// Reads and parses a policy with the files it uses.
 pub fn parse(root: &Path) -> Parsed {
     let mut parsed = Parsed {

@@ -1,104 +1,97 @@
 //! An estimate as CSV: one figure a row, so that any spreadsheet can turn it as it likes.
 
 use super::Shown;
-use crate::estimate::{Cost, Estimate, HopEstimate, Old};
+use crate::estimate::{HopEstimate, Named, Ranges, ScenarioEstimate};
 
-/// `kind, name, mode, part, figure, value, unit`; a figure that is not known has no value.
+/// `kind, name, mode, part, figure, value, unit, low, high`; a figure that is not known has no
+/// value. What rests on guesses lies between `low` and `high`; without `high` there is no bound.
 pub fn text(shown: Shown) -> String {
-    let mut rows = Rows(vec![
-        ["kind", "name", "mode", "part", "figure", "value", "unit"].map(str::to_owned),
-    ]);
+    let mut rows = Rows(vec![HEAD.map(str::to_owned)]);
     let estimate = shown.estimate;
-    scenarios(&mut rows, estimate);
-    systems(&mut rows, estimate);
+    for s in &estimate.scenarios {
+        let of = ["scenario", &s.name, &s.mode];
+        rows.all(of, "", s.figures(), &s.ranges, &estimate.currency);
+        hops(&mut rows, of, s);
+        what_if(&mut rows, s, &estimate.currency);
+    }
+    for s in &estimate.systems {
+        rows.all(["system", &s.name, ""], "", s.figures(), &s.ranges, "");
+    }
     for f in &estimate.fields {
-        let mut add = |figure: &str, value| {
-            rows.add(["field", &f.field, "", &f.system, figure], value, "s");
-        };
-        add("required", f.required_seconds);
-        add("worst", f.worst_seconds);
-        add("mean", f.mean_seconds);
+        let of = ["field", &f.field, ""];
+        rows.all(of, &f.system, f.figures(), &f.ranges, "s");
     }
     for feed in &estimate.feeds {
-        let place = ["feed", &feed.system, "", "", "survives"];
-        rows.add(place, feed.survives_seconds, "s");
+        let figures = vec![("survives".to_owned(), feed.survives_seconds)];
+        let of = ["feed", &feed.system, ""];
+        rows.all(of, "", figures, &Ranges::new(), "s");
     }
     rows.text()
 }
 
-fn scenarios(rows: &mut Rows, estimate: &Estimate) {
-    let currency = &estimate.currency;
-    for s in &estimate.scenarios {
-        cost(
-            rows,
-            ["scenario", &s.name, &s.mode],
-            &s.cost_per_month,
-            currency,
-        );
-        hops(rows, ["scenario", &s.name, &s.mode], &s.hops);
-        for c in s.what_if.iter().flatten() {
-            let of = ["what_if", &s.name, &c.mode];
-            let feasible = if c.feasible { 1.0 } else { 0.0 };
-            rows.add([of[0], of[1], of[2], "", "feasible"], Some(feasible), "");
-            cost(rows, of, &c.cost_per_month, currency);
-            hops(rows, of, &c.hops);
+const HEAD: [&str; 9] = [
+    "kind", "name", "mode", "part", "figure", "value", "unit", "low", "high",
+];
+
+fn hops(rows: &mut Rows, of: [&str; 3], scenario: &ScenarioEstimate) {
+    for hop in &scenario.hops {
+        rows.all(of, &part(hop), hop.figures(), &hop.ranges, "");
+    }
+}
+
+fn what_if(rows: &mut Rows, scenario: &ScenarioEstimate, currency: &str) {
+    let none = Ranges::new();
+    for c in scenario.what_if.iter().flatten() {
+        let of = ["what_if", &scenario.name, &c.mode];
+        let feasible = if c.feasible { 1.0 } else { 0.0 };
+        let feasible = vec![("feasible".to_owned(), Some(feasible))];
+        rows.all(of, "", feasible, &none, "");
+        rows.all(of, "", c.cost_per_month.figures(), &none, currency);
+        for hop in &c.hops {
+            rows.all(of, &part(hop), hop.figures(), &none, "");
         }
     }
 }
 
-fn cost(rows: &mut Rows, [kind, name, mode]: [&str; 3], cost: &Cost, currency: &str) {
-    let parts = [
-        ("api", cost.api),
-        ("upkeep", cost.upkeep),
-        ("staleness", cost.staleness),
-        ("total", cost.total),
-    ];
-    for (part, amount) in parts {
-        let figure = format!("cost_per_month.{part}");
-        rows.add([kind, name, mode, "", &figure], amount, currency);
+fn part(hop: &HopEstimate) -> String {
+    format!("{} -> {}", hop.from, hop.to)
+}
+
+/// The unit of a figure, where not all of its kind have one.
+fn unit(figure: &str) -> &'static str {
+    match figure.split('.').next().unwrap_or_default() {
+        "calls_per_day" | "quota_per_day" | "budget_per_day" => "calls",
+        "records_per_day" => "records",
+        "peak_calls_per_second" => "calls/s",
+        "utilisation" | "busiest_utilisation" => "share",
+        "staleness" => "s",
+        _ => "",
     }
 }
 
-fn hops(rows: &mut Rows, [kind, name, mode]: [&str; 3], hops: &[HopEstimate]) {
-    for hop in hops {
-        let part = format!("{} -> {}", hop.from, hop.to);
-        let mut add = |figure: &str, value, unit: &str| {
-            rows.add([kind, name, mode, &part, figure], value, unit);
-        };
-        for (system, calls) in &hop.calls_per_day {
-            add(&format!("calls_per_day.{system}"), *calls, "calls");
-        }
-        add("records_per_day", hop.records_per_day, "records");
-        for (system, rate) in &hop.peak_calls_per_second {
-            add(&format!("peak_calls_per_second.{system}"), *rate, "calls/s");
-        }
-        let Old { mean, worst, .. } = hop.staleness_seconds;
-        add("staleness.mean", mean, "s");
-        add("staleness.worst", worst, "s");
-    }
-}
-
-fn systems(rows: &mut Rows, estimate: &Estimate) {
-    for s in &estimate.systems {
-        let mut add = |figure: &str, value, unit: &str| {
-            rows.add(["system", &s.name, "", "", figure], value, unit);
-        };
-        add("calls_per_day", s.calls_per_day, "calls");
-        add("quota_per_day", s.quota_per_day, "calls");
-        add("budget_per_day", s.budget_per_day, "calls");
-        add("utilisation", s.utilisation, "share");
-        add("busiest_utilisation", s.busiest_utilisation, "share");
-        add("peak_calls_per_second", s.peak_calls_per_second, "calls/s");
-    }
-}
-
-struct Rows(Vec<[String; 7]>);
+struct Rows(Vec<[String; HEAD.len()]>);
 
 impl Rows {
-    fn add(&mut self, [kind, name, mode, part, figure]: [&str; 5], value: Option<f64>, unit: &str) {
-        let value = value.map_or(String::new(), |v| v.to_string());
-        let row = [kind, name, mode, part, figure, &value, unit];
-        self.0.push(row.map(str::to_owned));
+    fn all(
+        &mut self,
+        [kind, name, mode]: [&str; 3],
+        part: &str,
+        figures: Vec<Named>,
+        ranges: &Ranges,
+        all: &str,
+    ) {
+        let text = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
+        for (figure, value) in figures {
+            let range = ranges.get(&figure);
+            let unit = match all {
+                "" => unit(&figure),
+                all => all,
+            };
+            let (low, high) = (text(range.map(|r| r.low)), text(range.and_then(|r| r.high)));
+            let value = text(value);
+            let row = [kind, name, mode, part, &figure, &value, unit, &low, &high];
+            self.0.push(row.map(str::to_owned));
+        }
     }
 
     fn text(&self) -> String {

@@ -7,12 +7,51 @@ use crate::estimate::{Better, Estimate, Feed, ScenarioEstimate, SystemEstimate};
 /// How many cheaper modes are told.
 const BETTER_SHOWN: usize = 3;
 
+/// How many bounds that bad guesses would break are told.
+const BROKEN_SHOWN: usize = 3;
+
 pub(super) fn lines(estimate: &Estimate, better: &[Better]) -> Vec<String> {
     let mut lines = vec![runs_out_first(estimate)];
     lines.extend(nearest_burst(estimate));
     lines.push(cost(estimate));
+    lines.extend(if_badly(estimate));
     lines.extend(further(estimate, better));
     lines
+}
+
+/// What would break if everything that is only guessed turned out badly.
+fn if_badly(estimate: &Estimate) -> Option<String> {
+    let quotas = estimate.systems.iter().filter_map(|s| {
+        let taken = s.busiest_utilisation?;
+        let high = s.ranges.get("busiest_utilisation")?.high?;
+        (taken <= 1.0 && high > 1.0)
+            .then(|| format!("`{}` needs {} of its budget", s.name, figures::share(high)))
+    });
+    let fields = estimate.fields.iter().filter_map(|f| {
+        let (within, taken) = (f.required_seconds?, f.worst_seconds?);
+        let high = f.ranges.get("worst")?.high;
+        let breaks = taken <= within && high.is_none_or(|h| h > within);
+        breaks.then(|| {
+            format!(
+                "`{}` gets {} old in `{}`, over its `fresh {}`",
+                f.field,
+                delay(high).replace("no bound", "without bound"),
+                f.system,
+                figures::duration(within)
+            )
+        })
+    });
+    let broken: Vec<String> = quotas.chain(fields).collect();
+    let shown = broken.get(..broken.len().min(BROKEN_SHOWN))?.join("; ");
+    let more = match broken.len().saturating_sub(BROKEN_SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    (!broken.is_empty()).then(|| {
+        format!(
+            "If all that is only guessed turns out badly: {shown}{more}. See the guesses below."
+        )
+    })
 }
 
 /// What there is to say besides what runs out and what it costs.
@@ -119,13 +158,39 @@ fn cost(estimate: &Estimate) -> String {
     let most = most.map_or(String::new(), |(name, amount)| {
         format!("; most in `{name}`, {}", money(amount))
     });
+    let ends = total_range(estimate)
+        .filter(|(low, high)| money(*low) != money(*high))
+        .map_or(String::new(), |(low, high)| {
+            format!(", or {} to {} as guesses turn out", money(low), money(high))
+        });
     format!(
-        "It costs {} {currency} a month (calls {}, upkeep {}, delays {}){without}{most}.",
+        "It costs {} {currency} a month (calls {}, upkeep {}, delays {}){ends}{without}{most}.",
         money(total),
         part(|s| s.cost_per_month.total.and(s.cost_per_month.api)),
         part(|s| s.cost_per_month.total.and(s.cost_per_month.upkeep)),
         part(|s| s.cost_per_month.total.and(s.cost_per_month.staleness)),
     )
+}
+
+/// Between what ends the whole cost lies; none where one of its parts has no end.
+fn total_range(estimate: &Estimate) -> Option<(f64, f64)> {
+    let mut sum = (0.0, 0.0);
+    for scenario in &estimate.scenarios {
+        let Some(taken) = scenario.cost_per_month.total else {
+            continue;
+        };
+        match scenario.ranges.get("cost_per_month.total") {
+            Some(range) => {
+                sum.0 += range.low;
+                sum.1 += range.high?;
+            }
+            None => {
+                sum.0 += taken;
+                sum.1 += taken;
+            }
+        }
+    }
+    Some(sum)
 }
 
 fn cheaper(estimate: &Estimate, better: &[Better]) -> Option<String> {

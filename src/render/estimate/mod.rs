@@ -121,6 +121,7 @@ fn page_of(shown: Shown) -> Page {
         tables::scenarios(estimate),
         tables::fields(estimate),
         tables::feeds(estimate),
+        tables::guesses(estimate),
     ];
     sections.extend(tables::what_if(estimate));
     Page {

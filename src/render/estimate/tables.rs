@@ -5,8 +5,8 @@ use super::page::{NOTHING, Section, UNKNOWN, delay, known, money, rate};
 use crate::checks::figures;
 use crate::estimate::scenario::ScenarioExplained;
 use crate::estimate::{
-    Candidate, Estimate, Explanation, HopEstimate, Input, Place, ScenarioEstimate, SystemEstimate,
-    SystemThen,
+    Candidate, Estimate, Explanation, HopEstimate, Input, Place, Range, ScenarioEstimate,
+    SystemEstimate, SystemThen,
 };
 use crate::terms::ModeClass;
 
@@ -42,11 +42,15 @@ fn system(estimate: &Estimate, system: &SystemEstimate) -> Vec<String> {
         true => "",
         false => "≥",
     };
-    let share = |value: Option<f64>| match system.quota_per_day {
-        Some(_) => known(value, figures::share),
+    let ends = |name: &str| system.ranges.get(name);
+    let share = |name: &str, value: Option<f64>| match system.quota_per_day {
+        Some(_) => ranged(ends(name), value, |v| known(v, figures::share)),
         None => NOTHING.to_owned(),
     };
-    let limit = |value: Option<f64>| value.map_or("none known".to_owned(), figures::count);
+    let limit = |name: &str, value: Option<f64>| match value {
+        Some(_) => ranged(ends(name), value, |v| known(v, figures::count)),
+        None => "none known".to_owned(),
+    };
     let counted = |quota: String| match &system.quota_counts {
         Some(unit) => format!("{quota} {unit}"),
         None => quota,
@@ -55,12 +59,21 @@ fn system(estimate: &Estimate, system: &SystemEstimate) -> Vec<String> {
     let most = blame(estimate, &system.name);
     vec![
         system.name.clone(),
-        format!("{at_least}{}", known(system.calls_per_day, figures::count)),
-        counted(limit(system.quota_per_day)),
-        limit(system.budget_per_day),
-        share(system.utilisation),
-        share(system.busiest_utilisation),
-        known(system.peak_calls_per_second, rate),
+        format!(
+            "{at_least}{}",
+            ranged(ends("calls_per_day"), system.calls_per_day, |v| {
+                known(v, figures::count)
+            })
+        ),
+        counted(limit("quota_per_day", system.quota_per_day)),
+        limit("budget_per_day", system.budget_per_day),
+        share("utilisation", system.utilisation),
+        share("busiest_utilisation", system.busiest_utilisation),
+        ranged(
+            ends("peak_calls_per_second"),
+            system.peak_calls_per_second,
+            |v| known(v, rate),
+        ),
         burst.map_or(NOTHING.to_owned(), |b| known(b.utilisation, figures::share)),
         most.map_or(NOTHING.to_owned(), |(name, part)| {
             format!("{name} ({})", figures::share(part))
@@ -94,19 +107,88 @@ fn scenario(scenario: &ScenarioEstimate) -> Vec<String> {
         None => scenario.mode.clone(),
     };
     let cost = &scenario.cost_per_month;
-    let calls: Option<f64> = all_calls(&scenario.hops);
+    let sum = |part: &str, amount: Option<f64>| {
+        let ends = scenario.ranges.get(&format!("cost_per_month.{part}"));
+        ranged(ends, amount, |v| known(v, money))
+    };
+    let calls = all_calls(&scenario.hops);
     vec![
         scenario.name.clone(),
         mode,
         class(scenario.class),
-        known(calls, figures::count),
-        delay(slowest(&scenario.hops, |h| h.staleness_seconds.mean)),
-        delay(slowest(&scenario.hops, |h| h.staleness_seconds.worst)),
-        known(cost.api, money),
-        known(cost.upkeep, money),
-        known(cost.staleness, money),
-        known(cost.total, money),
+        ranged(calls_range(&scenario.hops).as_ref(), calls, |v| {
+            known(v, figures::count)
+        }),
+        age(&scenario.hops, "staleness.mean", |h| {
+            h.staleness_seconds.mean
+        }),
+        age(&scenario.hops, "staleness.worst", |h| {
+            h.staleness_seconds.worst
+        }),
+        sum("api", cost.api),
+        sum("upkeep", cost.upkeep),
+        sum("staleness", cost.staleness),
+        sum("total", cost.total),
     ]
+}
+
+/// A figure as the ends between which it lies, where these look different.
+fn ranged(
+    range: Option<&Range>,
+    taken: Option<f64>,
+    shape: impl Fn(Option<f64>) -> String,
+) -> String {
+    let Some(range) = range else {
+        return shape(taken);
+    };
+    let low = shape(Some(range.low));
+    let high = match range.high {
+        Some(high) => shape(Some(high)),
+        None => "no bound".to_owned(),
+    };
+    match low == high {
+        true => low,
+        false => format!("{low}–{high}"),
+    }
+}
+
+/// The ends of what hops ask for together; none where none of them is guessed.
+fn calls_range(hops: &[HopEstimate]) -> Option<Range> {
+    let mut sum = (0.0, Some(0.0), false);
+    for hop in hops {
+        for (system, calls) in &hop.calls_per_day {
+            let range = hop.ranges.get(&format!("calls_per_day.{system}"));
+            let (low, high) = match range {
+                Some(range) => (range.low, range.high),
+                None => ((*calls)?, *calls),
+            };
+            sum.0 += low;
+            sum.1 = sum.1.zip(high).map(|(a, b)| a + b);
+            sum.2 |= range.is_some();
+        }
+    }
+    sum.2.then_some(Range {
+        low: sum.0,
+        high: sum.1,
+    })
+}
+
+/// The oldest that hops get by that figure, with its ends.
+fn age(hops: &[HopEstimate], name: &str, of: fn(&HopEstimate) -> Option<f64>) -> String {
+    let ends = |end: fn(&Range) -> Option<f64>| {
+        let each = hops.iter().map(|h| match h.ranges.get(name) {
+            Some(range) => end(range),
+            None => of(h),
+        });
+        each.fold(Some(0.0_f64), |most, next| Some(most?.max(next?)))
+    };
+    let range = hops.iter().any(|h| h.ranges.contains_key(name));
+    let low = ends(|r| Some(r.low)).filter(|_| range);
+    let range = low.map(|low| Range {
+        low,
+        high: ends(|r| r.high),
+    });
+    ranged(range.as_ref(), slowest(hops, of), delay)
 }
 
 fn class(class: Option<ModeClass>) -> String {
@@ -147,8 +229,8 @@ pub(super) fn fields(estimate: &Estimate) -> Section {
                 f.field.clone(),
                 f.system.clone(),
                 fresh.unwrap_or_else(|| NOTHING.to_owned()),
-                delay(f.worst_seconds),
-                delay(f.mean_seconds),
+                ranged(f.ranges.get("worst"), f.worst_seconds, delay),
+                ranged(f.ranges.get("mean"), f.mean_seconds, delay),
             ]
         })
         .collect();
@@ -191,6 +273,37 @@ pub(super) fn feeds(estimate: &Estimate) -> Section {
         })
         .collect();
     table
+}
+
+pub(super) fn guesses(estimate: &Estimate) -> Section {
+    let head = ["guess", "#taken", "#well", "#badly", "of", "from", "write"];
+    let mut table = Section::new("guesses behind the ranges", &head);
+    table.rows = estimate
+        .guesses
+        .iter()
+        .map(|guess| {
+            vec![
+                guess.what.clone(),
+                guess.taken.clone(),
+                guess.well.clone(),
+                guess.badly.clone(),
+                several(&guess.of),
+                place(&guess.place),
+                guess.mend.clone(),
+            ]
+        })
+        .collect();
+    table
+}
+
+/// The first of several names, and how many more there are.
+fn several(names: &[String]) -> String {
+    let shown = names.iter().take(3);
+    let text = shown.map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(3) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
 }
 
 pub(super) fn what_if(estimate: &Estimate) -> Vec<Section> {
@@ -318,7 +431,18 @@ fn figure(value: f64) -> String {
 }
 
 fn input(input: &Input) -> Vec<String> {
-    let from = match &input.place {
+    vec![
+        input.of.clone(),
+        input.symbol.clone(),
+        input.meaning.clone(),
+        input.value.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
+        place(&input.place),
+    ]
+}
+
+/// Where a figure comes from.
+fn place(place: &Place) -> String {
+    match place {
         Place::Policy { file, line } => format!("{file}:{line}"),
         Place::Catalog { entry, page, date } => {
             let source = [page.clone(), date.clone()];
@@ -330,12 +454,5 @@ fn input(input: &Input) -> Vec<String> {
         }
         Place::Default { reason } => format!("default: {reason}"),
         Place::Derived { reason } => reason.clone(),
-    };
-    vec![
-        input.of.clone(),
-        input.symbol.clone(),
-        input.meaning.clone(),
-        input.value.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
-        from,
-    ]
+    }
 }

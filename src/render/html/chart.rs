@@ -250,9 +250,12 @@ pub(super) fn candidates(points: &[Point]) -> Markup {
     if points.len() < 2 || least >= most {
         return html! {};
     }
-    let points = in_reach(points);
-    let highest = points.iter().map(|p| p.height).fold(0.0, f64::max);
-    let top = if highest > 0.0 { highest * 1.16 } else { 1.0 };
+    let scale = Scale::of(&points);
+    let points = match scale {
+        Scale::Even => in_reach(points),
+        Scale::Log(_) => points,
+    };
+    let (top, heights) = scale.axis(&points);
     let (low, high) = ((least / 1.8).ln(), (most * 2.4).ln());
     let marks = MARKS.into_iter().map(f64::ln);
     let marks: Vec<f64> = marks.filter(|m| (low..=high).contains(m)).collect();
@@ -263,7 +266,7 @@ pub(super) fn candidates(points: &[Point]) -> Markup {
             .margin_bottom(2)
             .x_label_area_size(26)
             .y_label_area_size(58)
-            .build_cartesian_2d(Axis::new(low, high, marks), Axis::new(0.0, top, Vec::new()))?;
+            .build_cartesian_2d(Axis::new(low, high, marks), Axis::new(0.0, top, heights))?;
         chart
             .configure_mesh()
             .axis_style(RULE)
@@ -271,16 +274,71 @@ pub(super) fn candidates(points: &[Point]) -> Markup {
             .light_line_style(TRANSPARENT)
             .y_labels(5)
             .x_label_formatter(&|x| figures::duration(x.exp()))
-            .y_label_formatter(&|y| short(*y))
+            .y_label_formatter(&|y| short(scale.value(*y)))
             .x_label_style(type_of(MUTED, HPos::Center, VPos::Top))
             .y_label_style(type_of(MUTED, HPos::Right, VPos::Center))
             .draw()?;
+        let place = |p: &Point| (p.seconds.ln(), scale.place(p.height));
         for point in &points {
-            let place = (point.seconds.ln(), point.height);
-            mark(&mut chart, place, point)?;
+            mark(&mut chart, place(point), point)?;
         }
-        name_points(&mut chart, &points)
+        name_points(&mut chart, &points, place)
     })
+}
+
+/// How heights are laid out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Scale {
+    /// Twice as much stands twice as high.
+    Even,
+    /// Ten times as much stands so much higher; below this unit nearly evenly, so that nothing at
+    /// all has its place too.
+    Log(f64),
+}
+
+/// From how many times the least on the most is too far away for an even scale.
+const FAR: f64 = 30.0;
+
+impl Scale {
+    fn of(points: &[&Point]) -> Scale {
+        let real = points.iter().filter(|p| p.feasible || p.now);
+        let heights = || real.clone().map(|p| p.height).filter(|h| *h > 0.0);
+        let least = heights().fold(f64::INFINITY, f64::min);
+        let most = heights().fold(0.0, f64::max);
+        match most > least * FAR {
+            true => Scale::Log(least),
+            false => Scale::Even,
+        }
+    }
+
+    fn place(self, height: f64) -> f64 {
+        match self {
+            Scale::Even => height,
+            Scale::Log(unit) => (height / unit).ln_1p(),
+        }
+    }
+
+    fn value(self, place: f64) -> f64 {
+        match self {
+            Scale::Even => place,
+            Scale::Log(unit) => unit * place.exp_m1(),
+        }
+    }
+
+    /// The axis' end and its marks; none: where the library wants them.
+    fn axis(self, points: &[&Point]) -> (f64, Vec<f64>) {
+        let highest = points.iter().map(|p| p.height).fold(0.0, f64::max);
+        let Scale::Log(unit) = self else {
+            let top = if highest > 0.0 { highest * 1.16 } else { 1.0 };
+            return (top, Vec::new());
+        };
+        let top = self.place(highest) * 1.12;
+        let first = unit.log10().floor() as i32;
+        let tens = (first..first + 24).map(|power| 10_f64.powi(power));
+        let tens = tens.filter(|ten| *ten > unit * 0.8 && self.place(*ten) <= top);
+        let marks = std::iter::once(0.0).chain(tens.map(|ten| self.place(ten)));
+        (top, marks.collect())
+    }
 }
 
 /// Without points that are far above all that may be had or is had now: they would press the
@@ -313,8 +371,12 @@ fn mark(chart: &mut Chart, place: (f64, f64), point: &Point) -> Drawn {
 
 /// Names beside the points, as many as have room: the present mode's before those that may be had,
 /// and these before the others.
-fn name_points(chart: &mut Chart, points: &[&Point]) -> Drawn {
-    let at = |p: &Point| chart.backend_coord(&(p.seconds.ln(), p.height));
+fn name_points(
+    chart: &mut Chart,
+    points: &[&Point],
+    place: impl Fn(&Point) -> (f64, f64),
+) -> Drawn {
+    let at = |p: &Point| chart.backend_coord(&place(p));
     let mut order: Vec<(&&Point, (i32, i32))> = points.iter().map(|p| (p, at(p))).collect();
     order.sort_by_key(|(p, _)| (!p.now, !p.feasible));
     let dots: Vec<(i32, i32)> = order.iter().map(|o| o.1).collect();
@@ -422,6 +484,30 @@ mod tests {
             [short(0.0), short(1.5e6), short(45_000.0)],
             ["0", "1.5M", "45k"]
         );
+    }
+
+    #[test]
+    fn what_differs_by_orders_stands_on_a_scale_of_them() {
+        let point = |height| Point {
+            seconds: 60.0,
+            height,
+            name: String::new(),
+            feasible: true,
+            now: false,
+        };
+        let points = [point(0.0), point(2.0), point(90_000.0)];
+        let points: Vec<&Point> = points.iter().collect();
+        let scale = Scale::of(&points);
+        assert_eq!(scale, Scale::Log(2.0));
+        for height in [0.0, 2.0, 50.0, 90_000.0] {
+            let back = scale.value(scale.place(height));
+            assert!((back - height).abs() <= 1e-9 * height.max(1.0), "{back}");
+        }
+        let (top, marks) = scale.axis(&points);
+        let marks: Vec<f64> = marks.iter().map(|m| scale.value(*m).round()).collect();
+        assert_eq!(marks, [0.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0]);
+        assert!(scale.place(90_000.0) < top);
+        assert_eq!(Scale::of(&points[..2]), Scale::Even);
     }
 
     #[test]
