@@ -142,6 +142,67 @@ fn every_kind_of_change_is_told_with_its_grade() {
     assert_eq!(missing, ["risky meaning-changed"]);
 }
 
+#[test]
+fn only_who_gets_what_changes_is_hit() {
+    let shop = include_str!("fixtures/good/shop.sync");
+    for (from, to, kind, systems, scenarios) in [
+        // A bound in one system says nothing of the other.
+        (
+            "fresh 5m in letters",
+            "fresh 6m in letters",
+            "fresh-loosened",
+            "letters",
+            "consent",
+        ),
+        // A rule is about the field wherever it goes.
+        (
+            "resolve all_true",
+            "resolve owner_wins",
+            "resolve-loosened",
+            "crm letters",
+            "consent",
+        ),
+        // Nobody else loses it.
+        (
+            "between letters, crm",
+            "from crm to letters",
+            "field-unsent",
+            "crm",
+            "consent",
+        ),
+        // A key travels with every flow, named or not.
+        (
+            "field id:         text(32)",
+            "field id:         text(40)",
+            "type-widened",
+            "crm letters",
+            "consent new_customer spending",
+        ),
+        // What one system reads otherwise comes to those it sends to.
+        (
+            "\"metadata.spent\"",
+            "\"metadata.sum\"",
+            "column-changed",
+            "crm",
+            "spending",
+        ),
+        ("\"email_address\"", "\"mail\"", "column-changed", "", ""),
+        (
+            "address.city",
+            "town",
+            "column-changed",
+            "crm",
+            "new_customer",
+        ),
+    ] {
+        let found = of_texts(shop, &shop.replace(from, to));
+        let change = found.changes.iter().find(|c| c.kind.name() == kind);
+        let hits = &change.unwrap_or_else(|| panic!("{to}: {found:?}")).hits;
+        let words = (hits.systems.join(" "), hits.scenarios.join(" "));
+        assert_eq!(words, (systems.to_owned(), scenarios.to_owned()), "{to}");
+    }
+}
+
 /// What a change of an author's own connector entry is told as.
 fn grades_of_an_entry() -> BTreeSet<String> {
     let policy = include_str!("fixtures/good/shop.sync");

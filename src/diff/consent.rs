@@ -6,7 +6,7 @@ use super::flows::classes;
 use super::kind::Kind;
 use super::list::List;
 use super::reach::Reach;
-use super::types::About;
+use super::types::{About, Where};
 use crate::plan::Plan;
 
 fn is_consent(plan: &Plan, entity: &str, field: &str) -> bool {
@@ -70,6 +70,10 @@ pub(super) fn compare(list: &mut List, reach: &Reach) {
         .means(format!(
             "`{to}` acts on a consent that was taken back until the next run"
         ))
-        .about(About::Field((*entity).to_owned(), (*field).to_owned()));
+        .about(About::Field(
+            (*entity).to_owned(),
+            (*field).to_owned(),
+            Where::At((*to).to_owned()),
+        ));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::kind::Kind;
 use super::list::{List, joined};
-use super::types::{About, AgeFigures, Delta, Figures, ScenarioFigures, SystemFigures};
+use super::types::{About, AgeFigures, Delta, Figures, ScenarioFigures, SystemFigures, Where};
 use super::whole::POLICY;
 use crate::checks::figures::{calls, duration, share};
 use crate::estimate::{Estimate, FieldAge, ScenarioEstimate, SystemEstimate};
@@ -299,7 +299,11 @@ fn slower(list: &mut List, before: Option<&FieldAge>, now: &FieldAge) {
             "`fresh {required}` asks for less in `{}`",
             now.system
         ))
-        .about(About::Field(entity.to_owned(), field.to_owned()));
+        .about(About::Field(
+            entity.to_owned(),
+            field.to_owned(),
+            Where::At(now.system.clone()),
+        ));
     if let Some(before) = before {
         adding.was(text(before), old.field(entity, field, at));
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
 use super::reach::{self, Reach, keys};
-use super::types::About;
+use super::types::{About, Where};
 use super::words::{self, Relation};
 use crate::plan::{Expression, Plan, Route, Scenario};
 
@@ -264,7 +264,11 @@ fn sent(list: &mut List, found: &Found) {
                 new.flow(first.0, entity, first.1, to),
             )
             .means(means)
-            .about(About::Field((*entity).to_owned(), (*field).to_owned()));
+            .about(About::Field(
+                (*entity).to_owned(),
+                (*field).to_owned(),
+                Where::At((*to).to_owned()),
+            ));
     }
 }
 
@@ -295,7 +299,11 @@ fn unsent(list: &mut List, found: &Found) {
                 "`{to}` keeps what it has and hears of no change, which {} brought; {still}",
                 scenarios_of(who)
             ))
-            .about(About::Field((*entity).to_owned(), (*field).to_owned()));
+            .about(About::Field(
+                (*entity).to_owned(),
+                (*field).to_owned(),
+                Where::At((*to).to_owned()),
+            ));
     }
 }
 

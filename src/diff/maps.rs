@@ -3,7 +3,7 @@
 use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
 use super::reach::{self, Reach};
-use super::types::About;
+use super::types::{About, Where};
 use super::words;
 use crate::model;
 use crate::plan::{Map, MapField, Plan};
@@ -106,7 +106,11 @@ fn map(list: &mut List, reach: &Reach, a: &Map, b: &Map) {
                     new.mapped(&b.entity, &b.system, &field),
                 )
                 .means(format!("`{}` has a place for it", b.system))
-                .about(About::Field(b.entity.clone(), field.clone()));
+                .about(About::Field(
+                    b.entity.clone(),
+                    field.clone(),
+                    Where::Mapped(b.system.clone()),
+                ));
             }
             (None, None) => {}
         }
@@ -165,7 +169,11 @@ fn unmapped(list: &mut List, reach: &Reach, m: &Map, field: &MapField) {
         old.mapped(&m.entity, &m.system, &field.field),
     )
     .means(means)
-    .about(About::Field(m.entity.clone(), field.field.clone()));
+    .about(About::Field(
+        m.entity.clone(),
+        field.field.clone(),
+        Where::Mapped(m.system.clone()),
+    ));
 }
 
 fn mapped(list: &mut List, m: &Map, x: &MapField, y: &MapField) {
@@ -176,7 +184,11 @@ fn mapped(list: &mut List, m: &Map, x: &MapField, y: &MapField) {
             .was(was, old.mapped(&m.entity, &m.system, &x.field))
             .is(is, new.mapped(&m.entity, &m.system, &y.field))
             .means(means)
-            .about(About::Field(m.entity.clone(), y.field.clone()));
+            .about(About::Field(
+                m.entity.clone(),
+                y.field.clone(),
+                Where::Mapped(m.system.clone()),
+            ));
     };
     if x.column != y.column {
         let means = format!(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kind::{Grade, Kind};
 use super::list::{List, joined};
 use super::side::{Side, Source};
-use super::types::{About, Place};
+use super::types::{About, Place, Where};
 use super::words;
 use crate::finding::Level;
 use crate::model::{self, MoneyPer, Percent, Policy, Price};
@@ -447,7 +447,7 @@ pub(super) fn renamed(list: &mut List) {
             .was(format!("field {from}"), old.field(entity, to, |_| None))
             .is(format!("field {to}"), new.field(entity, to, |_| None))
             .means(format!("a store forgets who said what of `{from}`; where `same_names` maps it, its columns are others too"))
-            .about(About::Field(entity.clone(), to.clone()));
+            .about(About::Field(entity.clone(), to.clone(), Where::Everywhere));
     }
     for (from, to) in &renames.scenarios {
         list.add(Kind::ScenarioRenamed, to)
