@@ -17,6 +17,10 @@ pub(super) fn label_limit(
     if let Origin::Policy(span) = limit.origin {
         return words::label(found, span, format!("at most {rate}"));
     }
+    let rate = match limit.origin.is_guess() {
+        true => format!("{rate} (unverified)"),
+        false => rate,
+    };
     let place = match (&system.tier, &system.connector) {
         (Some(tier), _) => Some((tier.clause, format!("this tier allows {rate}"))),
         (None, Some(connector)) => {
@@ -66,13 +70,26 @@ pub(super) fn rate(limit: &LimitFacts) -> String {
 /// How to get more from a system: by its own clause, by the vendor's tiers.
 pub(super) fn more(ctx: &Context, system: &System, limit: &LimitFacts) -> String {
     let has_tiers = ctx.entry(system.id).is_some_and(|e| e.tiers.len() > 1);
-    match limit.origin {
+    match &limit.origin {
         Origin::Policy(_) => "raise `limit`".to_owned(),
         _ if has_tiers && system.tier.is_none() => {
             format!("name the `tier` that `{}` really has", system.name)
         }
-        _ if has_tiers => "take a larger tier".to_owned(),
-        _ => "ask the vendor for a higher limit".to_owned(),
+        origin => {
+            let usual = match has_tiers {
+                true => "take a larger tier",
+                false => "ask the vendor for a higher limit",
+            };
+            // Nobody should pay for more before it is known that there is too little.
+            let unsure = match origin.is_guess() {
+                true => {
+                    ", once the vendor has confirmed this unverified one (an entry of your own \
+                         for `connector` can correct it)"
+                }
+                false => "",
+            };
+            format!("{usual}{unsure}")
+        }
     }
 }
 
