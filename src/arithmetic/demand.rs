@@ -61,10 +61,9 @@ impl Demand {
     fn turned(mut self, turn: Turn) -> Demand {
         self.peak.value = Guess::Peak.turned(&self.peak, turn);
         self.drift.value = Guess::Drift.turned(&self.drift, turn);
-        for share in [&mut self.events_pass, &mut self.records_pass] {
-            if let Some(share) = share {
-                share.value = Guess::Passes.turned(share, turn);
-            }
+        let shares = [&mut self.events_pass, &mut self.records_pass];
+        for share in shares.into_iter().flatten() {
+            share.value = Guess::Passes.turned(share, turn);
         }
         self
     }

@@ -14,11 +14,10 @@ use super::shell::Shell;
 use crate::arithmetic::Arithmetic;
 use crate::diff::{self, APPROVALS_FILE, Approval, Diff, Grade, Side, Source};
 use crate::estimate::{self, Estimate, Ground};
-use crate::finding::{Code, Severity};
 use crate::graph::Graph;
 use crate::plan::{Plan, compile, read_plan};
 use crate::render;
-use crate::syntax::load::{FileReader, Root, load};
+use crate::syntax::load::{FileReader, LoadError, Loaded, ROOT_FILE, Root, load, load_markdown};
 use crate::time::Date;
 use crate::workspace;
 
@@ -93,6 +92,8 @@ impl FailOn {
 /// What stands on a side.
 struct Half {
     label: String,
+    /// The root file or the plan, as it is shown.
+    file: PathBuf,
     holds: Holds,
 }
 
@@ -124,7 +125,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
             return Ok(Exit::Findings);
         }
     }
-    let beside = beside(&new);
+    let beside = new.file.with_file_name(APPROVALS_FILE);
     let approvals = approvals(args, &beside)?;
     let broken = matches!(&new.holds, Holds::Policy(read) if read.checked.has_errors());
     let mut diff = compare(old, new)?;
@@ -202,33 +203,34 @@ fn plan_of(bytes: Vec<u8>, name: &Path) -> Result<Holds, Failure> {
 }
 
 fn from_disk(path: &Path, today: Date) -> Result<Half, Failure> {
-    let label = path.display().to_string();
     if is_plan(path) {
+        let label = path.display().to_string();
         let bytes = std::fs::read(path)
             .map_err(|e| Failure::input(format!("`{label}` cannot be read: {e}")))?;
         let holds = plan_of(bytes, path)?;
-        return Ok(Half { label, holds });
+        let file = path.to_owned();
+        return Ok(Half { label, file, holds });
     }
     let mut checked = policy::check_one_on(Some(path), today)?;
     // A part of a policy stands for the whole policy here.
     let beyond = std::mem::take(&mut checked.beyond);
     checked.findings.extend(beyond);
+    // A directory is no file, and a part no whole: the root is what is compared.
+    let root = checked.sources.iter().next();
+    let file = root.map_or_else(|| path.to_owned(), |(_, f)| PathBuf::from(&f.path));
     Ok(Half {
-        label,
+        label: file.display().to_string(),
+        file,
         holds: Holds::Policy(Box::new(read(checked))),
     })
 }
-
-/// Codes below this one say that a policy could not be read whole, so that no figure is to be had.
-const FIRST_CHECK: Code = Code(100);
 
 fn read(checked: Checked) -> Read {
     let (plan, estimate) = rayon::join(
         || compile(&checked.sources, &checked.policy),
         || {
-            let errors = checked.all().filter(|f| f.severity == Severity::Error);
-            let whole = errors.into_iter().all(|f| f.code >= FIRST_CHECK);
-            whole.then(|| {
+            // Of a policy that could not be read whole no figure is to be had.
+            checked.is_whole().then(|| {
                 let graph = Graph::build(&checked.policy);
                 let arithmetic = Arithmetic::of(&checked.policy, &graph);
                 estimate::of(Ground {
@@ -260,68 +262,122 @@ fn with_base(args: &Args, revision: &str, today: Date) -> Result<(Half, Half), F
         let message = "standard input stands in no revision";
         return Err(Failure::input(message).help("name the policy's file"));
     }
-    let new = from_disk(path, today)?;
     let current = disk::current()?;
-    let shown = match &new.holds {
-        Holds::Policy(read) => {
-            let root = read.checked.sources.iter().next();
-            root.map_or_else(|| path.to_owned(), |(_, f)| PathBuf::from(&f.path))
-        }
-        _ => path.to_owned(),
+    let current = current.canonicalize().unwrap_or(current);
+    let before = |root: &Path| {
+        let base = Base::of(root, revision, &current)?;
+        let half = base.read(root, today)?;
+        Ok((base, half))
     };
-    let absolute = current.join(&shown);
-    let real = absolute.canonicalize().unwrap_or(absolute);
-    let folder = real.parent().unwrap_or(&current);
-    let repository = Repository::of(folder)?;
-    let base = repository.merge_base(revision)?;
-    let tree = repository.tree(&base)?;
-    let short = base.get(..10).unwrap_or(&base);
-    let at = format!("{short} (merge base of {revision} and HEAD)");
-    let old = from_tree(&tree, &real, &new, &at, today)?;
-    Ok((old, new))
+    // Most paths tell where the root is before anything is read: then both sides are read at once.
+    let likely = real(&current, &likely_root(path));
+    let (new, old) = rayon::join(|| from_disk(path, today), || before(&likely));
+    let new = new?;
+    let root = real(&current, &new.file);
+    let (base, old) = if root == likely { old } else { before(&root) }?;
+    let old = match (old, &new.holds) {
+        (Some(old), _) => Some(old),
+        (None, Holds::Policy(read)) => match moved_from(&base.tree, read) {
+            Some(root) => base.read(&root, today)?,
+            None => None,
+        },
+        (None, _) => None,
+    };
+    Ok((old.unwrap_or_else(|| base.nothing()), new))
 }
 
-fn from_tree(tree: &Tree, root: &Path, new: &Half, at: &str, today: Date) -> Result<Half, Failure> {
-    let there = tree.exists(root);
-    let moved = match (&new.holds, there) {
-        (Holds::Policy(read), false) => moved_from(tree, read),
-        _ => None,
-    };
-    let root = moved.as_deref().unwrap_or(root);
-    let current = disk::current()?;
-    let name = workspace::relative(
-        &current.canonicalize().unwrap_or_else(|_| current.clone()),
-        root,
-    );
-    let label = format!("{} at {at}", name.display());
-    if !there && moved.is_none() {
-        return Ok(Half {
-            label: at.to_owned(),
+/// The root file that a path means, unless it is a part of another policy.
+fn likely_root(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(ROOT_FILE),
+        false => path.to_owned(),
+    }
+}
+
+fn real(current: &Path, path: &Path) -> PathBuf {
+    let absolute = current.join(path);
+    absolute.canonicalize().unwrap_or(absolute)
+}
+
+/// The commit that is compared with.
+struct Base<'a> {
+    tree: Tree,
+    /// How it is called.
+    name: String,
+    current: &'a Path,
+}
+
+impl<'a> Base<'a> {
+    /// Of the repository in which the root file lies.
+    fn of(root: &Path, revision: &str, current: &'a Path) -> Result<Self, Failure> {
+        let repository = Repository::of(root.parent().unwrap_or(current))?;
+        let commit = repository.merge_base(revision)?;
+        let short = commit.get(..10).unwrap_or(&commit);
+        Ok(Base {
+            tree: repository.tree(&commit)?,
+            name: format!("{short} (merge base of {revision} and HEAD)"),
+            current,
+        })
+    }
+
+    /// A side on which there is nothing.
+    fn nothing(&self) -> Half {
+        Half {
+            label: self.name.clone(),
+            file: PathBuf::new(),
             holds: Holds::Nothing,
-        });
+        }
     }
-    let unread = |e: std::io::Error| Failure::input(format!("`{label}` cannot be read: {e}"));
-    if is_plan(root) {
-        let bytes = tree.read(root, usize::MAX).map_err(unread)?;
-        return Ok(Half {
-            holds: plan_of(bytes, &name)?,
-            label,
-        });
+
+    /// What stood at a path; none: nothing did.
+    fn read(&self, root: &Path, today: Date) -> Result<Option<Half>, Failure> {
+        if !self.tree.exists(root) {
+            return Ok(None);
+        }
+        // Places are shown as those of the work tree are: seen from the current directory.
+        let file = workspace::relative(self.current, root);
+        if is_plan(root) {
+            let label = self.label(&file);
+            let bytes = self.tree.read(root, usize::MAX);
+            let unread = |e| Failure::input(format!("`{label}` cannot be read: {e}"));
+            let holds = plan_of(bytes.map_err(unread)?, &file)?;
+            return Ok(Some(Half { label, file, holds }));
+        }
+        let checked = workspace::check(self.load(&file)?, &self.tree, today, &[]);
+        let checked = Checked {
+            sources: checked.loaded.sources,
+            policy: checked.policy,
+            findings: checked.findings,
+            beyond: Vec::new(),
+            only: None,
+        };
+        Ok(Some(Half {
+            label: self.label(&file),
+            file,
+            holds: Holds::Policy(Box::new(read(checked))),
+        }))
     }
-    let loaded = load(Root::Path(root), tree, &current)
-        .map_err(|e| Failure::input(format!("{e} at {at}")))?;
-    let checked = workspace::check(loaded, tree, today, &[]);
-    let checked = Checked {
-        sources: checked.loaded.sources,
-        policy: checked.policy,
-        findings: checked.findings,
-        beyond: Vec::new(),
-        only: None,
-    };
-    Ok(Half {
-        label,
-        holds: Holds::Policy(Box::new(read(checked))),
-    })
+
+    fn label(&self, file: &Path) -> String {
+        format!("{} at {}", file.display(), self.name)
+    }
+
+    fn load(&self, root: &Path) -> Result<Loaded, Failure> {
+        let unread = |e: LoadError| Failure::input(format!("{e} at {}", self.name));
+        let from = Root::Path(root);
+        if !policy::is_markdown(root) {
+            return load(from, &self.tree, self.current).map_err(unread);
+        }
+        let mut blocks = load_markdown(from, &self.tree, self.current).map_err(unread)?;
+        match (blocks.pop(), blocks.is_empty()) {
+            (Some(one), true) => Ok(one),
+            _ => Err(Failure::input(format!(
+                "`{}` does not hold one policy at {}",
+                root.display(),
+                self.name
+            ))),
+        }
+    }
 }
 
 /// Where a policy stood that is not where it is now: the one file that held a policy of its name
@@ -340,18 +396,6 @@ fn moved_from(tree: &Tree, new: &Read) -> Option<PathBuf> {
     });
     let one = found.next()?;
     found.next().is_none().then_some(one)
-}
-
-/// Where approvals of the new side are looked for.
-fn beside(new: &Half) -> PathBuf {
-    let file = match &new.holds {
-        Holds::Policy(read) => {
-            let root = read.checked.sources.iter().next();
-            root.map_or_else(PathBuf::new, |(_, f)| PathBuf::from(&f.path))
-        }
-        _ => PathBuf::from(&new.label),
-    };
-    file.with_file_name(APPROVALS_FILE)
 }
 
 fn approvals(args: &Args, beside: &Path) -> Result<Vec<Approval>, Failure> {

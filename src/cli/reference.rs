@@ -34,7 +34,7 @@ Results go to standard output, everything else to standard error. Colours follow
 | exit status | meaning |
 |---|---|
 | 0 | done and clean |
-| 1 | findings at error level (or any that `--deny` names), text that `fmt --check` would change, a policy that `plan`, `estimate` or `optimize` refuses, bounds and limits that no modes hold, more use than `--fail-over` allows, a run that ended with dead letters or an aborted checkpoint |
+| 1 | findings at error level (or any that `--deny` names), text that `fmt --check` would change, a policy that `plan`, `estimate` or `optimize` refuses, bounds and limits that no modes hold, more use than `--fail-over` allows, a difference under `diff --exit-code` or one that `--fail-on` names and nobody approved, a run that ended with dead letters or an aborted checkpoint |
 | 2 | wrong usage, or input that cannot be read: no policy found, `fmt` on broken text, a file to write that has no place |
 | 3 | a system or store that cannot be reached, standard output that cannot be written, or a fault of Syncline's own |
 ";

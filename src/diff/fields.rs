@@ -4,7 +4,7 @@ use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
 use super::reach::Reach;
 use super::typed;
-use super::types::About;
+use super::types::{About, Where};
 use super::words::{self, Relation};
 use crate::plan::{Entity, Expression, Field, Volume};
 use crate::terms::ResolveRule;
@@ -26,7 +26,11 @@ impl Both<'_> {
     }
 
     fn about(&self) -> About {
-        About::Field(self.entity.to_owned(), self.name().to_owned())
+        self.about_in(Where::Everywhere)
+    }
+
+    fn about_in(&self, place: Where) -> About {
+        About::Field(self.entity.to_owned(), self.name().to_owned(), place)
     }
 }
 
@@ -70,7 +74,7 @@ fn entity(list: &mut List, reach: &Reach, a: &Entity, b: &Entity) {
             .means("the figures are for other numbers");
     }
     for (field, before, after) in joined(&a.fields, &b.fields, |f| &f.name) {
-        let about = About::Field(name.to_owned(), field.clone());
+        let about = About::Field(name.to_owned(), field.clone(), Where::Everywhere);
         let path = format!("{name}.{field}");
         match (before, after) {
             (Some(before), Some(after)) if before == after => {}
@@ -366,7 +370,7 @@ fn fresh(list: &mut List, reach: &Reach, f: &Both) {
             .was(text(a), old.field(f.entity, f.name(), at))
             .is(text(b), new.field(f.entity, f.name(), at))
             .means(means)
-            .about(f.about());
+            .about(f.about_in(Where::At(system)));
     }
 }
 

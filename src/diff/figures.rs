@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::kind::Kind;
 use super::list::{List, joined};
-use super::types::{About, AgeFigures, Delta, Figures, ScenarioFigures, SystemFigures};
+use super::types::{About, AgeFigures, Delta, Figures, ScenarioFigures, SystemFigures, Where};
 use super::whole::POLICY;
 use crate::checks::figures::{calls, duration, share};
 use crate::estimate::{Estimate, FieldAge, ScenarioEstimate, SystemEstimate};
@@ -20,11 +20,13 @@ pub(super) fn compare(list: &mut List) -> Option<Figures> {
         side.policy.as_ref().and_then(|p| p.estimate.cloned())
     };
     let (mut old, new) = (estimate(list.old), estimate(list.new));
+    // Where one side has none there is nothing to hold the other's against, unless there was no
+    // policy at all: what is not there calls nobody and costs nothing.
+    if new.is_none() || (old.is_none() && !list.old.nothing) {
+        return None;
+    }
     if let Some(old) = &mut old {
         rename(list, old);
-    }
-    if old.is_none() && new.is_none() {
-        return None;
     }
     let currencies = (
         old.as_ref().map(|e| e.currency.clone()),
@@ -34,7 +36,7 @@ pub(super) fn compare(list: &mut List) -> Option<Figures> {
         (Some(a), Some(b)) if a != b => None,
         (a, b) => b.or(a),
     };
-    let total = |e: &Option<Estimate>| e.as_ref().and_then(total_cost);
+    let total = |e: &Option<Estimate>| e.as_ref().map_or(Some(0.0), total_cost);
     let mut month = Delta::of(total(&old), total(&new));
     let mut figures = Figures {
         systems: systems(list, &old, &new),
@@ -116,26 +118,19 @@ fn total_cost(estimate: &Estimate) -> Option<f64> {
     costs.sum()
 }
 
-/// A figure of a side that has an estimate: 0 where the item is not there at all.
-fn of<T>(side: bool, item: Option<&T>, figure: impl Fn(&T) -> Option<f64>) -> Option<f64> {
-    match item {
-        Some(item) => figure(item),
-        None => side.then_some(0.0),
-    }
+/// A figure of an item: 0 where it is not there at all.
+fn of<T>(item: Option<&T>, figure: impl Fn(&T) -> Option<f64>) -> Option<f64> {
+    item.map_or(Some(0.0), figure)
 }
 
 fn systems(list: &mut List, old: &Option<Estimate>, new: &Option<Estimate>) -> Vec<SystemFigures> {
-    let (known_old, known_new) = (old.is_some(), new.is_some());
     let of_side = |e: &'_ Option<Estimate>| -> Vec<SystemEstimate> {
         e.as_ref().map_or(Vec::new(), |e| e.systems.clone())
     };
     let (a, b) = (of_side(old), of_side(new));
     let mut all = Vec::new();
     for (name, x, y) in joined(&a, &b, |s| &s.name) {
-        let calls_per_day = Delta::of(
-            of(known_old, x, |s| s.calls_per_day),
-            of(known_new, y, |s| s.calls_per_day),
-        );
+        let calls_per_day = Delta::of(of(x, |s| s.calls_per_day), of(y, |s| s.calls_per_day));
         let busiest = Delta::of(
             x.and_then(|s| s.busiest_utilisation),
             y.and_then(|s| s.busiest_utilisation),
@@ -156,8 +151,9 @@ fn systems(list: &mut List, old: &Option<Estimate>, new: &Option<Estimate>) -> V
 
 fn system(list: &mut List, name: &str, per_day: Delta, busiest: Delta) {
     let (old, new) = (list.old, list.new);
-    // Both sides have to be known, or the system not to be there.
     let more = match (per_day.old, per_day.new) {
+        // Of a policy that is new every call is; that is no growth.
+        _ if old.nothing => false,
         (Some(a), Some(b)) => b > a * (1.0 + MUCH) && b - a >= 1.0,
         _ => false,
     };
@@ -206,21 +202,20 @@ fn worst_of(scenario: &ScenarioEstimate) -> Option<f64> {
 }
 
 fn scenarios(old: &Option<Estimate>, new: &Option<Estimate>) -> Vec<ScenarioFigures> {
-    let (known_old, known_new) = (old.is_some(), new.is_some());
     let none: &[ScenarioEstimate] = &[];
     let a = old.as_ref().map_or(none, |e| &e.scenarios);
     let b = new.as_ref().map_or(none, |e| &e.scenarios);
     let mut all = Vec::new();
     for (name, x, y) in joined(a, b, |s| &s.name) {
         let cost_per_month = Delta::of(
-            of(known_old, x, |s| s.cost_per_month.total),
-            of(known_new, y, |s| s.cost_per_month.total),
+            of(x, |s| s.cost_per_month.total),
+            of(y, |s| s.cost_per_month.total),
         );
         let row = ScenarioFigures {
             name,
             old_mode: x.map(|s| s.mode.clone()),
             new_mode: y.map(|s| s.mode.clone()),
-            calls_per_day: Delta::of(of(known_old, x, calls_of), of(known_new, y, calls_of)),
+            calls_per_day: Delta::of(of(x, calls_of), of(y, calls_of)),
             cost_per_day: day(cost_per_month),
             cost_per_month,
             worst_seconds: Delta::of(x.and_then(worst_of), y.and_then(worst_of)),
@@ -304,7 +299,11 @@ fn slower(list: &mut List, before: Option<&FieldAge>, now: &FieldAge) {
             "`fresh {required}` asks for less in `{}`",
             now.system
         ))
-        .about(About::Field(entity.to_owned(), field.to_owned()));
+        .about(About::Field(
+            entity.to_owned(),
+            field.to_owned(),
+            Where::At(now.system.clone()),
+        ));
     if let Some(before) = before {
         adding.was(text(before), old.field(entity, field, at));
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
 use super::reach::{self, Reach, keys};
-use super::types::About;
+use super::types::{About, Where};
 use super::words::{self, Relation};
 use crate::plan::{Expression, Plan, Route, Scenario};
 
@@ -198,7 +198,7 @@ fn declared(plan: &Plan, entity: &str, field: &str) -> bool {
     reach::field(plan, entity, field).is_some()
 }
 
-fn classes<'p>(plan: &'p Plan, entity: &str, field: &str) -> &'p [String] {
+pub(super) fn classes<'p>(plan: &'p Plan, entity: &str, field: &str) -> &'p [String] {
     reach::field(plan, entity, field).map_or(&[], |f| &f.classes)
 }
 
@@ -264,7 +264,11 @@ fn sent(list: &mut List, found: &Found) {
                 new.flow(first.0, entity, first.1, to),
             )
             .means(means)
-            .about(About::Field((*entity).to_owned(), (*field).to_owned()));
+            .about(About::Field(
+                (*entity).to_owned(),
+                (*field).to_owned(),
+                Where::At((*to).to_owned()),
+            ));
     }
 }
 
@@ -295,7 +299,11 @@ fn unsent(list: &mut List, found: &Found) {
                 "`{to}` keeps what it has and hears of no change, which {} brought; {still}",
                 scenarios_of(who)
             ))
-            .about(About::Field((*entity).to_owned(), (*field).to_owned()));
+            .about(About::Field(
+                (*entity).to_owned(),
+                (*field).to_owned(),
+                Where::At((*to).to_owned()),
+            ));
     }
 }
 
@@ -451,72 +459,5 @@ fn filters(list: &mut List, found: &Found) {
         .is(filter_text(after), new.flow(scenario, entity, from, to))
         .means(means)
         .about(About::Scenario(scenario.to_owned()));
-    }
-}
-
-/// Consent that no longer moves in real time to a system which still gets it.
-pub(super) fn consent(list: &mut List, reach: &Reach) {
-    let (old, new) = (list.old, list.new);
-    let live = |plan: &'_ Plan| -> BTreeSet<(String, String, String)> {
-        let mut all = BTreeSet::new();
-        for scenario in plan.scenarios.iter().filter(|s| s.mode.realtime) {
-            for route in &scenario.routes {
-                let consents = route.fields.iter().filter(|f| {
-                    classes(plan, &route.entity, f)
-                        .iter()
-                        .any(|c| c == "consent")
-                });
-                all.extend(consents.map(|f| (route.entity.clone(), f.clone(), route.to.clone())));
-            }
-        }
-        all
-    };
-    let any = |plan: &Plan| {
-        let fields = plan.entities.iter().flat_map(|e| &e.fields);
-        fields.flat_map(|f| &f.classes).any(|c| c == "consent")
-    };
-    if !any(&old.plan) {
-        return;
-    }
-    let after = live(&new.plan);
-    for (entity, field, to) in live(&old.plan).difference(&after) {
-        if !reach.gets(true, entity, field, to) {
-            continue;
-        }
-        // A field that is no longer of the class may still move in real time; its class is told of.
-        if !classes(&new.plan, entity, field)
-            .iter()
-            .any(|c| c == "consent")
-        {
-            continue;
-        }
-        let carrier = |plan: &Plan, live: bool| {
-            let mut scenarios = plan.scenarios.iter().filter(|s| s.mode.realtime || !live);
-            scenarios.find_map(|s| {
-                let mut routes = s.routes.iter();
-                let route = routes
-                    .find(|r| r.entity == *entity && r.to == *to && r.fields.contains(field))?;
-                Some((s.name.clone(), s.mode.text.clone(), route.from.clone()))
-            })
-        };
-        let (Some(was), Some(is)) = (carrier(&old.plan, true), carrier(&new.plan, false)) else {
-            continue;
-        };
-        list.add(
-            Kind::ConsentNotRealtime,
-            format!("{entity}.{field} in {to}"),
-        )
-        .was(
-            format!("mode {} by {}", was.1, was.0),
-            old.flow(&was.0, entity, &was.2, to),
-        )
-        .is(
-            format!("mode {} by {}", is.1, is.0),
-            new.flow(&is.0, entity, &is.2, to),
-        )
-        .means(format!(
-            "`{to}` acts on a consent that was taken back until the next run"
-        ))
-        .about(About::Field(entity.clone(), field.clone()));
     }
 }

@@ -127,7 +127,7 @@ kinds! {
         OwnerAdded "owner-added" [Risky] "a field gets a system of record";
         OriginAdded "origin-added" [Breaking, Risky] "one more system may set a field; breaking where the field's rule lets it overrule the owner, risky under `owner_wins` and `manual`";
         OriginRemoved "origin-removed" [Risky] "a system may no longer set a field: what is set there is put back";
-        ResolveLoosened "resolve-loosened" [Breaking] "the rule protects less: a rule that keeps a value (`any_true`, `all_true`, `max`, `min`, `union`) gives way, or it goes down from `manual` to `owner_wins` to `first_write_wins` to `last_write_wins`";
+        ResolveLoosened "resolve-loosened" [Breaking] "the rule protects less: a rule that keeps a value (`any_true`, `all_true`, `max`, `min`, `union`) gives way, or it goes down from `manual` to `owner_wins` to `first_write_wins` to `last_write_wins`, or `manual` or `owner_wins` gives way to one that keeps a value";
         ResolveChanged "resolve-changed" [Risky, Safe] "another rule that protects no less; safe where the field has at most one origin before and after";
         FreshRemoved "fresh-removed" [Breaking] "a `fresh` bound is gone, of a field in a system or of a scenario";
         FreshLoosened "fresh-loosened" [Breaking] "a `fresh` bound allows more";
@@ -164,6 +164,7 @@ kinds! {
         FilterWidened "filter-widened" [Breaking] "records that were held back are sent: a condition is gone or asks for less";
         FilterChanged "filter-changed" [Breaking, Risky] "a condition that neither plainly widens nor plainly narrows; breaking where it no longer reads a field that has a class";
         FilterNarrowed "filter-narrowed" [Risky] "records that were sent are held back: a condition is new or asks for more";
+        PassesChanged "passes-changed" [Safe] "another share of records is expected to pass a condition; what that does to calls is under figures";
         ClausesRegrouped "clauses-regrouped" [Safe] "the same fields go the same way under the same conditions, in other clauses";
         ScenarioRemoved "scenario-removed" [Breaking] "a scenario is gone";
         ScenarioRenamed "scenario-renamed" [Risky] "a scenario has another name, everything else being equal; its cursors and pauses in a store are under the old one, so that it reads everything once";
@@ -254,8 +255,9 @@ kinds! {
     }
     Policy {
         ErrorAdded "error-added" [Breaking] "the new policy has an error that the old one lacks";
-        AllowAdded "allow-added" [Breaking, Risky] "a finding is accepted that was not; breaking where the check is an error";
-        AllowRemoved "allow-removed" [Safe] "a finding is no longer accepted";
+        AllowAdded "allow-added" [Breaking, Risky] "a finding is accepted that was not, or for longer; breaking where the check is an error";
+        AllowRemoved "allow-removed" [Safe] "a finding is no longer accepted, or for less long";
+        AllowReasonChanged "allow-reason-changed" [Safe] "a finding is accepted for another reason";
         TestRemoved "test-removed" [Risky] "a test is gone";
         TestChanged "test-changed" [Risky] "a test does or expects something else";
         TestAdded "test-added" [Safe] "a new test";

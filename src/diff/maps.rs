@@ -3,7 +3,7 @@
 use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
 use super::reach::{self, Reach};
-use super::types::About;
+use super::types::{About, Where};
 use super::words;
 use crate::model;
 use crate::plan::{Map, MapField, Plan};
@@ -106,7 +106,11 @@ fn map(list: &mut List, reach: &Reach, a: &Map, b: &Map) {
                     new.mapped(&b.entity, &b.system, &field),
                 )
                 .means(format!("`{}` has a place for it", b.system))
-                .about(About::Field(b.entity.clone(), field.clone()));
+                .about(About::Field(
+                    b.entity.clone(),
+                    field.clone(),
+                    Where::Mapped(b.system.clone()),
+                ));
             }
             (None, None) => {}
         }
@@ -165,7 +169,11 @@ fn unmapped(list: &mut List, reach: &Reach, m: &Map, field: &MapField) {
         old.mapped(&m.entity, &m.system, &field.field),
     )
     .means(means)
-    .about(About::Field(m.entity.clone(), field.field.clone()));
+    .about(About::Field(
+        m.entity.clone(),
+        field.field.clone(),
+        Where::Mapped(m.system.clone()),
+    ));
 }
 
 fn mapped(list: &mut List, m: &Map, x: &MapField, y: &MapField) {
@@ -176,7 +184,11 @@ fn mapped(list: &mut List, m: &Map, x: &MapField, y: &MapField) {
             .was(was, old.mapped(&m.entity, &m.system, &x.field))
             .is(is, new.mapped(&m.entity, &m.system, &y.field))
             .means(means)
-            .about(About::Field(m.entity.clone(), y.field.clone()));
+            .about(About::Field(
+                m.entity.clone(),
+                y.field.clone(),
+                Where::Mapped(m.system.clone()),
+            ));
     };
     if x.column != y.column {
         let means = format!(
@@ -204,29 +216,7 @@ fn mapped(list: &mut List, m: &Map, x: &MapField, y: &MapField) {
         );
     }
     if x.values != y.values {
-        let differs = |(name, raw): &(&String, &String)| y.values.get(*name) != Some(raw);
-        let lost: Vec<&str> = x
-            .values
-            .iter()
-            .filter(differs)
-            .map(|(n, _)| n.as_str())
-            .collect();
-        let won = y.values.keys().filter(|n| !x.values.contains_key(*n));
-        let won: Vec<&str> = won.map(String::as_str).collect();
-        let (grade, means) = match lost.is_empty() {
-            false => (
-                Grade::Breaking,
-                format!(
-                    "what `{}` holds for {} is read as something else or not at all",
-                    m.system,
-                    names(lost)
-                ),
-            ),
-            true => (
-                Grade::Risky,
-                format!("`{}` may get {}", m.system, names(won)),
-            ),
-        };
+        let (grade, means) = other_values(m, x, y);
         tell(
             Kind::ValuesChanged,
             grade,
@@ -236,29 +226,67 @@ fn mapped(list: &mut List, m: &Map, x: &MapField, y: &MapField) {
         );
     }
     for (word, before, after) in [("read", &x.read, &y.read), ("write", &x.write, &y.write)] {
-        let text = |e: &Option<String>| {
-            e.as_ref()
-                .map_or(format!("no {word}"), |e| format!("{word} `{e}`"))
-        };
-        let (kind, grade, means) = match (before, after) {
-            (a, b) if a == b => continue,
-            (Some(a), Some(b)) if words::same_but_spaces(a, b) => (
-                Kind::ExpressionRewritten,
-                Grade::Safe,
-                "it says the same in other words".to_owned(),
+        if let Some((kind, grade, means)) = conversion(m, word, before, after) {
+            let text = |e: &Option<String>| {
+                e.as_ref()
+                    .map_or(format!("no {word}"), |e| format!("{word} `{e}`"))
+            };
+            tell(kind, grade, text(before), text(after), means);
+        }
+    }
+}
+
+/// What another conversion comes to; none: it is the same.
+fn conversion(
+    m: &Map,
+    word: &str,
+    before: &Option<String>,
+    after: &Option<String>,
+) -> Option<(Kind, Grade, String)> {
+    Some(match (before, after) {
+        (a, b) if a == b => return None,
+        (Some(a), Some(b)) if words::same_but_spaces(a, b) => (
+            Kind::ExpressionRewritten,
+            Grade::Safe,
+            "it says the same in other words".to_owned(),
+        ),
+        _ if word == "read" => (
+            Kind::ConversionChanged,
+            Grade::Risky,
+            format!("what `{}` holds is read as other values", m.system),
+        ),
+        _ => (
+            Kind::ConversionChanged,
+            Grade::Risky,
+            format!("`{}` gets other values", m.system),
+        ),
+    })
+}
+
+/// What other words for the values of an enum come to.
+fn other_values(m: &Map, x: &MapField, y: &MapField) -> (Grade, String) {
+    let differs = |(name, raw): &(&String, &String)| y.values.get(*name) != Some(raw);
+    let lost: Vec<&str> = x
+        .values
+        .iter()
+        .filter(differs)
+        .map(|(n, _)| n.as_str())
+        .collect();
+    let won = y.values.keys().filter(|n| !x.values.contains_key(*n));
+    let won: Vec<&str> = won.map(String::as_str).collect();
+    match lost.is_empty() {
+        false => (
+            Grade::Breaking,
+            format!(
+                "what `{}` holds for {} is read as something else or not at all",
+                m.system,
+                names(lost)
             ),
-            _ if word == "read" => (
-                Kind::ConversionChanged,
-                Grade::Risky,
-                format!("what `{}` holds is read as other values", m.system),
-            ),
-            _ => (
-                Kind::ConversionChanged,
-                Grade::Risky,
-                format!("`{}` gets other values", m.system),
-            ),
-        };
-        tell(kind, grade, text(before), text(after), means);
+        ),
+        true => (
+            Grade::Risky,
+            format!("`{}` may get {}", m.system, names(won)),
+        ),
     }
 }
 
@@ -274,12 +302,16 @@ fn values_text(f: &MapField) -> String {
     format!("values {{ {} }}", pairs.join(", "))
 }
 
+/// A clause that names a column.
+fn quoted(word: &str, column: &Option<String>) -> String {
+    match column {
+        Some(column) => format!("{word} \"{column}\""),
+        None => format!("no {word}"),
+    }
+}
+
 /// How changes are found: cursor, overlap, change time, deletions.
 fn reading(list: &mut List, a: &Map, b: &Map) {
-    let quoted = |word: &str, c: &Option<String>| {
-        c.as_ref()
-            .map_or(format!("no {word}"), |c| format!("{word} \"{c}\""))
-    };
     let cursor = |m: &Map| quoted("cursor", &m.cursor);
     if a.cursor != b.cursor {
         let (kind, means) = match (&a.cursor, &b.cursor) {
@@ -299,6 +331,11 @@ fn reading(list: &mut List, a: &Map, b: &Map) {
             means,
         );
     }
+    overlap(list, a, b);
+    times(list, a, b);
+}
+
+fn overlap(list: &mut List, a: &Map, b: &Map) {
     if a.overlap != b.overlap {
         let text =
             |o: Option<Millis>| o.map_or("no overlap".to_owned(), |o| format!("overlap {o}"));
@@ -319,6 +356,10 @@ fn reading(list: &mut List, a: &Map, b: &Map) {
             means,
         );
     }
+}
+
+/// The columns that say when a record changed and whether it was deleted.
+fn times(list: &mut List, a: &Map, b: &Map) {
     if a.changed_at != b.changed_at {
         let words = (
             quoted("changed_at", &a.changed_at),

@@ -14,6 +14,8 @@
 
 mod approve;
 mod checkpoint;
+mod consent;
+mod delivery;
 mod fields;
 mod figures;
 mod flows;
@@ -25,6 +27,7 @@ mod rename;
 mod scenarios;
 mod side;
 mod systems;
+mod timing;
 mod typed;
 mod types;
 mod whole;
@@ -88,7 +91,7 @@ fn of_plans(list: &mut List) {
     whole::compare(list);
     fields::compare(list, &reach);
     flows::compare(list, &reach);
-    flows::consent(list, &reach);
+    consent::compare(list, &reach);
     scenarios::compare(list);
     maps::compare(list, &reach);
     systems::compare(list);
@@ -126,7 +129,7 @@ fn notes(old: &Version, new: &Version, figures: bool) -> Vec<String> {
     }
     if !figures && old.holds != Holds::Plan && new.holds != Holds::Plan {
         notes.push(
-            "calls, ages and costs are not known, since the policies could not be read whole"
+            "calls, ages and costs are not compared, since a policy could not be read whole"
                 .to_owned(),
         );
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::types::{About, Change, Hits};
+use super::types::{About, Change, Hits, Where};
 use crate::plan::{Entity, Field, Plan, Scenario};
 
 /// Entity, field, receiving system.
@@ -64,8 +64,10 @@ pub(super) fn fill_hits(changes: &mut [Change], plans: [&Plan; 2]) {
     for change in changes.iter() {
         wanted.want(&change.about);
     }
-    for scenario in plans.iter().flat_map(|p| &p.scenarios) {
-        wanted.take(scenario);
+    for plan in plans {
+        for scenario in &plan.scenarios {
+            wanted.take(plan, scenario);
+        }
     }
     for change in changes {
         if let Some(found) = wanted.found(&change.about) {
@@ -97,8 +99,8 @@ impl Who {
 /// What changes are about, with who is hit.
 #[derive(Debug, Default)]
 struct Wanted {
-    /// By entity, then field.
-    fields: BTreeMap<String, BTreeMap<String, Who>>,
+    /// By entity, then field and where.
+    fields: BTreeMap<String, BTreeMap<(String, Where), Who>>,
     entities: BTreeMap<String, Who>,
     systems: BTreeMap<String, Who>,
     scenarios: BTreeMap<String, Who>,
@@ -109,12 +111,9 @@ impl Wanted {
     fn want(&mut self, about: &About) {
         match about.clone() {
             About::Nothing => {}
-            About::Field(entity, field) => {
-                self.fields
-                    .entry(entity)
-                    .or_default()
-                    .entry(field)
-                    .or_default();
+            About::Field(entity, field, place) => {
+                let of_entity = self.fields.entry(entity).or_default();
+                of_entity.entry((field, place)).or_default();
             }
             About::Entity(entity) => {
                 self.entities.entry(entity).or_default();
@@ -134,7 +133,10 @@ impl Wanted {
     fn found(&self, about: &About) -> Option<&Who> {
         match about {
             About::Nothing => None,
-            About::Field(entity, field) => self.fields.get(entity)?.get(field),
+            About::Field(entity, field, place) => {
+                let of_entity = self.fields.get(entity)?;
+                of_entity.get(&(field.clone(), place.clone()))
+            }
             About::Entity(entity) => self.entities.get(entity),
             About::System(system) => self.systems.get(system),
             About::Scenario(scenario) => self.scenarios.get(scenario),
@@ -142,12 +144,14 @@ impl Wanted {
         }
     }
 
-    fn take(&mut self, scenario: &Scenario) {
+    fn take(&mut self, plan: &Plan, scenario: &Scenario) {
         for route in &scenario.routes {
             if let Some(fields) = self.fields.get_mut(&route.entity) {
-                for (field, who) in fields.iter_mut() {
-                    let filter = route.filter.iter().flat_map(|f| &f.reads);
-                    if route.fields.contains(field) || filter.clone().any(|r| r == field) {
+                let read = route.filter.iter().flat_map(|f| &f.reads);
+                let carried = keys(plan, &route.entity).iter().chain(&route.fields);
+                let of_route: HashSet<&String> = carried.chain(read).collect();
+                for ((field, place), who) in fields.iter_mut() {
+                    if of_route.contains(field) && place.covers(&route.from, &route.to) {
                         who.add(scenario, &route.to);
                     }
                 }

@@ -26,6 +26,15 @@ fn old_name<'n>(pairs: &'n [(String, String)], name: &'n str) -> &'n str {
 }
 
 impl Renames {
+    /// Every old name with the new one.
+    pub fn names(&self) -> Vec<(&str, &str)> {
+        let pairs = [&self.systems, &self.entities, &self.scenarios];
+        let pairs = pairs.into_iter().flatten().map(|(old, new)| (old, new));
+        let fields = self.fields.iter().map(|(_, old, new)| (old, new));
+        let all = pairs.chain(fields);
+        all.map(|(old, new)| (old.as_str(), new.as_str())).collect()
+    }
+
     /// A system's old name.
     pub fn system<'n>(&'n self, name: &'n str) -> &'n str {
         old_name(&self.systems, name)

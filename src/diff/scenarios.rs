@@ -1,44 +1,27 @@
-//! Scenarios: when they move records, what starts them, and what governs their work.
+//! Scenarios: which are there, what starts them and what is promised of them.
 
 use super::checkpoint;
+use super::delivery;
 use super::fields::volume_text;
 use super::kind::{Grade, Kind};
 use super::list::{List, joined, names};
-use super::reach;
+use super::timing::{self, Clocks};
 use super::types::About;
 use super::words::{self, Relation};
 use crate::model;
-use crate::plan::{Mode, Plan, Retry, Scenario};
-use crate::terms::{Impact, OrderBy};
+use crate::plan::Scenario;
+use crate::terms::Impact;
 use crate::text::Span;
-use crate::time::{Calendar, Date, Millis, Schedule, Window, Zone};
-
-/// The calendars of both sides, made when they are first asked for.
-pub(super) struct Clocks {
-    old: Calendar,
-    new: Calendar,
-}
-
-impl Clocks {
-    pub fn of(old: &Plan, new: &Plan) -> Self {
-        // The year by which plans tell classes of modes; any year would tell the same of most.
-        let year = Date::from_ymd_opt(2026, 1, 1).unwrap_or_default();
-        let zone = |plan: &Plan| Zone::parse(&plan.timezone).unwrap_or_default();
-        Clocks {
-            old: Calendar::of_year(zone(old), year),
-            new: Calendar::of_year(zone(new), year),
-        }
-    }
-}
+use crate::time::{Millis, Window};
 
 /// A scenario in both versions.
-struct Both<'s> {
-    old: &'s Scenario,
-    new: &'s Scenario,
+pub(super) struct Both<'s> {
+    pub old: &'s Scenario,
+    pub new: &'s Scenario,
 }
 
 impl Both<'_> {
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.new.name
     }
 
@@ -48,10 +31,10 @@ impl Both<'_> {
 }
 
 /// Where a clause stands.
-type Clause = fn(&model::Scenario) -> Option<Span>;
+pub(super) type Clause = fn(&model::Scenario) -> Option<Span>;
 
 /// Adds a change of a scenario with its words before and after.
-fn said(
+pub(super) fn said(
     list: &mut List,
     s: &Both,
     (kind, grade): (Kind, Grade),
@@ -95,166 +78,44 @@ pub(super) fn compare(list: &mut List) {
 }
 
 fn scenario(list: &mut List, clocks: &Clocks, s: &Both) {
-    mode(list, clocks, s);
+    timing::mode(list, clocks, s);
     trigger(list, s);
     clean(list, s);
-    window_and_order(list, s);
+    window(list, s);
     after(list, s);
     fresh(list, s);
-    deletes_and_scan(list, s);
     checkpoint::compare(list, s.old, s.new);
-    impact_and_priority(list, s);
-    failures(list, s);
+    impact(list, s);
     volume(list, s);
+    delivery::compare(list, s);
 }
 
-fn gap(calendar: &Calendar, schedule: &Schedule, window: Option<&Window>) -> Option<Millis> {
-    calendar.longest_gap(schedule, window)
-}
-
-/// The longest gap between a change and the start that takes it; none: it never starts.
-fn wait(calendar: &Calendar, s: &Scenario) -> Option<Millis> {
-    match (&s.mode.schedule, s.mode.realtime) {
-        (_, true) => Some(Millis(0)),
-        (Some(schedule), false) => gap(calendar, schedule, s.window.as_ref()),
-        (None, false) => None,
-    }
-}
-
-fn at_mode(s: &model::Scenario) -> Option<Span> {
-    s.mode.span.filter(|_| s.mode.written)
-}
-
-fn mode(list: &mut List, clocks: &Clocks, s: &Both) {
-    let (a, b) = (&s.old.mode, &s.new.mode);
-    let same = a.realtime == b.realtime && a.schedule == b.schedule && s.old.window == s.new.window;
-    // Another zone moves all starts, which `timezone-changed` tells of.
-    if same {
-        return;
-    }
-    let words = || (format!("mode {}", a.text), format!("mode {}", b.text));
-    if a.realtime && b.realtime {
-        return reconcile(list, clocks, s);
-    }
-    let (before, now) = (wait(&clocks.old, s.old), wait(&clocks.new, s.new));
-    // Never is later than any other time.
-    let never = Millis(u64::MAX);
-    let (kind, grade, means) = match before.unwrap_or(never).cmp(&now.unwrap_or(never)) {
-        std::cmp::Ordering::Less => {
-            let (grade, means) = slower(list, s, now);
-            (Kind::ModeSlower, grade, means)
-        }
-        std::cmp::Ordering::Greater => {
-            let means = match now {
-                Some(Millis(0)) => "each change moves by itself".to_owned(),
-                _ => format!(
-                    "a change waits {} at most, not {}",
-                    lasts(now),
-                    lasts(before)
-                ),
-            };
-            (Kind::ModeFaster, Grade::Safe, means)
-        }
-        std::cmp::Ordering::Equal if a.schedule != b.schedule => {
-            let means = "other starts, as far apart as before".to_owned();
-            (Kind::ScheduleMoved, Grade::Safe, means)
-        }
-        std::cmp::Ordering::Equal => return,
+/// What another condition over the events of `when` comes to; none: it is the same.
+fn events(old: Option<&str>, new: Option<&str>) -> Option<(Kind, Grade, &'static str)> {
+    let relation = match (old, new) {
+        (a, b) if a == b => return None,
+        (Some(a), Some(b)) => words::relation(a, b),
+        (Some(_), None) => Relation::Wider,
+        (None, _) => Relation::Narrower,
     };
-    said(list, s, (kind, grade), words(), at_mode, means);
-    if b.realtime && b.schedule.is_some() && !a.realtime {
-        let means = "what real time misses is found";
-        said(
-            list,
-            s,
-            (Kind::ReconcileAdded, Grade::Safe),
-            words(),
-            at_mode,
-            means,
-        );
-    }
-}
-
-fn lasts(time: Option<Millis>) -> String {
-    time.map_or("for ever".to_owned(), |t| t.to_string())
-}
-
-/// How bad it is that changes wait longer.
-fn slower(list: &List, s: &Both, now: Option<Millis>) -> (Grade, String) {
-    let before = match s.old.mode.realtime {
-        true => "each change moved by itself".to_owned(),
-        false => "it waited less before".to_owned(),
-    };
-    let waits = match now {
-        Some(now) => format!("a change waits up to {now}; {before}"),
-        None => "it never starts".to_owned(),
-    };
-    let bounds = bounds(&list.new.plan, s.new);
-    let broken = bounds
-        .into_iter()
-        .find(|(bound, _)| now.is_none_or(|now| now > *bound));
-    match broken {
-        Some((bound, what)) => (
+    Some(match relation {
+        Relation::Same => (
+            Kind::ExpressionRewritten,
+            Grade::Safe,
+            "it says the same in other words",
+        ),
+        Relation::Wider => (
+            Kind::FilterWidened,
             Grade::Breaking,
-            format!("{waits}, over the bound of {bound} {what}"),
+            "events start it that did not",
         ),
-        None => (Grade::Risky, waits),
-    }
-}
-
-/// The bounds that a scenario serves, the tightest first, each with whose it is.
-fn bounds(plan: &Plan, s: &Scenario) -> Vec<(Millis, String)> {
-    let own = s.fresh.map(|f| (f, "of its own".to_owned()));
-    let mut all: Vec<(Millis, String)> = own.into_iter().collect();
-    for route in &s.routes {
-        for name in &route.fields {
-            let field = reach::field(plan, &route.entity, name);
-            let bounds = field.iter().flat_map(|f| &f.fresh);
-            let here = bounds.filter(|b| b.system == route.to);
-            all.extend(here.map(|b| {
-                (
-                    b.within,
-                    format!("of `{}.{name}` in `{}`", route.entity, route.to),
-                )
-            }));
-        }
-    }
-    all.sort();
-    all
-}
-
-fn reconcile(list: &mut List, clocks: &Clocks, s: &Both) {
-    let words = || {
-        let text = |m: &Mode| format!("mode {}", m.text);
-        (text(&s.old.mode), text(&s.new.mode))
-    };
-    let (kind, means) = match (&s.old.mode.schedule, &s.new.mode.schedule) {
-        (None, None) => return,
-        (Some(_), None) => (
-            Kind::ReconcileRemoved,
-            "an event that is lost is lost for good".to_owned(),
+        Relation::Narrower => (
+            Kind::FilterNarrowed,
+            Grade::Risky,
+            "events no longer start it that did",
         ),
-        (None, Some(_)) => (
-            Kind::ReconcileAdded,
-            "an event that is lost is made up for".to_owned(),
-        ),
-        (Some(a), Some(b)) => {
-            let before = gap(&clocks.old, a, s.old.window.as_ref()).unwrap_or(Millis(u64::MAX));
-            let now = gap(&clocks.new, b, s.new.window.as_ref()).unwrap_or(Millis(u64::MAX));
-            let found = format!("an event that is lost is made up for within {now}, not {before}");
-            match before.cmp(&now) {
-                std::cmp::Ordering::Less => (Kind::ReconcileSlower, found),
-                std::cmp::Ordering::Greater => (Kind::ReconcileFaster, found),
-                std::cmp::Ordering::Equal if a == b => return,
-                std::cmp::Ordering::Equal => (
-                    Kind::ScheduleMoved,
-                    "other starts, as far apart as before".to_owned(),
-                ),
-            }
-        }
-    };
-    let grade = kind.grades().first().copied().unwrap_or(Grade::Risky);
-    said(list, s, (kind, grade), words(), at_mode, means);
+        Relation::Other => (Kind::FilterChanged, Grade::Risky, "other events start it"),
+    })
 }
 
 fn trigger(list: &mut List, s: &Both) {
@@ -270,36 +131,9 @@ fn trigger(list: &mut List, s: &Both) {
     let words = (text(a), text(b));
     match (a, b) {
         (Some(a), Some(b)) if a.system == b.system && a.event == b.event => {
-            let (kind, grade, means) = match (&a.filter, &b.filter) {
-                (a, b) if a == b => return,
-                (Some(a), Some(b)) => match words::relation(a, b) {
-                    Relation::Same => (
-                        Kind::ExpressionRewritten,
-                        Grade::Safe,
-                        "it says the same in other words",
-                    ),
-                    Relation::Wider => (
-                        Kind::FilterWidened,
-                        Grade::Breaking,
-                        "events start it that did not",
-                    ),
-                    Relation::Narrower => (
-                        Kind::FilterNarrowed,
-                        Grade::Risky,
-                        "events no longer start it that did",
-                    ),
-                    Relation::Other => (Kind::FilterChanged, Grade::Risky, "other events start it"),
-                },
-                (Some(_), None) => (
-                    Kind::FilterWidened,
-                    Grade::Breaking,
-                    "events start it that did not",
-                ),
-                (None, _) => (
-                    Kind::FilterNarrowed,
-                    Grade::Risky,
-                    "events no longer start it that did",
-                ),
+            let Some((kind, grade, means)) = events(a.filter.as_deref(), b.filter.as_deref())
+            else {
+                return;
             };
             said(list, s, (kind, grade), words, at, means);
         }
@@ -371,7 +205,7 @@ fn clean(list: &mut List, s: &Both) {
     );
 }
 
-fn window_and_order(list: &mut List, s: &Both) {
+fn window(list: &mut List, s: &Both) {
     let text = |w: &Option<Window>| {
         w.as_ref()
             .map_or("no window".to_owned(), |w| format!("window {w}"))
@@ -390,38 +224,6 @@ fn window_and_order(list: &mut List, s: &Both) {
             |s| s.window.as_ref().map(|w| w.clause),
             means,
         );
-    }
-    let at: Clause = |s| s.order.as_ref().map(|o| o.clause);
-    let words = || {
-        (
-            format!("order {}", by(s.old.order)),
-            format!("order {}", by(s.new.order)),
-        )
-    };
-    match (s.old.order, s.new.order) {
-        (OrderBy::Key, OrderBy::None) => {
-            let means = "an older write of a record may land after a newer one";
-            said(
-                list,
-                s,
-                (Kind::OrderLoosened, Grade::Breaking),
-                words(),
-                at,
-                means,
-            );
-        }
-        (OrderBy::None, OrderBy::Key) => {
-            let means = "writes of one record keep their order";
-            said(list, s, (Kind::OrderKept, Grade::Safe), words(), at, means);
-        }
-        _ => {}
-    }
-}
-
-fn by(order: OrderBy) -> String {
-    match order {
-        OrderBy::Key => "by key".to_owned(),
-        OrderBy::None => "none".to_owned(),
     }
 }
 
@@ -480,59 +282,7 @@ fn fresh(list: &mut List, s: &Both) {
     );
 }
 
-fn deletes_and_scan(list: &mut List, s: &Both) {
-    let word = |on: bool| {
-        if on {
-            "deletes propagate"
-        } else {
-            "deletes ignore"
-        }
-        .to_owned()
-    };
-    let words = (word(s.old.propagate_deletes), word(s.new.propagate_deletes));
-    let at: Clause = |s| s.deletes.as_ref().map(|d| d.clause);
-    match (s.old.propagate_deletes, s.new.propagate_deletes) {
-        (false, true) => {
-            let means = "a record that is deleted at its source is deleted at every receiver";
-            said(
-                list,
-                s,
-                (Kind::DeletesPropagated, Grade::Breaking),
-                words,
-                at,
-                means,
-            );
-        }
-        (true, false) => {
-            let means = "a record that is deleted at its source stays at its receivers";
-            said(
-                list,
-                s,
-                (Kind::DeletesIgnored, Grade::Risky),
-                words,
-                at,
-                means,
-            );
-        }
-        _ => {}
-    }
-    let word = |full: bool| if full { "scan full" } else { "scan changes" }.to_owned();
-    let words = (word(s.old.scan_full), word(s.new.scan_full));
-    let at: Clause = |s| s.scan_full.as_ref().map(|d| d.clause);
-    match (s.old.scan_full, s.new.scan_full) {
-        (true, false) => {
-            let means = "what is gone at the source is no longer seen";
-            said(list, s, (Kind::ScanReduced, Grade::Risky), words, at, means);
-        }
-        (false, true) => {
-            let means = "each run reads everything";
-            said(list, s, (Kind::ScanExtended, Grade::Safe), words, at, means);
-        }
-        _ => {}
-    }
-}
-
-fn impact_and_priority(list: &mut List, s: &Both) {
+fn impact(list: &mut List, s: &Both) {
     if s.old.stale != s.new.stale {
         let text = |i: Option<Impact>| i.map_or("no stale".to_owned(), |i| format!("stale {i}"));
         let (grade, means) = match s.old.stale {
@@ -549,107 +299,6 @@ fn impact_and_priority(list: &mut List, s: &Both) {
             means,
         );
     }
-    let words = (
-        format!("priority {}", s.old.priority),
-        format!("priority {}", s.new.priority),
-    );
-    let at: Clause = |s| s.priority_clause;
-    match s.old.priority.cmp(&s.new.priority) {
-        // The list goes from first to last.
-        std::cmp::Ordering::Less => {
-            let means = "its calls go later where a system is short of quota";
-            said(
-                list,
-                s,
-                (Kind::PriorityLowered, Grade::Risky),
-                words,
-                at,
-                means,
-            );
-        }
-        std::cmp::Ordering::Greater => {
-            let means = "its calls go earlier where a system is short of quota";
-            said(
-                list,
-                s,
-                (Kind::PriorityRaised, Grade::Safe),
-                words,
-                at,
-                means,
-            );
-        }
-        std::cmp::Ordering::Equal => {}
-    }
-}
-
-fn failures(list: &mut List, s: &Both) {
-    let (a, b) = (s.old.retry, s.new.retry);
-    if a != b {
-        let text = |r: Retry| {
-            format!(
-                "retry exponential from {} to {}, {} attempts",
-                r.from, r.to, r.attempts
-            )
-        };
-        let words = (text(a), text(b));
-        let at: Clause = |s| s.retry.as_ref().map(|r| r.clause);
-        let lasts = |r: Retry| Millis(endures(r));
-        let means = format!(
-            "a write is given up after {} at most, not {}",
-            lasts(b),
-            lasts(a)
-        );
-        match b.attempts < a.attempts || endures(b) < endures(a) {
-            true => said(
-                list,
-                s,
-                (Kind::RetryReduced, Grade::Risky),
-                words,
-                at,
-                means,
-            ),
-            false => said(
-                list,
-                s,
-                (Kind::RetryExtended, Grade::Safe),
-                words,
-                at,
-                means,
-            ),
-        }
-    }
-    let (a, b) = (s.old.breaker, s.new.breaker);
-    if a != b {
-        let text =
-            |b: crate::plan::Breaker| format!("breaker {} failures, {} pause", b.failures, b.pause);
-        let means = format!(
-            "after {} failures in a row a system is left alone for {}",
-            b.failures, b.pause
-        );
-        said(
-            list,
-            s,
-            (Kind::BreakerChanged, Grade::Safe),
-            (text(a), text(b)),
-            |s| s.breaker.as_ref().map(|r| r.clause),
-            means,
-        );
-    }
-}
-
-/// The longest that retries go on: the sum of all delays, in milliseconds.
-fn endures(retry: Retry) -> u64 {
-    let (mut delay, mut sum) = (retry.from.0, 0_u64);
-    let waits = retry.attempts.saturating_sub(1);
-    for n in 0..waits {
-        if delay >= retry.to.0 {
-            let rest = u64::from(waits - n).saturating_mul(retry.to.0);
-            return sum.saturating_add(rest);
-        }
-        sum = sum.saturating_add(delay);
-        delay = delay.saturating_mul(2).max(1);
-    }
-    sum
 }
 
 fn volume(list: &mut List, s: &Both) {
@@ -665,20 +314,6 @@ fn volume(list: &mut List, s: &Both) {
             (Kind::VolumeChanged, Grade::Safe),
             words,
             |s| s.volume.as_ref().map(|v| v.clause),
-            means,
-        );
-    }
-    if s.old.batch != s.new.batch {
-        let text =
-            |b: Option<u32>| b.map_or("the connector's batch".to_owned(), |b| format!("batch {b}"));
-        let words = (text(s.old.batch), text(s.new.batch));
-        let means = "a write call takes another number of records";
-        said(
-            list,
-            s,
-            (Kind::BatchChanged, Grade::Safe),
-            words,
-            |s| s.batch.as_ref().map(|v| v.clause),
             means,
         );
     }

@@ -191,11 +191,34 @@ pub enum WhyUnused {
 pub(super) enum About {
     #[default]
     Nothing,
-    Field(String, String),
+    /// Entity, field and where.
+    Field(String, String, Where),
     Entity(String),
     System(String),
     Scenario(String),
     Map(String, String),
+}
+
+/// Where a field changes, by which not all who get it are hit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Where {
+    #[default]
+    Everywhere,
+    /// As one system gets it.
+    At(String),
+    /// As one system reads and writes it.
+    Mapped(String),
+}
+
+impl Where {
+    /// Whether what goes from one system to another is hit.
+    pub fn covers(&self, from: &str, to: &str) -> bool {
+        match self {
+            Where::Everywhere => true,
+            Where::At(system) => system == to,
+            Where::Mapped(system) => system == from || system == to,
+        }
+    }
 }
 
 /// Figures before and after. Rows whose figures are equal are left out, but for systems.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kind::{Grade, Kind};
 use super::list::{List, joined};
 use super::side::{Side, Source};
-use super::types::{About, Place};
+use super::types::{About, Place, Where};
 use super::words;
 use crate::finding::Level;
-use crate::model::{self, MoneyPer, Policy, Price};
+use crate::model::{self, MoneyPer, Percent, Policy, Price};
 use crate::plan::{EnvRef, Plan};
-use crate::text::Span;
+use crate::text::{Sources, Span};
 use crate::time::Schedule;
 
 /// What subjects call the policy as a whole.
@@ -87,6 +87,7 @@ pub(super) fn beyond_plans(list: &mut List) {
     let (old, new) = (list.old, list.new);
     if let (Some(before), Some(after)) = (&old.policy, &new.policy) {
         prices(list, before, after);
+        passes(list, before, after);
         tests(list, before, after);
         allows(list, before, after);
     }
@@ -103,10 +104,12 @@ fn price_text(p: Option<&Price>, currency: &str) -> String {
     })
 }
 
+/// What a change of prices comes to.
+const OTHER_PRICES: &str = "the figures are for other prices";
+
 fn prices(list: &mut List, before: &Source, after: &Source) {
     let (old, new) = (list.old, list.new);
     let (a, b) = (before.policy, after.policy);
-    let means = "the figures are for other prices";
     if a.currency != b.currency {
         list.add(Kind::PricesChanged, POLICY)
             .was(
@@ -126,8 +129,16 @@ fn prices(list: &mut List, before: &Source, after: &Source) {
         list.add(Kind::PricesChanged, POLICY)
             .was(text(upkeep(a)), old.head(at))
             .is(text(upkeep(b)), new.head(at))
-            .means(means);
+            .means(OTHER_PRICES);
     }
+    prices_of_systems(list, a, b);
+    if a.currency == b.currency {
+        costs_of_delay(list, a, b);
+    }
+}
+
+fn prices_of_systems(list: &mut List, a: &Policy, b: &Policy) {
+    let (old, new) = (list.old, list.new);
     for system in &b.systems {
         let name = &*system.name.text;
         let Some(own) = a.system_named(old.renames.system(name)) else {
@@ -140,10 +151,14 @@ fn prices(list: &mut List, before: &Source, after: &Source) {
             list.add(Kind::PricesChanged, name)
                 .was(price_text(x.as_ref(), &a.currency), old.system(name, at))
                 .is(price_text(y.as_ref(), &b.currency), new.system(name, at))
-                .means(means)
+                .means(OTHER_PRICES)
                 .about(About::System(name.to_owned()));
         }
     }
+}
+
+fn costs_of_delay(list: &mut List, a: &Policy, b: &Policy) {
+    let (old, new) = (list.old, list.new);
     for scenario in &b.scenarios {
         let name = &*scenario.name.text;
         let Some(own) = a.scenario_named(old.renames.scenario(name)) else {
@@ -159,12 +174,54 @@ fn prices(list: &mut List, before: &Source, after: &Source) {
             costs(a.scenario(own), &a.currency),
             costs(scenario, &b.currency),
         );
-        if x != y && a.currency == b.currency {
+        if x != y {
             let at = |s: &model::Scenario| s.stale.as_ref().map(|c| c.clause);
             list.add(Kind::PricesChanged, name)
                 .was(x, old.scenario(name, at))
                 .is(y, new.scenario(name, at))
-                .means(means)
+                .means(OTHER_PRICES)
+                .about(About::Scenario(name.to_owned()));
+        }
+    }
+}
+
+/// The shares that conditions of a scenario are expected to let through, each condition once.
+fn shares(
+    scenario: &model::Scenario,
+    sources: &Sources,
+) -> BTreeMap<String, (Option<Percent>, Span)> {
+    let when = scenario.when.iter().filter_map(|w| w.filter.as_ref());
+    let filters = when.chain(scenario.syncs.iter().filter_map(|s| s.filter.as_ref()));
+    let shares = filters.map(|f| {
+        let condition = words::flat(sources.slice(f.expr.span));
+        let share = f.passes.as_ref().map(|p| p.value);
+        let at = f.passes.as_ref().map_or(f.expr.span, |p| p.span);
+        (condition, (share, at))
+    });
+    shares.collect()
+}
+
+/// Other shares that the same conditions are expected to let through.
+fn passes(list: &mut List, before: &Source, after: &Source) {
+    let (old, new) = (list.old, list.new);
+    for scenario in &after.policy.scenarios {
+        let name = &*scenario.name.text;
+        let Some(own) = before.policy.scenario_named(old.renames.scenario(name)) else {
+            continue;
+        };
+        let earlier = shares(before.policy.scenario(own), before.sources);
+        for (condition, (now, at)) in shares(scenario, after.sources) {
+            let Some((was, was_at)) = earlier.get(&condition).filter(|(was, _)| *was != now) else {
+                continue;
+            };
+            let text = |share: Option<Percent>| match share {
+                Some(Percent(share)) => format!("if {condition} passes {}%", share.normalize()),
+                None => format!("if {condition}"),
+            };
+            list.add(Kind::PassesChanged, name)
+                .was(text(*was), old.place(*was_at))
+                .is(text(now), new.place(at))
+                .means("another share of the records is expected; the same ones are sent")
                 .about(About::Scenario(name.to_owned()));
         }
     }
@@ -185,10 +242,12 @@ fn tests_of(side: &Side, source: &Source) -> Vec<Test> {
 
 fn tests(list: &mut List, before: &Source, after: &Source) {
     let (x, y) = (tests_of(list.old, before), tests_of(list.new, after));
+    let renames = list.old.renames.names();
     for (title, a, b) in joined(&x, &y, |t| &t.0) {
         let text = format!("test \"{title}\"");
         match (a, b) {
-            (Some(a), Some(b)) if a.1 != b.1 => {
+            // That items have other names is told already.
+            (Some(a), Some(b)) if !words::same_but_names(&a.1, &b.1, &renames) => {
                 list.add(Kind::TestChanged, &title)
                     .was(&text, a.2.clone())
                     .is(&text, b.2.clone())
@@ -241,9 +300,17 @@ fn blocks(policy: &Policy) -> BTreeMap<(u32, u32, u32), String> {
     all
 }
 
-/// Each accepted check with the block it covers: the latest last day (none: for ever), its words,
-/// where it stands.
-type Allows = BTreeMap<(String, String), (Option<String>, String, Option<Place>)>;
+/// What accepts a finding.
+struct Allowed {
+    /// The last day; none: for ever.
+    until: Option<String>,
+    reason: String,
+    text: String,
+    at: Option<Place>,
+}
+
+/// Each accepted check with the block it covers, and what accepts it for the longest.
+type Allows = BTreeMap<(String, String), Allowed>;
 
 fn allows_of(side: &Side, source: &Source) -> Allows {
     let mut all = Allows::new();
@@ -267,12 +334,17 @@ fn allows_of(side: &Side, source: &Source) -> Allows {
             .as_ref()
             .map_or(String::new(), |u| format!(" until {u}"));
         let text = format!("allow {} \"{}\"{end}", code.info().name, allow.reason.text);
-        let found = (until, text, side.place(allow.span));
+        let found = Allowed {
+            until,
+            reason: allow.reason.text.to_string(),
+            text,
+            at: side.place(allow.span),
+        };
         let key = (code.info().name.to_owned(), block);
         // Of several the one that lasts longest counts; a day sorts as its text does.
         let longer = |a: &Option<String>, b: &Option<String>| b.is_none() || (a.is_some() && b > a);
         match all.get(&key) {
-            Some(kept) if !longer(&kept.0, &found.0) => {}
+            Some(kept) if !longer(&kept.until, &found.until) => {}
             _ => _ = all.insert(key, found),
         }
     }
@@ -290,9 +362,15 @@ fn allows(list: &mut List, before: &Source, after: &Source) {
             _ => Grade::Risky,
         };
         match (x.get(&key), y.get(&key)) {
-            (Some(a), Some(b)) if a.0 == b.0 => {}
+            (Some(a), Some(b)) if a.until == b.until && a.reason == b.reason => {}
+            (Some(a), Some(b)) if a.until == b.until => {
+                list.add(Kind::AllowReasonChanged, subject)
+                    .was(&a.text, a.at.clone())
+                    .is(&b.text, b.at.clone())
+                    .means("the finding is accepted as before, for another reason");
+            }
             (Some(a), Some(b)) => {
-                let longer = b.0.is_none() || (a.0.is_some() && b.0 > a.0);
+                let longer = b.until.is_none() || (a.until.is_some() && b.until > a.until);
                 let (kind, grade, means) = match longer {
                     true => (
                         Kind::AllowAdded,
@@ -306,13 +384,13 @@ fn allows(list: &mut List, before: &Source, after: &Source) {
                     ),
                 };
                 list.graded(kind, grade, subject)
-                    .was(&a.1, a.2.clone())
-                    .is(&b.1, b.2.clone())
+                    .was(&a.text, a.at.clone())
+                    .is(&b.text, b.at.clone())
                     .means(means);
             }
             (Some(a), None) => {
                 list.add(Kind::AllowRemoved, subject)
-                    .was(&a.1, a.2.clone())
+                    .was(&a.text, a.at.clone())
                     .means("the finding counts");
             }
             (None, Some(b)) => {
@@ -321,7 +399,7 @@ fn allows(list: &mut List, before: &Source, after: &Source) {
                     _ => "a warning is no longer shown",
                 };
                 list.graded(Kind::AllowAdded, grade, subject)
-                    .is(&b.1, b.2.clone())
+                    .is(&b.text, b.at.clone())
                     .means(means);
             }
             (None, None) => {}
@@ -369,7 +447,7 @@ pub(super) fn renamed(list: &mut List) {
             .was(format!("field {from}"), old.field(entity, to, |_| None))
             .is(format!("field {to}"), new.field(entity, to, |_| None))
             .means(format!("a store forgets who said what of `{from}`; where `same_names` maps it, its columns are others too"))
-            .about(About::Field(entity.clone(), to.clone()));
+            .about(About::Field(entity.clone(), to.clone(), Where::Everywhere));
     }
     for (from, to) in &renames.scenarios {
         list.add(Kind::ScenarioRenamed, to)

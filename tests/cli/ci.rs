@@ -18,7 +18,7 @@ fn read(name: &str) -> String {
 /// The YAML block of a section of `docs/ci.md`.
 fn block(section: &str) -> Value {
     let page = read("docs/ci.md");
-    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let (_, section) = page.split_once(&format!("# {section}\n")).unwrap();
     let (_, yaml) = section.split_once("\n```yaml\n").unwrap();
     let (yaml, _) = yaml.split_once("\n```").unwrap();
     serde_yaml::from_str(yaml).unwrap()
@@ -34,6 +34,10 @@ impl Repository {
     fn new(policy: &str) -> Self {
         let policy = Dir::new().run_with(&["fmt", "-"], policy).stdout;
         let dir = Dir::with(&[("policy.sync", &policy)]);
+        Self::at(dir)
+    }
+
+    fn at(dir: Dir) -> Self {
         let bin = Dir::new();
         let program = env!("CARGO_BIN_EXE_syncline");
         std::os::unix::fs::symlink(program, bin.file("syncline")).unwrap();
@@ -146,6 +150,113 @@ fn the_gitlab_job_leaves_its_reports_for_a_clean_policy_and_a_broken_one() {
             "{suites}"
         );
     }
+}
+
+/// Puts a program on the PATH that writes down what it is asked, and answers.
+fn stand_in(repository: &Repository, name: &str, answer: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >> asked.txt\n{answer}\n");
+    repository.bin.write(name, script);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(repository.bin.file(name), mode).unwrap();
+}
+
+/// A repository with a commit, and a work tree in which a bound is loosened.
+fn changed() -> Repository {
+    let old = CLEAN.replace("every 15m", "every 15m\n  fresh 1h");
+    let dir = Dir::with(&[("policy.sync", &old)]);
+    assert!(dir.git(&["init", "-q"]), "git can be run");
+    assert!(dir.git(&["add", "."]) && dir.git(&["commit", "-q", "-m", "one"]));
+    assert!(dir.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]));
+    dir.write("policy.sync", old.replace("fresh 1h", "fresh 2h"));
+    Repository::at(dir)
+}
+
+const APPROVED: &str = "approvals:
+  - change: fresh-loosened
+    subject: names
+    reason: agreed
+    date: 2026-11-26
+";
+
+/// Answers with the comments of a pull request, of which the job wrote one: chosen by what the job
+/// asks for where there is a `jq`, as `gh` does.
+const COMMENTS: &str = r#"
+case "$*" in *--jq*) ;; *) exit 0 ;; esac
+command -v jq > /dev/null || { echo 99; exit 0; }
+jq "$5" <<'END'
+[
+  { "id": 97, "user": { "login": "ada" }, "body": "<!-- syncline diff -->\nnot the job's" },
+  { "id": 98, "user": { "login": "github-actions[bot]" }, "body": "of another job" },
+  { "id": 99, "user": { "login": "github-actions[bot]" }, "body": "<!-- syncline diff -->\nold" }
+]
+END
+"#;
+
+#[test]
+fn the_github_job_comments_on_what_a_pull_request_changes() {
+    let job = block("On GitHub")["jobs"]["diff"].clone();
+    let base = text(&job["env"], "BASE").unwrap();
+    let steps = job["steps"].as_sequence().unwrap();
+    assert_eq!(steps[0]["with"]["fetch-depth"], 0);
+    assert_eq!(text(&steps[1], "run"), Some(INSTALL));
+    println!("left out: {INSTALL}");
+    let (compare, comment) = (
+        text(&steps[2], "run").unwrap(),
+        text(&steps[3], "run").unwrap(),
+    );
+    assert!(text(&steps[3], "if").unwrap().contains("!cancelled()"));
+    // What the server fills in.
+    assert_eq!(base, "origin/${{ github.base_ref }}");
+    let given = "export BASE=origin/main NUMBER=7 GITHUB_REPOSITORY=acme/policies\n";
+
+    let repository = changed();
+    stand_in(&repository, "gh", "");
+    let ran = repository.run(&format!("{given}{compare}"));
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    let said = repository.dir.read("diff.md");
+    assert!(said.starts_with("<!-- syncline diff -->\n"), "{said}");
+    assert!(said.contains("**fresh-loosened** `names`"), "{said}");
+    let ran = repository.run(&format!("{given}{comment}"));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let asked = repository.dir.read("asked.txt");
+    let post = "api --method POST repos/acme/policies/issues/7/comments -F body=@diff.md\n";
+    assert!(asked.ends_with(post), "{asked}");
+
+    // Its own comment is written anew where there is one.
+    stand_in(&repository, "gh", COMMENTS);
+    repository.dir.write("approvals.yaml", APPROVED);
+    let ran = repository.run(&format!("{given}{compare}\n{comment}"));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let asked = repository.dir.read("asked.txt");
+    let patch = "api --method PATCH repos/acme/policies/issues/comments/99 -F body=@diff.md\n";
+    assert!(asked.ends_with(patch), "{asked}");
+}
+
+#[test]
+fn the_gitlab_job_comments_on_what_a_merge_request_changes() {
+    let job = block("On GitLab")["syncline-diff"].clone();
+    let lines = |key: &str| -> String {
+        let list = job[key].as_sequence().unwrap().iter();
+        let lines: Vec<&str> = list.map(|l| l.as_str().unwrap()).collect();
+        lines.join("\n")
+    };
+    assert_eq!(lines("before_script"), INSTALL);
+    println!("left out: {INSTALL}");
+    assert_eq!(job["variables"]["GIT_DEPTH"], "0");
+    let given = "export CI_MERGE_REQUEST_DIFF_BASE_SHA=origin/main CI_API_V4_URL=https://gitlab.example.com/api/v4 CI_PROJECT_ID=3 CI_MERGE_REQUEST_IID=8 NOTES_TOKEN=t\n";
+    let repository = changed();
+    stand_in(&repository, "curl", "");
+    let ran = repository.run(&format!("{given}{}", lines("script")));
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    let ran = repository.run(&format!("{given}{}", lines("after_script")));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let asked = repository.dir.read("asked.txt");
+    let notes = "--form body=<diff.md https://gitlab.example.com/api/v4/projects/3/merge_requests/8/notes\n";
+    assert!(asked.ends_with(notes), "{asked}");
+    repository.dir.write("approvals.yaml", APPROVED);
+    let ran = repository.run(&format!("{given}{}", lines("script")));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
 }
 
 /// A hook as pre-commit runs it: its entry, its arguments, and the files that match.

@@ -104,6 +104,27 @@ impl Dir {
         }
     }
 
+    /// Runs git here, without the configuration of whoever runs the tests; whether it went well.
+    pub fn git(&self, args: &[&str]) -> bool {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
+            .args([
+                "-c",
+                "commit.gpgsign=false",
+                "-c",
+                "init.defaultBranch=main",
+            ])
+            .args(args)
+            .env("GIT_AUTHOR_DATE", "2030-01-02T12:00:00Z")
+            .env("GIT_COMMITTER_DATE", "2030-01-02T12:00:00Z")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .env_remove("GIT_INDEX_FILE")
+            .current_dir(self.path());
+        git.output().is_ok_and(|o| o.status.success())
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
         command.args(args).current_dir(self.path());

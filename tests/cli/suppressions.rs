@@ -1,7 +1,5 @@
 //! `suppressions`: which are listed, in which order, and what git knows of them.
 
-use std::process::Command;
-
 use crate::support::{CLEAN, Dir};
 
 const NOW: &str = "2030-02-01";
@@ -103,30 +101,10 @@ fn a_part_shows_its_own_and_broken_text_hides_no_other() {
     assert_eq!(listed(&dir)["summary"]["total"], 4);
 }
 
-fn git(dir: &Dir, args: &[&str]) -> bool {
-    let mut git = Command::new("git");
-    git.args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
-        .args([
-            "-c",
-            "commit.gpgsign=false",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .env("GIT_AUTHOR_DATE", "2030-01-02T12:00:00Z")
-        .env("GIT_COMMITTER_DATE", "2030-01-02T12:00:00Z")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .current_dir(dir.path());
-    git.output().is_ok_and(|o| o.status.success())
-}
-
 #[test]
 fn git_tells_since_when() {
     let dir = Dir::with(&[("policy.sync", &policy())]);
-    if !git(&dir, &["init", "-q"]) {
+    if !dir.git(&["init", "-q"]) {
         println!("skipped: git cannot be run");
         return;
     }
@@ -140,7 +118,7 @@ fn git_tells_since_when() {
     for written in written(&dir) {
         assert_eq!(written["state"], "uncommitted");
     }
-    assert!(git(&dir, &["add", "."]) && git(&dir, &["commit", "-q", "-m", "one"]));
+    assert!(dir.git(&["add", "."]) && dir.git(&["commit", "-q", "-m", "one"]));
     for written in written(&dir) {
         assert_eq!(written["state"], "committed");
         assert_eq!(

@@ -43,7 +43,7 @@ pub fn human(diff: &Diff, today: &str, style: Style) -> String {
             out.push_str(&fill(&words::unused(unused), style.width));
         }
     }
-    if let Some((entries, more)) = words::approvals(diff, today) {
+    if let Some((entries, more)) = words::approvals(diff, today, words::APPROVALS) {
         let _ = writeln!(
             out,
             "\n{}",

@@ -37,7 +37,9 @@ pub fn markdown(diff: &Diff, today: &str) -> String {
         let groups = words::groups(diff, grade, false);
         if !groups.is_empty() {
             page.always(&format!("\n### {}\n\n", capital(grade.word())));
-            groups.iter().for_each(|g| page.item(g));
+            for group in &groups {
+                page.item(group);
+            }
         }
     }
     let safe = words::groups(diff, Grade::Safe, false);
@@ -78,18 +80,19 @@ struct Page {
 }
 
 impl Page {
-    /// Writes what is short and always has room.
-    fn always(&mut self, text: &str) {
-        if self.text.len() + text.len() + SPARE <= MOST {
-            self.text.push_str(text);
-        }
+    /// Writes what is short, where there is room; whether there was.
+    fn always(&mut self, text: &str) -> bool {
+        let fits = self.text.len() + text.len() + SPARE <= MOST;
+        fits && self.end(text)
     }
 
-    /// Writes what has to be said at the end, in the room that was kept.
-    fn end(&mut self, text: &str) {
-        if self.text.len() + text.len() <= MOST {
+    /// Writes what has to be said at the end, in the room that was kept; whether there was any.
+    fn end(&mut self, text: &str) -> bool {
+        let fits = self.text.len() + text.len() <= MOST;
+        if fits {
             self.text.push_str(text);
         }
+        fits
     }
 
     /// Writes a group of changes, or counts it.
@@ -141,9 +144,14 @@ fn folded(page: &mut Page, groups: &[Group], title: &str) {
     if groups.is_empty() {
         return;
     }
-    page.always(&format!("\n<details><summary>{title}</summary>\n\n"));
-    groups.iter().for_each(|g| page.item(g));
-    page.end("\n</details>\n");
+    let opened =
+        page.left_out == 0 && page.always(&format!("\n<details><summary>{title}</summary>\n\n"));
+    for group in groups {
+        page.item(group);
+    }
+    if opened {
+        page.end("\n</details>\n");
+    }
 }
 
 fn figures(page: &mut Page, diff: &Diff) {
@@ -180,17 +188,24 @@ fn ending(page: &mut Page, diff: &Diff, today: &str) {
     for unused in &diff.approvals {
         page.end(&format!("\n> {}\n", prose(&words::unused(unused))));
     }
-    if let Some((entries, more)) = words::approvals(diff, today) {
+    // As many entries as there is room for: one may name a thousand fields.
+    for most in [words::APPROVALS, 10, 4, 1] {
+        let Some((entries, more)) = words::approvals(diff, today, most) else {
+            return;
+        };
         let more = match more {
             0 => String::new(),
-            more => format!("# and {more} more\n"),
+            more => format!("# and {more} more: `syncline diff` shows them\n"),
         };
         // No fence inside the entries can close this one: they hold no line of backticks.
         let text = format!(
             "\n<details><summary>To accept what is breaking</summary>\n\nWrite into `{APPROVALS_FILE}` beside the policy:\n\n```yaml\n{entries}{more}```\n\n</details>\n"
         );
-        page.end(&text);
+        if page.end(&text) {
+            return;
+        }
     }
+    page.end("\nTo accept what is breaking: `syncline diff` shows what to write.\n");
 }
 
 fn capital(text: &str) -> String {
@@ -212,6 +227,8 @@ fn code(text: &str) -> String {
     }
     let fence = "`".repeat(longest + 1);
     match longest {
+        // Two backticks with nothing between would be the beginning of other code.
+        0 if text.is_empty() => "(nothing)".to_owned(),
         0 => format!("{fence}{text}{fence}"),
         _ => format!("{fence} {text} {fence}"),
     }
@@ -251,6 +268,8 @@ fn escape(text: &str, out: &mut String) {
                 out.push(c);
                 out.push('\u{200b}');
             }
+            // Between two of them both servers read a formula, even behind a backslash.
+            '$' => out.push_str("<span>$</span>"),
             '\n' | '\r' => out.push(' '),
             c => out.push(c),
         }
@@ -272,5 +291,7 @@ mod tests {
             "@\u{200b}ada &lt;b&gt; #\u{200b}1 \\*x\\*"
         );
         assert_eq!(prose("one ` tick"), "one \\` tick");
+        assert_eq!(prose("$5"), "<span>$</span>5");
+        assert_eq!(code(" "), "(nothing)");
     }
 }

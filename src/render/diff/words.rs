@@ -186,15 +186,14 @@ fn change(delta: &Delta, shape: impl Fn(f64) -> String) -> String {
     text
 }
 
-fn age(seconds: Option<f64>) -> String {
-    number(seconds, duration)
-}
+/// A row of a table.
+type Row = [String; 5];
 
 /// A table: its title, its head and its rows.
 pub(super) struct Table {
     pub title: String,
     pub head: [&'static str; 5],
-    pub rows: Vec<[String; 5]>,
+    pub rows: Vec<Row>,
     /// Rows that are left out.
     pub more: usize,
 }
@@ -204,72 +203,6 @@ const ROWS: usize = 30;
 
 /// Calls, scenarios and ages whose figures differ.
 pub(super) fn tables(figures: &Figures) -> Vec<Table> {
-    let systems = figures.systems.iter().filter(|s| {
-        s.calls_per_day.differs() || s.busiest_utilisation.differs() || s.quota_per_day.differs()
-    });
-    let systems: Vec<[String; 5]> = systems
-        .map(|s| {
-            let used = &s.busiest_utilisation;
-            let share_of = |u: Option<f64>| u.map_or_else(|| "-".to_owned(), share);
-            [
-                s.name.clone(),
-                number(s.calls_per_day.old, count),
-                number(s.calls_per_day.new, count),
-                change(&s.calls_per_day, count),
-                format!("{} → {}", share_of(used.old), share_of(used.new)),
-            ]
-        })
-        .collect();
-    let scenarios: Vec<[String; 5]> = figures
-        .scenarios
-        .iter()
-        .map(|s| {
-            let mode = |m: &Option<String>| m.clone().unwrap_or_else(|| "-".to_owned());
-            let modes = match s.old_mode == s.new_mode {
-                true => mode(&s.new_mode),
-                false => format!("{} → {}", mode(&s.old_mode), mode(&s.new_mode)),
-            };
-            let worst = &s.worst_seconds;
-            let ages = |a: Option<f64>| a.map_or_else(|| "-".to_owned(), duration);
-            [
-                s.name.clone(),
-                modes,
-                change(&s.calls_per_day, count),
-                format!("{} → {}", ages(worst.old), ages(worst.new)),
-                change(&s.cost_per_month, money),
-            ]
-        })
-        .collect();
-    let asked = figures
-        .ages
-        .iter()
-        .filter(|a| a.required_seconds.old.is_some() || a.required_seconds.new.is_some());
-    let ages: Vec<[String; 5]> = asked
-        .map(|a| {
-            let bound = &a.required_seconds;
-            let required = |r: Option<f64>| r.map_or_else(|| "-".to_owned(), duration);
-            [
-                a.field.clone(),
-                a.system.clone(),
-                age(a.worst_seconds.old),
-                age(a.worst_seconds.new),
-                match bound.differs() {
-                    true => format!("{} → {}", required(bound.old), required(bound.new)),
-                    false => required(bound.new),
-                },
-            ]
-        })
-        .collect();
-    let table = |title: &str, head, mut rows: Vec<[String; 5]>| {
-        let more = rows.len().saturating_sub(ROWS);
-        rows.truncate(ROWS);
-        Table {
-            title: title.to_owned(),
-            head,
-            rows,
-            more,
-        }
-    };
     let tables = [
         table(
             "calls a day",
@@ -280,7 +213,7 @@ pub(super) fn tables(figures: &Figures) -> Vec<Table> {
                 "change",
                 "of budget, busiest day",
             ],
-            systems,
+            rows_of_systems(figures),
         ),
         table(
             "scenarios",
@@ -291,15 +224,101 @@ pub(super) fn tables(figures: &Figures) -> Vec<Table> {
                 "worst delay",
                 "cost a month",
             ],
-            scenarios,
+            rows_of_scenarios(figures),
         ),
         table(
             "fields with a bound",
             ["field", "in", "worst age before", "after", "bound"],
-            ages,
+            rows_of_ages(figures),
         ),
     ];
     tables.into_iter().filter(|t| !t.rows.is_empty()).collect()
+}
+
+fn table(title: &str, head: [&'static str; 5], mut rows: Vec<Row>) -> Table {
+    let more = rows.len().saturating_sub(ROWS);
+    rows.truncate(ROWS);
+    Table {
+        title: title.to_owned(),
+        head,
+        rows,
+        more,
+    }
+}
+
+/// A figure that may not be there, as a share or an age.
+fn or_dash(value: Option<f64>, shape: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), shape)
+}
+
+fn rows_of_systems(figures: &Figures) -> Vec<Row> {
+    let systems = figures.systems.iter().filter(|s| {
+        s.calls_per_day.differs() || s.busiest_utilisation.differs() || s.quota_per_day.differs()
+    });
+    systems
+        .map(|s| {
+            let used = &s.busiest_utilisation;
+            [
+                s.name.clone(),
+                number(s.calls_per_day.old, count),
+                number(s.calls_per_day.new, count),
+                change(&s.calls_per_day, count),
+                format!(
+                    "{} → {}",
+                    or_dash(used.old, share),
+                    or_dash(used.new, share)
+                ),
+            ]
+        })
+        .collect()
+}
+
+fn rows_of_scenarios(figures: &Figures) -> Vec<Row> {
+    let scenarios = figures.scenarios.iter();
+    scenarios
+        .map(|s| {
+            let mode = |m: &Option<String>| m.clone().unwrap_or_else(|| "-".to_owned());
+            let modes = match s.old_mode == s.new_mode {
+                true => mode(&s.new_mode),
+                false => format!("{} → {}", mode(&s.old_mode), mode(&s.new_mode)),
+            };
+            let worst = &s.worst_seconds;
+            [
+                s.name.clone(),
+                modes,
+                change(&s.calls_per_day, count),
+                format!(
+                    "{} → {}",
+                    or_dash(worst.old, duration),
+                    or_dash(worst.new, duration)
+                ),
+                change(&s.cost_per_month, money),
+            ]
+        })
+        .collect()
+}
+
+fn rows_of_ages(figures: &Figures) -> Vec<Row> {
+    let asked = figures
+        .ages
+        .iter()
+        .filter(|a| a.required_seconds.old.is_some() || a.required_seconds.new.is_some());
+    asked
+        .map(|a| {
+            let bound = &a.required_seconds;
+            let required = |r: Option<f64>| or_dash(r, duration);
+            [
+                a.field.clone(),
+                a.system.clone(),
+                or_dash(a.worst_seconds.old, duration),
+                or_dash(a.worst_seconds.new, duration),
+                match bound.differs() {
+                    true => format!("{} → {}", required(bound.old), required(bound.new)),
+                    false => required(bound.new),
+                },
+            ]
+        })
+        .collect()
 }
 
 /// What the policy costs, before and after, where that changes.
@@ -342,10 +361,10 @@ pub(super) fn unused(unused: &Unused) -> String {
 }
 
 /// Approvals that are shown; more are counted.
-const APPROVALS: usize = 20;
+pub(super) const APPROVALS: usize = 20;
 
-/// Entries that would approve the breaking changes, and how many are left out.
-pub(super) fn approvals(diff: &Diff, today: &str) -> Option<(String, usize)> {
+/// Entries that would approve the breaking changes, so many at most, and how many are left out.
+pub(super) fn approvals(diff: &Diff, today: &str, most: usize) -> Option<(String, usize)> {
     let groups = groups(diff, Grade::Breaking, false);
     let errors =
         |g: &&Group| g.change.area != Area::Policy || g.change.kind.name() != "error-added";
@@ -356,7 +375,7 @@ pub(super) fn approvals(diff: &Diff, today: &str) -> Option<(String, usize)> {
     // A JSON string is a YAML string, whatever it holds.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut out = String::from("approvals:\n");
-    for group in groups.iter().take(APPROVALS) {
+    for group in groups.iter().take(most) {
         let _ = writeln!(out, "  - change: {}", group.change.kind);
         let subjects: Vec<String> = group.all.iter().map(|c| quoted(&c.subject)).collect();
         match subjects.as_slice() {
@@ -369,5 +388,5 @@ pub(super) fn approvals(diff: &Diff, today: &str) -> Option<(String, usize)> {
         let _ = writeln!(out, "    reason: \"\" # say why");
         let _ = writeln!(out, "    date: {today}");
     }
-    Some((out, groups.len().saturating_sub(APPROVALS)))
+    Some((out, groups.len().saturating_sub(most)))
 }

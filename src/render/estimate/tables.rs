@@ -176,11 +176,11 @@ fn calls_range(hops: &[HopEstimate]) -> Option<Range> {
 /// The oldest that hops get by that figure, with its ends.
 fn age(hops: &[HopEstimate], name: &str, of: fn(&HopEstimate) -> Option<f64>) -> String {
     let ends = |end: fn(&Range) -> Option<f64>| {
-        let each = hops.iter().map(|h| match h.ranges.get(name) {
+        let mut each = hops.iter().map(|h| match h.ranges.get(name) {
             Some(range) => end(range),
             None => of(h),
         });
-        each.fold(Some(0.0_f64), |most, next| Some(most?.max(next?)))
+        each.try_fold(0.0_f64, |most, next| Some(most.max(next?)))
     };
     let range = hops.iter().any(|h| h.ranges.contains_key(name));
     let low = ends(|r| Some(r.low)).filter(|_| range);
