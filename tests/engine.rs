@@ -18,6 +18,8 @@ mod checkpoints;
 mod deletes;
 #[path = "engine/kills.rs"]
 mod kills;
+#[path = "engine/limits.rs"]
+mod limits;
 #[path = "engine/outbox.rs"]
 mod outbox;
 #[path = "engine/records.rs"]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::books::Books;
+use super::dispatch::Queued;
 use super::ports::{
     Answer, Call, FailureClass, Page, ReadRequest, RunCounts, RunRecord, RunStatus, ScenarioIx,
     Stored, SystemIx,
@@ -48,8 +49,10 @@ pub(crate) struct ActiveRun {
     /// Up to this key writes were committed by a runner that was killed before it could say that
     /// they arrived: they are written once more.
     pub redo: Option<String>,
-    /// Writes that had to be left to the outbox.
-    pub postponed: u64,
+    /// What was noted of it before a quota cut it short.
+    pub noted: Option<String>,
+    /// Whether a quota left it to a later runner.
+    pub left: bool,
     /// Times the present page was asked for in vain.
     pub attempts: u32,
     /// Not to be tried again before.
@@ -100,6 +103,28 @@ impl ActiveRun {
         self.record.why == OPENING
     }
 
+    /// A batch of a chunk is done with: confirmed, or left to the outbox. Chunks are confirmed from
+    /// the front while they have nothing outstanding.
+    pub(super) fn batch_done(&mut self, chunk: u64) {
+        if let Some(slot) = self.chunks.iter_mut().find(|(n, _, _)| *n == chunk) {
+            slot.2 = slot.2.saturating_sub(1);
+        }
+        self.settle();
+    }
+
+    /// Confirms chunks from the front while they have nothing outstanding.
+    pub(super) fn settle(&mut self) {
+        while self
+            .chunks
+            .front()
+            .is_some_and(|(_, _, outstanding)| *outstanding == 0)
+        {
+            if let Some((_, last, _)) = self.chunks.pop_front() {
+                self.record.confirmed = self.record.confirmed.take().max(Some(last));
+            }
+        }
+    }
+
     pub(super) fn over(record: RunRecord, scenario: ScenarioIx, reconcile: bool) -> Self {
         ActiveRun {
             scenario,
@@ -112,7 +137,8 @@ impl ActiveRun {
             cursors: BTreeMap::new(),
             chunks: VecDeque::new(),
             redo: None,
-            postponed: 0,
+            noted: None,
+            left: false,
             attempts: 0,
             retry_at: None,
             record,
@@ -152,6 +178,7 @@ impl Runner<'_> {
             confirmed: None,
             committed: None,
             note: None,
+            goes_on: None,
         };
         for source in &reads {
             let name = self.source_name(*source);
@@ -187,7 +214,15 @@ impl Runner<'_> {
         let mut i = 0;
         while i < self.runs.len() {
             let mut run = self.runs.remove(i);
-            let advanced = self.advance(&mut run);
+            let advanced = match run.left {
+                // Open in the store, for whoever comes next.
+                true if self.answers_awaited(&run) => Ok(()),
+                true => {
+                    run.phase = Phase::Over;
+                    self.store.put_run(&run.record)
+                }
+                false => self.advance(&mut run),
+            };
             let over = run.phase == Phase::Over;
             if !over {
                 self.runs.insert(i, run);
@@ -198,9 +233,18 @@ impl Runner<'_> {
         Ok(())
     }
 
+    fn answers_awaited(&self, run: &ActiveRun) -> bool {
+        self.errands.values().any(|(_, errand)| match errand {
+            Errand::RunRead(id) | Errand::RunWrite(id, _) => *id == run.record.id,
+            Errand::Send(_) | Errand::Follow(_) => false,
+        })
+    }
+
     /// Whether a run could move on without an answer.
     pub(super) fn runs_can_move(&self) -> bool {
-        self.runs.iter().any(|run| match &run.phase {
+        let moving = |run: &&ActiveRun| !run.left || !self.answers_awaited(run);
+        self.runs.iter().filter(moving).any(|run| match &run.phase {
+            _ if run.left => true,
             Phase::Ask(_) => self.may_ask(run),
             Phase::Write(_) => run.chunks.len() < super::chunk::CHUNKS_AHEAD && self.in_window(run),
             Phase::Check | Phase::Absent(..) => self.in_window(run),
@@ -290,11 +334,11 @@ impl Runner<'_> {
             locate: plan.clean.is_some(),
         };
         run.phase = Phase::Reading(page);
-        self.call(
-            source.system,
-            Errand::RunRead(run.record.id),
-            Call::Read(request),
-        );
+        let queued = Queued {
+            errand: Errand::RunRead(run.record.id),
+            call: Call::Read(request),
+        };
+        self.queue(run.scenario, source.system, queued);
     }
 
     /// A page of a run has come, or has failed to.
@@ -304,6 +348,7 @@ impl Runner<'_> {
             return Ok(());
         };
         let mut run = self.runs.remove(i);
+        Self::goes_on(&mut run);
         let name = self.program.system_name(system).to_owned();
         *run.record.calls.entry(name.clone()).or_default() += 1;
         self.count_calls(run.scenario, system, 1);
@@ -351,6 +396,7 @@ impl Runner<'_> {
             run.reads.pop_front();
         }
         self.ask(run, page.next);
+        self.let_out(source.system)?;
         let before = run.record.counts;
         let sifted = self.sift(run, source, page.rows);
         self.store.stage_put(run.record.id, sifted.staged)?;
@@ -444,6 +490,7 @@ impl Runner<'_> {
 
     /// Ends a run before its first write (or a read that failed): nothing is committed.
     fn stop_run(&mut self, run: &mut ActiveRun, status: RunStatus, note: String) -> Stored<()> {
+        Self::goes_on(run);
         run.record.status = status;
         run.record.ended = Some(self.world.now());
         self.tally(run.scenario).notes.push(note.clone());
@@ -457,10 +504,12 @@ impl Runner<'_> {
     fn end(&mut self, run: &mut ActiveRun) -> Stored<()> {
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let now = self.world.now();
+        Self::goes_on(run);
         run.record.status = RunStatus::Done;
-        if run.postponed > 0 {
+        let postponed = run.record.counts.postponed;
+        if postponed > 0 {
             run.record.status = RunStatus::Partial;
-            run.record.note = Some(format!("{} writes wait in the outbox", run.postponed));
+            run.record.note = Some(format!("{postponed} writes were left to the outbox"));
         }
         run.record.ended = Some(now);
         run.record.cursor_after = run.record.cursor_before.clone();

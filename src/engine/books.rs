@@ -113,6 +113,7 @@ impl Books {
         let program = office.program;
         let names = &program.entities[order.entity as usize];
         let to = program.system_name(order.to);
+        let plan = &program.plan.scenarios[order.scenario as usize];
         let now = office.now;
         let slot = (order.to, order.entity, order.key.to_owned());
         let waiting = match self.waiting.entry(slot) {
@@ -131,12 +132,13 @@ impl Books {
                     due: now,
                     attempts: 0,
                     error: None,
+                    priority: plan.priority,
                 }))
             }
         };
-        waiting
-            .scenario
-            .clone_from(&program.plan.scenarios[order.scenario as usize].name);
+        waiting.scenario.clone_from(&plan.name);
+        // `Priority` counts from the highest.
+        waiting.priority = waiting.priority.min(plan.priority);
         if order.version > waiting.version {
             // A newer version is a new try.
             waiting.version = order.version;

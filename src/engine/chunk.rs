@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, load, note_held, order_of, put, waits};
+use super::dispatch::Queued;
 use super::evaluate::{Absorbed, Report, absorb};
 use super::letters::Given;
 use super::outbox::idempotency_key;
@@ -102,17 +103,21 @@ impl Runner<'_> {
                     writes,
                 };
                 if down {
-                    self.leave_to_outbox(run, &request, None, now)?;
+                    run.record.counts.postponed += request.writes.len() as u64;
+                    self.leave_to_outbox(&request, None, now)?;
                 } else {
-                    let errand = Errand::RunWrite(run.record.id, number);
-                    self.call(system, errand, Call::Write(request));
+                    let queued = Queued {
+                        errand: Errand::RunWrite(run.record.id, number),
+                        call: Call::Write(request),
+                    };
+                    self.queue(run.scenario, system, queued);
                     outstanding += 1;
                 }
                 writes = rest;
             }
         }
         run.chunks.push_back((number, last, outstanding));
-        settle(run);
+        run.settle();
         Ok(())
     }
 
@@ -348,6 +353,7 @@ impl Runner<'_> {
             return Ok(());
         };
         let mut run = self.runs.remove(i);
+        Self::goes_on(&mut run);
         let done = match answer {
             Answer::Written(request, report) => {
                 self.run_confirmed(&mut run, system, &request, &report)
@@ -357,10 +363,7 @@ impl Runner<'_> {
             }
             _ => Ok(()),
         };
-        if let Some(slot) = run.chunks.iter_mut().find(|(n, _, _)| *n == chunk) {
-            slot.2 = slot.2.saturating_sub(1);
-        }
-        settle(&mut run);
+        run.batch_done(chunk);
         self.runs.insert(i.min(self.runs.len()), run);
         done
     }
@@ -422,12 +425,13 @@ impl Runner<'_> {
             FailureClass::Reject => self.world.now(),
             _ => self.next_attempt(run.scenario, 1, failure),
         };
-        self.leave_to_outbox(run, request, Some(failure), due)
+        run.record.counts.postponed += request.writes.len() as u64;
+        self.leave_to_outbox(request, Some(failure), due)
     }
 
-    fn leave_to_outbox(
+    /// Writes of a run wait in the outbox from now on.
+    pub(super) fn leave_to_outbox(
         &mut self,
-        run: &mut ActiveRun,
         request: &WriteRequest,
         failure: Option<&Failure>,
         due: Instant,
@@ -437,7 +441,6 @@ impl Runner<'_> {
         self.store.begin()?;
         let mut office = self.office();
         for write in &request.writes {
-            run.postponed += 1;
             // Deletions of a clean name one of several records: the next clean finds them again.
             if write.locator.is_some() {
                 continue;
@@ -445,7 +448,7 @@ impl Runner<'_> {
             let (register, _) = books.register(&mut office, entity, &write.key)?;
             let version = register.version;
             let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
-            let order = order_of(run.scenario, system, entity, write, &fields, version);
+            let order = order_of(request.scenario, system, entity, write, &fields, version);
             let waiting = books.enter(&mut office, &order)?;
             waiting.error = failure.map(|f| f.message.clone());
             waiting.due = waiting.due.max(due);
@@ -471,18 +474,5 @@ pub(super) fn report_of<'r>(
         native_key: payload.native_key.as_deref(),
         deleted: payload.deleted,
         read: Some(read),
-    }
-}
-
-/// Confirms chunks from the front while they have nothing outstanding.
-fn settle(run: &mut ActiveRun) {
-    while run
-        .chunks
-        .front()
-        .is_some_and(|(_, _, outstanding)| *outstanding == 0)
-    {
-        if let Some((_, last, _)) = run.chunks.pop_front() {
-            run.record.confirmed = run.record.confirmed.take().max(Some(last));
-        }
     }
 }

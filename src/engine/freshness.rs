@@ -38,9 +38,8 @@ pub fn ages(
     let waiting: BTreeMap<String, u64> = store.waiting_counts()?.into_iter().collect();
     let mut oldest: BTreeMap<String, Instant> = BTreeMap::new();
     for system in waiting.iter().filter(|(_, n)| **n > 0).map(|(s, _)| s) {
-        let first = store.due_waiting(system, Instant(i64::MAX), 1)?;
-        if let Some(first) = first.first() {
-            oldest.insert(system.clone(), first.since);
+        if let Some(since) = store.waiting_since(system)? {
+            oldest.insert(system.clone(), since);
         }
     }
     let mut marks = Marks {

@@ -211,7 +211,10 @@ impl Runner<'_> {
             &absorbed.manual,
         )?;
         let record = (entity, &*row.key);
-        for scenario in scenarios {
+        // What several flows carry goes with the highest priority of theirs.
+        let mut by_priority = scenarios.to_vec();
+        by_priority.sort_by_key(|s| program.plan.scenarios[*s as usize].priority);
+        for scenario in &by_priority {
             books.owe(&mut office, *scenario, record, None, false)?;
         }
         if !absorbed.lost.is_empty() {

@@ -1,4 +1,4 @@
-//! The outbox: what waits for each system goes out in batches, one at a time a system; failures
+//! The outbox: what waits for each system goes out in batches; failures
 //! are tried again with exponential backoff and full jitter, poison becomes a dead letter, and a
 //! system that is down is left alone without blaming the records.
 
@@ -6,11 +6,12 @@ use super::books::{Books, load, put};
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
 use super::ports::{
-    Answer, Call, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored, SystemIx, Waiting,
-    Write, WriteReport, WriteRequest,
+    Answer, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored, SystemIx, Waiting, Write,
+    WriteReport, WriteRequest,
 };
 use super::register::{How, Known};
-use super::runner::{Errand, Runner};
+use super::runner::Runner;
+use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
 /// Writes in a batch where neither scenario nor connector says.
@@ -20,35 +21,7 @@ const BATCH: usize = 10_000;
 const PATIENCE: u32 = 4;
 
 impl Runner<'_> {
-    /// Hands each idle system its next batch.
-    pub(super) fn send_waiting(&mut self) -> Stored<()> {
-        let now = self.world.now();
-        for i in 0..self.systems.len() {
-            let system = i as SystemIx;
-            let state = &self.systems[i];
-            let free = !state.sending && state.can_be_called(now);
-            if !free || self.world.stopping() || self.given_up(system) {
-                continue;
-            }
-            // A batch that turns out to be void leaves room for the next one.
-            loop {
-                let name = self.program.system_name(system).to_owned();
-                let limit = self.batch_limit(system);
-                let due = self.store.due_waiting(&name, now, limit)?;
-                if due.is_empty() {
-                    break;
-                }
-                if let Some(request) = self.batch_of(system, due)? {
-                    self.systems[i].sending = true;
-                    self.call(system, Errand::Send(system), Call::Write(request));
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn batch_limit(&self, system: SystemIx) -> usize {
+    pub(super) fn batch_limit(&self, system: SystemIx) -> usize {
         let batch = self.program.plan.systems[system as usize].write_batch;
         let batch = batch.map_or(BATCH, |b| b as usize).clamp(1, BATCH);
         self.systems[system as usize]
@@ -63,7 +36,11 @@ impl Runner<'_> {
     }
 
     /// The first record's entity and scenario make the batch; others wait for the next one.
-    fn batch_of(&mut self, system: SystemIx, due: Vec<Waiting>) -> Stored<Option<WriteRequest>> {
+    pub(super) fn batch_of(
+        &mut self,
+        system: SystemIx,
+        due: Vec<Waiting>,
+    ) -> Stored<Option<WriteRequest>> {
         let Some(first) = due.first() else {
             return Ok(None);
         };
@@ -185,7 +162,6 @@ impl Runner<'_> {
     /// An answer to a batch of the outbox.
     pub(super) fn sent(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
         self.count_answer(system, &answer);
-        self.systems[system as usize].sending = false;
         match answer {
             Answer::Written(request, report) => {
                 let widest = self.program.plan.systems[system as usize].write_batch;
@@ -323,7 +299,12 @@ impl Runner<'_> {
             return Ok(());
         }
         let counts = alone && retries && !was_down;
-        let due = self.next_attempt(request.scenario, in_vain, failure);
+        // An open breaker holds back the system, not each record for itself: when it closes,
+        // priority decides what goes first.
+        let due = match self.systems[system as usize].open_until {
+            Some(until) => until,
+            None => self.next_attempt(request.scenario, in_vain, failure),
+        };
         self.store.begin()?;
         for write in &request.writes {
             self.postpone_one(system, request, write, (counts, due), failure)?;
@@ -434,9 +415,15 @@ impl Runner<'_> {
     pub(super) fn nothing_more_to_send(&mut self) -> Stored<bool> {
         for i in 0..self.systems.len() {
             let name = self.program.system_name(i as SystemIx).to_owned();
-            let next = self.store.next_due(&name)?;
-            if next.is_some_and(|due| due.0 < i64::MAX) && !self.given_up(i as SystemIx) {
-                return Ok(false);
+            for priority in Priority::ALL {
+                let next = self.store.next_due(&name, *priority)?;
+                let sends = next.is_some_and(|due| due.0 < i64::MAX);
+                if sends
+                    && !self.given_up(i as SystemIx)
+                    && !self.held_for_long(i as SystemIx, *priority)
+                {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

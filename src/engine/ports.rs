@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::terms::Priority;
 use crate::time::Instant;
 use crate::value::Value;
 pub use crate::value::key_parts;
@@ -197,8 +198,9 @@ pub enum Answer {
     Failed(Option<WriteRequest>, Failure),
 }
 
-/// Clock, network and randomness: the outside world in one place. Calls to one system are carried
-/// out one after the other; different systems do not wait for each other.
+/// Clock, network and randomness: the outside world in one place. Different systems do not wait for
+/// each other; of one system as many calls are carried out at a time as its plan allows
+/// (`concurrency`).
 pub trait World {
     /// The time.
     fn now(&self) -> Instant;
@@ -273,6 +275,8 @@ pub struct Waiting {
     pub attempts: u32,
     /// The last error.
     pub error: Option<String>,
+    /// Whose calls go first: the highest priority of those that asked and still wait.
+    pub priority: Priority,
 }
 
 /// A write that was given up.
@@ -310,7 +314,8 @@ pub enum RunStatus {
     Writing,
     /// All is confirmed.
     Done,
-    /// Ended with some writes still waiting or cut short.
+    /// Ended with some writes still waiting, or cut short by a spent quota and to go on
+    /// ([`RunRecord::goes_on`]).
     Partial,
     /// The checkpoint stopped it: nothing was written.
     Aborted,
@@ -348,6 +353,9 @@ pub struct RunCounts {
     pub written: u64,
     /// Writes refused or given up.
     pub failed: u64,
+    /// Writes left to the outbox: their system was down or asked for patience, a newer change
+    /// overtook them, or the runner was stopped.
+    pub postponed: u64,
     /// Fields on which origins disagreed.
     pub conflicts: u64,
     /// Differences that a reconcile found.
@@ -385,6 +393,9 @@ pub struct RunRecord {
     pub committed: Option<String>,
     /// What ended it early, in words.
     pub note: Option<String>,
+    /// When a run that was cut short by a spent quota goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_on: Option<Instant>,
 }
 
 /// A row of the stage, in merge order.
@@ -503,11 +514,19 @@ pub trait Store {
     /// Takes a waiting write away where its version is still `version`.
     fn take_waiting(&mut self, system: &str, entity: &str, key: &str, version: u64)
     -> Stored<bool>;
-    /// Waiting writes of a system due by `now`: the earliest due first, then the longest waiting,
-    /// then by entity and key.
-    fn due_waiting(&mut self, system: &str, now: Instant, limit: usize) -> Stored<Vec<Waiting>>;
-    /// The earliest time at which a waiting write of a system falls due.
-    fn next_due(&mut self, system: &str) -> Stored<Option<Instant>>;
+    /// Waiting writes of a system and a priority due by `now`: the earliest due first, then the
+    /// longest waiting, then by entity and key.
+    fn due_waiting(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        now: Instant,
+        limit: usize,
+    ) -> Stored<Vec<Waiting>>;
+    /// The earliest time at which a waiting write of a system and a priority falls due.
+    fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>>;
+    /// Since when the longest waiting write of a system waits.
+    fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>>;
     /// How many writes wait, by system.
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>>;
 

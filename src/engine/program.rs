@@ -1,11 +1,12 @@
 //! A plan made ready to run: names turned into positions, expressions compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expression::{EventExpr, RecordExpr};
 use super::ports::{EntityIx, FieldIx, MapIx, ScenarioIx, SystemIx};
 use super::resolve::Rule;
 use crate::plan::{self, Plan};
+use crate::terms::Priority;
 use crate::time::{Millis, Zone};
 use crate::value::Type;
 
@@ -224,6 +225,16 @@ impl Program {
             .into_iter()
             .flatten()
             .copied()
+    }
+
+    /// The priorities of the scenarios that call a system.
+    pub fn priorities_of(&self, system: SystemIx) -> BTreeSet<Priority> {
+        let scenarios = self.plan.scenarios.iter().zip(&self.scenarios);
+        let call = scenarios.filter(|(_, p)| {
+            let reads = p.reads.iter().chain(&p.reconcile_reads);
+            p.routes.iter().any(|r| r.to == system) || reads.into_iter().any(|r| r.system == system)
+        });
+        call.map(|(s, _)| s.priority).collect()
     }
 
     fn hearing(&self, system: SystemIx) -> Vec<ScenarioIx> {

@@ -18,7 +18,7 @@ impl Runner<'_> {
             let readable = digest.as_ref() == Some(&self.program.plan.digest)
                 && self.store.stage_len(record.id)? > 0;
             match scenario {
-                Some(scenario) if record.status == RunStatus::Writing && readable => {
+                Some(scenario) if wrote(&record) && readable => {
                     self.runs.push(ActiveRun {
                         phase: Phase::Write(record.confirmed.clone()),
                         cursors: record.cursor_after.clone(),
@@ -38,18 +38,19 @@ impl Runner<'_> {
 
     /// Ends a run whose stage is of no use, and starts it anew.
     fn start_over(&mut self, scenario: Option<ScenarioIx>, record: RunRecord) -> Stored<()> {
-        if let Some(scenario) = scenario.filter(|_| record.status == RunStatus::Writing) {
+        if let Some(scenario) = scenario.filter(|_| wrote(&record)) {
             self.recover_unconfirmed(scenario, &record)?;
         }
         let opening = record.why == OPENING;
-        let cut_off = match record.status {
-            RunStatus::Writing => "cut off while it wrote, its stage lost; started anew",
-            _ => "cut off before its first write; started anew",
+        let cut_off = match wrote(&record) {
+            true => "cut off while it wrote, its stage lost; started anew",
+            false => "cut off before its first write; started anew",
         };
         let record = RunRecord {
             status: RunStatus::Failed,
             ended: Some(self.world.now()),
             note: Some(cut_off.into()),
+            goes_on: None,
             ..record
         };
         self.store.put_run(&record)?;
@@ -59,4 +60,10 @@ impl Runner<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a run had begun to write; one that a quota cut short says so by what it committed.
+fn wrote(record: &RunRecord) -> bool {
+    let cut_short = record.status == RunStatus::Partial && record.committed.is_some();
+    record.status == RunStatus::Writing || cut_short
 }

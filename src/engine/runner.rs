@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::ActiveRun;
 use super::books::Office;
+use super::dispatch::Gate;
 use super::due::StartClock;
+use super::limits::Limits;
 use super::ports::{
     Answer, Call, Decoder, EntityIx, RunCounts, ScenarioIx, Store, StoreError, Stored, SystemIx,
     World,
@@ -107,8 +109,6 @@ pub struct Tally {
 /// What a system's queue is up to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SystemState {
-    /// Whether a write of the outbox is under way.
-    pub sending: bool,
     /// Failures in a row.
     pub failures: u32,
     /// Its breaker is open: not to be called before this. Stays until it answers again.
@@ -178,6 +178,8 @@ pub struct Runner<'a> {
     pub(super) observer: &'a mut dyn Observer,
     pub(super) options: Options,
     pub(super) systems: Vec<SystemState>,
+    /// The way to each system.
+    pub(super) gates: Vec<Gate>,
     pub(super) runs: Vec<ActiveRun>,
     pub(super) errands: BTreeMap<u64, (SystemIx, Errand)>,
     pub(super) next_ticket: u64,
@@ -210,7 +212,9 @@ impl<'a> Runner<'a> {
         options: Options,
     ) -> Stored<Self> {
         let started = world.now();
+        let systems = 0..program.plan.systems.len() as SystemIx;
         let mut runner = Runner {
+            gates: systems.map(|s| Gate::new(Limits::of(program, s))).collect(),
             systems: vec![SystemState::default(); program.plan.systems.len()],
             program,
             store,
@@ -232,6 +236,7 @@ impl<'a> Runner<'a> {
             stop_seen: None,
         };
         runner.recall_letters()?;
+        runner.recall_spent()?;
         runner.note_first_sight()?;
         runner.mark_followed();
         runner.resume_runs()?;
@@ -254,7 +259,7 @@ impl<'a> Runner<'a> {
                 self.start_due()?;
             }
             self.advance_runs()?;
-            self.send_waiting()?;
+            self.dispatch()?;
             self.report();
             if self.finished()? {
                 return self.leave();
@@ -278,6 +283,7 @@ impl<'a> Runner<'a> {
 
     /// What runs have confirmed is durable before the runner goes.
     fn leave(&mut self) -> Stored<()> {
+        self.leave_all_queued()?;
         for run in &self.runs {
             self.store.put_run(&run.record)?;
         }
@@ -364,6 +370,7 @@ impl<'a> Runner<'a> {
         let Some((system, errand)) = self.errands.remove(&ticket) else {
             return Ok(());
         };
+        self.came_back(system, errand, &answer);
         match errand {
             Errand::Send(system) => self.sent(system, answer),
             Errand::Follow(system) => self.followed(system, answer),
@@ -396,7 +403,9 @@ impl<'a> Runner<'a> {
             if !state.follows || state.following || !state.can_be_called(now) || !rested {
                 continue;
             }
-            if self.given_up(i as SystemIx) {
+            // A system that was down is tried with one call.
+            let tried = self.systems[i].open_until.is_some() && self.gates[i].busy();
+            if tried || self.given_up(i as SystemIx) {
                 continue;
             }
             self.systems[i].following = true;
@@ -502,13 +511,7 @@ impl<'a> Runner<'a> {
                 };
                 until = until.min(next.max(rests));
             }
-            if state.sending || self.given_up(i as SystemIx) {
-                continue;
-            }
-            let name = &self.program.plan.systems[i].name;
-            if let Some(due) = self.store.next_due(name)? {
-                until = until.min(due.max(rests));
-            }
+            until = until.min(self.next_dispatch(i as SystemIx)?.unwrap_or(until));
         }
         // A moment ahead at the least: what is due now and did not move waits for an answer.
         Ok(until.max(now))

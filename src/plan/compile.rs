@@ -9,8 +9,10 @@ use serde_json::Value as Json;
 use super::types::{
     Breaker, Capabilities, Checkpoint, Clean, Dedupe, Entity, EnvRef, Expression, Field, Freshness,
     Guard, Keep, Limit, Map, MapField, Mode, PLAN_VERSION, Plan, PolicyLine, Require, Retry, Route,
-    Scenario, Setting, System, Volume, When,
+    Scenario, Setting, System, VendorLimit, Volume, When,
 };
+use crate::arithmetic::tier;
+use crate::catalog;
 use crate::model::{self, FieldId, ModeKind, Policy, SystemId};
 use crate::terms::ModeClass;
 use crate::text::{Sources, Span};
@@ -87,6 +89,30 @@ fn env_ref(var: &model::EnvVar) -> EnvRef {
         env: var.var.text.to_string(),
         default: var.default.as_ref().map(|d| d.text.to_string()),
     }
+}
+
+/// What a vendor's limits come to for a system's tier and seats. Those on events and on bulk jobs
+/// concern no call that the runner makes.
+fn vendor_limits(system: &model::System, entry: &catalog::Entry) -> Vec<VendorLimit> {
+    let seats = system.seats.as_ref().map_or(0, |s| s.value);
+    let cost = |limit: &catalog::Limit, group| match (limit.counts(group), &limit.weights) {
+        (false, _) => 0,
+        (true, None) => 1,
+        (true, Some(weights)) if group == catalog::Group::Read => weights.read.value,
+        (true, Some(weights)) => weights.write.value,
+    };
+    let limits = entry.limits(tier(system, entry)).map(|limit| VendorLimit {
+        name: limit.name.clone(),
+        calls: limit.allowed(seats),
+        per: limit.per,
+        fixed: limit.window == Some(catalog::Window::Fixed),
+        read: cost(limit, catalog::Group::Read),
+        write: cost(limit, catalog::Group::Write),
+    });
+    // One that grows by seats of which nobody says how many there are says nothing.
+    limits
+        .filter(|l| l.calls > 0 && l.read + l.write > 0)
+        .collect()
 }
 
 impl Compiler<'_> {
@@ -182,6 +208,8 @@ impl Compiler<'_> {
             options,
             secrets,
             limits,
+            vendor_limits: entry.map_or_else(Vec::new, |e| vendor_limits(s, e)),
+            concurrency: entry.map_or(1, |e| e.calls_at_a_time(tier(s, e))),
             seats: s.seats.as_ref().map(|v| v.value),
             budget: s.budget.as_ref().map_or(1.0, |b| b.value.share()),
             failure: s.failure.as_ref().map_or(FAILURE, |f| f.value.share()),

@@ -80,6 +80,12 @@ pub struct System {
     /// Burst and daily limits of the policy's own, calls per window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
+    /// The vendor's limits for the tier and the seats, as the catalog said when the plan was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vendor_limits: Vec<VendorLimit>,
+    /// Calls at a time, as the catalog said when the plan was made.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub concurrency: u32,
     /// Seats, where declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seats: Option<u64>,
@@ -121,6 +127,33 @@ pub struct Limit {
     pub calls: u64,
     /// The window's length.
     pub per: Millis,
+}
+
+/// A vendor's limit: so many calls, or tokens that calls cost, in so long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VendorLimit {
+    /// Its name in the catalog.
+    pub name: String,
+    /// Calls, or tokens where calls cost more than one.
+    pub calls: u64,
+    /// The window's length.
+    pub per: Millis,
+    /// Whether the window runs from one point of the clock to the next; else it reaches back from
+    /// any moment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
+    /// What a read costs; 0 where reads do not count.
+    pub read: u32,
+    /// What a write costs; 0 where writes do not count.
+    pub write: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// An entity.

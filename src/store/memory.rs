@@ -11,6 +11,7 @@ use crate::engine::ports::{
     StoredEvent, StoredRecord, SystemIx, Waiting,
 };
 use crate::plan::Keep;
+use crate::terms::Priority;
 use crate::time::Instant;
 
 use super::table::Table;
@@ -258,10 +259,16 @@ impl Store for MemoryStore {
         Ok(same && self.outbox.remove(&key))
     }
 
-    fn due_waiting(&mut self, system: &str, now: Instant, limit: usize) -> Stored<Vec<Waiting>> {
+    fn due_waiting(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        now: Instant,
+        limit: usize,
+    ) -> Stored<Vec<Waiting>> {
         let mut due: Vec<&Waiting> = self
             .of_system(system)
-            .filter(|waiting| waiting.due <= now)
+            .filter(|waiting| waiting.priority == priority && waiting.due <= now)
             .collect();
         due.sort_by(|a, b| {
             (a.due, a.since, &a.entity, &a.key).cmp(&(b.due, b.since, &b.entity, &b.key))
@@ -269,8 +276,13 @@ impl Store for MemoryStore {
         Ok(due.into_iter().take(limit).cloned().collect())
     }
 
-    fn next_due(&mut self, system: &str) -> Stored<Option<Instant>> {
-        Ok(self.of_system(system).map(|waiting| waiting.due).min())
+    fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>> {
+        let ours = self.of_system(system).filter(|w| w.priority == priority);
+        Ok(ours.map(|waiting| waiting.due).min())
+    }
+
+    fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>> {
+        Ok(self.of_system(system).map(|waiting| waiting.since).min())
     }
 
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>> {

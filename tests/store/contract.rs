@@ -9,6 +9,7 @@ use syncline::engine::ports::{
 };
 use syncline::plan::Keep;
 use syncline::store::{MemoryStore, OpenMode, SqliteStore};
+use syncline::terms::Priority;
 use syncline::time::Instant;
 
 /// Holds a contract on each store: in memory, in SQLite's memory and in a file.
@@ -39,6 +40,7 @@ pub fn waiting(system: &str, key: &str, version: u64, since: i64, due: i64) -> W
         due: Instant(due),
         attempts: 3,
         error: (version > 5).then(|| "503".to_owned()),
+        priority: Priority::Normal,
     }
 }
 
@@ -74,6 +76,7 @@ pub fn run(scenario: &str, ended: Option<i64>) -> RunRecord {
             failed: 6,
             conflicts: 7,
             drift: u64::MAX,
+            postponed: 8,
         },
         calls: BTreeMap::from([("crm".into(), 7)]),
         cursor_before: BTreeMap::new(),
@@ -81,6 +84,7 @@ pub fn run(scenario: &str, ended: Option<i64>) -> RunRecord {
         confirmed: None,
         committed: Some("k".into()),
         note: None,
+        goes_on: Some(Instant(77)),
     }
 }
 
@@ -223,12 +227,27 @@ fn the_newest_write_waits_and_the_earliest_due_goes_first() {
         let there = store.waiting("crm", "contact", "b").unwrap();
         assert_eq!(there, Some(waiting("crm", "b", u64::MAX, 4, 20)));
         assert_eq!(store.waiting("crm", "company", "b").unwrap(), None);
-        let due = store.due_waiting("crm", Instant(20), 9).unwrap();
+        let urgent = Waiting {
+            priority: Priority::Consent,
+            ..waiting("crm", "urgent", 9, 0, 15)
+        };
+        store.put_waiting(&urgent).unwrap();
+        let normal = Priority::Normal;
+        let due = store.due_waiting("crm", normal, Instant(20), 9).unwrap();
         let order: Vec<&str> = due.iter().map(|w| w.key.as_str()).collect();
         assert_eq!(order, ["first", "b", "a", "c"]);
-        assert_eq!(store.due_waiting("crm", Instant(20), 2).unwrap(), &due[..2]);
-        assert_eq!(store.next_due("crm").unwrap(), Some(Instant(10)));
-        assert_eq!(store.next_due("none").unwrap(), None);
+        let two = store.due_waiting("crm", normal, Instant(20), 2).unwrap();
+        assert_eq!(two, &due[..2]);
+        assert_eq!(store.next_due("crm", normal).unwrap(), Some(Instant(10)));
+        let due = store.due_waiting("crm", Priority::Consent, Instant(20), 9);
+        assert_eq!(due.unwrap(), [urgent]);
+        let next = store.next_due("crm", Priority::Consent).unwrap();
+        assert_eq!(next, Some(Instant(15)));
+        assert_eq!(store.next_due("crm", Priority::Bulk).unwrap(), None);
+        assert_eq!(store.next_due("none", normal).unwrap(), None);
+        assert_eq!(store.waiting_since("crm").unwrap(), Some(Instant(0)));
+        assert_eq!(store.waiting_since("none").unwrap(), None);
+        store.take_waiting("crm", "contact", "urgent", 9).unwrap();
         let counts = store.waiting_counts().unwrap();
         assert_eq!(counts, [("crm".to_owned(), 5), ("shop".to_owned(), 1)]);
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use syncline::engine::ports::{RunStatus, Store, StoreError};
 use syncline::store::{APPLICATION_ID, FORMAT, OpenMode, SqliteStore};
+use syncline::terms::Priority;
 use syncline::time::Instant;
 
 use super::contract::{event, letter, row, run};
@@ -245,6 +246,38 @@ fn a_newer_format_is_refused_with_both_numbers() {
     refused_with(&path, OpenMode::Run, "which format");
     set("DROP TABLE meta");
     refused(&path, OpenMode::Run);
+}
+
+#[test]
+fn an_older_store_is_brought_up_to_date_by_a_runner_and_by_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(include_str!("../../src/store/sqlite/schema.sql"))
+        .unwrap();
+    conn.execute_batch(&format!(
+        "INSERT INTO meta VALUES ('format', '1'); PRAGMA application_id = {APPLICATION_ID};
+         INSERT INTO outbox (system, entity, key, scenario, fields, deletes, version, since_at,
+             due_at, attempts) VALUES ('crm', 'contact', 'a', 's', '[]', 0, 1, 5, 6, 0);
+         INSERT INTO runs (scenario, why, status, started_at, read, changed, deduplicated,
+             quarantined, written, failed, conflicts, drift, calls, cursor_before, cursor_after)
+             VALUES ('s', 'schedule', 'writing', 1, 2, 0, 0, 0, 0, 0, 0, 0, '{{}}', '{{}}', '{{}}');"
+    ))
+    .unwrap();
+    drop(conn);
+    for mode in [OpenMode::Inspect, OpenMode::Operate] {
+        refused_with(&path, mode, "store format 1");
+    }
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let due = store.due_waiting("crm", Priority::Normal, Instant(9), 9);
+    assert_eq!(due.unwrap().len(), 1);
+    let run = store.open_runs().unwrap().remove(0);
+    assert_eq!(
+        (run.counts.read, run.counts.postponed, run.goes_on),
+        (2, 0, None)
+    );
+    drop(store);
+    SqliteStore::open(&path, OpenMode::Inspect).unwrap();
 }
 
 #[test]

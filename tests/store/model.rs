@@ -1,9 +1,10 @@
 //! Any order of calls does the same to a file as to the plain maps of the memory store.
 
 use proptest::prelude::*;
-use syncline::engine::ports::{Staged, Store};
+use syncline::engine::ports::{Staged, Store, Waiting};
 use syncline::plan::Keep;
 use syncline::store::{MemoryStore, OpenMode, SqliteStore};
+use syncline::terms::Priority;
 use syncline::time::Instant;
 
 use super::contract::{event, letter, row, run, waiting};
@@ -107,7 +108,10 @@ fn act(store: &mut dyn Store, call: &Call, seq: &mut i64) -> String {
             show(store.put_record(name(*entity), name(*key), name(*doc)))
         }
         Call::PutWaiting(system, key, version, since, due) => {
-            let w = waiting(name(*system), name(*key), *version, *since, *due);
+            let w = Waiting {
+                priority: Priority::ALL[usize::from(*key) % Priority::ALL.len()],
+                ..waiting(name(*system), name(*key), *version, *since, *due)
+            };
             show(store.put_waiting(&w))
         }
         Call::TakeWaiting(system, key, version) => {
@@ -166,8 +170,12 @@ fn all(store: &mut dyn Store) -> Vec<String> {
         out.push(format!("{:?}", store.records_after(name, None, 3).unwrap()));
         let some = store.records_after(name, Some("a"), 9).unwrap();
         out.push(format!("{some:?}"));
-        out.push(format!("{:?}", store.due_waiting(name, Instant(2), 3)));
-        out.push(format!("{:?}", store.next_due(name).unwrap()));
+        for priority in Priority::ALL {
+            let due = store.due_waiting(name, *priority, Instant(2), 3);
+            out.push(format!("{due:?}"));
+            out.push(format!("{:?}", store.next_due(name, *priority).unwrap()));
+        }
+        out.push(format!("{:?}", store.waiting_since(name).unwrap()));
         out.push(format!("{:?}", store.waiting(name, "contact", "a")));
         out.push(format!("{:?}", store.owed(name).unwrap()));
         out.push(format!("{:?}", store.runs(Some(name), 2).unwrap()));

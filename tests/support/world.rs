@@ -15,6 +15,7 @@ use syncline::engine::runner::{Observer, Options, Progress, Runner, Tally};
 use syncline::model::{self, Input, OwnConnectors};
 use syncline::plan::Keep;
 use syncline::store::MemoryStore;
+use syncline::terms::Priority;
 use syncline::time::{Instant, Millis};
 use syncline::value::Value;
 
@@ -75,8 +76,8 @@ pub struct Emulated {
     pub manner: Manner,
     pub records: BTreeMap<(String, String), Held>,
     changes: i64,
-    /// When it is done with the calls it has, milliseconds.
-    busy_until: i64,
+    /// When each of the calls that it takes at a time is done, milliseconds.
+    lanes: Vec<i64>,
     /// Down until then.
     pub down_until: i64,
     /// Refuses every call for wrong credentials.
@@ -93,8 +94,14 @@ pub struct Emulated {
     pub asks_patience: Option<(u64, u32)>,
     /// Successful writes: time, key, fields, whether it was a deletion.
     pub writes: Vec<(i64, String, BTreeMap<String, Value>, bool)>,
-    /// Times of all calls.
+    /// Times of all answers, by kind of call.
     pub calls: Vec<(i64, &'static str)>,
+    /// When each call was made, with its kind and scenario (of a write).
+    pub asked: Vec<(i64, &'static str, Option<ScenarioIx>)>,
+    /// Calls under way, and the most that ever were.
+    pub under_way: (usize, usize),
+    /// Never answers what it is asked.
+    pub hangs: bool,
 }
 
 /// Something that happens at a time.
@@ -263,6 +270,9 @@ impl Sim {
         };
         let there = &mut self.systems[system as usize];
         there.calls.push((now, kind));
+        if kind != "events" {
+            there.under_way.0 -= 1;
+        }
         let retry = |after_ms| FailureClass::Retry { after_ms };
         let mut failed = None;
         if there.locked {
@@ -414,7 +424,8 @@ impl Sim {
             }
         }
         for system in &mut self.systems {
-            system.busy_until = 0;
+            system.lanes.fill(0);
+            system.under_way.0 = 0;
         }
     }
 }
@@ -433,10 +444,23 @@ impl World for Sim {
     }
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
-        let there = &self.systems[system as usize];
+        let there = &mut self.systems[system as usize];
         let takes = self.rng.u64(0..=there.manner.slowness) as i64;
-        let done = there.busy_until.max(self.now) + takes;
-        self.systems[system as usize].busy_until = done;
+        there.asked.push(match &call {
+            Call::Read(_) => (self.now, "read", None),
+            Call::Write(request) => (self.now, "write", Some(request.scenario)),
+            Call::Events(_) => (self.now, "events", None),
+        });
+        if !matches!(call, Call::Events(_)) {
+            there.under_way.0 += 1;
+            there.under_way.1 = there.under_way.1.max(there.under_way.0);
+        }
+        let lane = there.lanes.iter_mut().min().unwrap();
+        let done = match there.hangs {
+            true => i64::MAX,
+            false => (*lane).max(self.now) + takes,
+        };
+        *lane = done;
         self.asked += 1;
         self.pending
             .insert((done, self.asked), (ticket, system, call));
@@ -582,8 +606,9 @@ delegate! {
     waiting(system: &str, entity: &str, key: &str) -> Option<Waiting>;
     put_waiting(waiting: &Waiting) -> ();
     take_waiting(system: &str, entity: &str, key: &str, version: u64) -> bool;
-    due_waiting(system: &str, now: Instant, limit: usize) -> Vec<Waiting>;
-    next_due(system: &str) -> Option<Instant>;
+    due_waiting(system: &str, priority: Priority, now: Instant, limit: usize) -> Vec<Waiting>;
+    next_due(system: &str, priority: Priority) -> Option<Instant>;
+    waiting_since(system: &str) -> Option<Instant>;
     waiting_counts() -> Vec<(String, u64)>;
     put_dead_letter(letter: &DeadLetter) -> i64;
     dead_letters() -> Vec<DeadLetter>;
@@ -638,11 +663,11 @@ impl Bench {
             tombstones: false,
             slowness: 40,
         };
-        let emulated = || Emulated {
+        let emulated = |system: &syncline::plan::System| Emulated {
             manner: manner.clone(),
             records: BTreeMap::new(),
             changes: 0,
-            busy_until: 0,
+            lanes: vec![0; system.concurrency as usize],
             down_until: 0,
             locked: false,
             refuses: BTreeSet::new(),
@@ -652,11 +677,14 @@ impl Bench {
             asks_patience: None,
             writes: Vec::new(),
             calls: Vec::new(),
+            asked: Vec::new(),
+            under_way: (0, 0),
+            hangs: false,
         };
         let sim = Sim {
             now: START,
             names: plan.systems.iter().map(|s| s.name.clone()).collect(),
-            systems: plan.systems.iter().map(|_| emulated()).collect(),
+            systems: plan.systems.iter().map(emulated).collect(),
             entities: plan
                 .entities
                 .iter()
@@ -748,6 +776,17 @@ impl Bench {
         self.sim.at(from + ms, Act::Stop);
         self.run_with(Options::default()).unwrap();
         self.sim.stopping = false;
+    }
+
+    /// The plan made ready anew, after something in it was changed.
+    pub fn with_plan(mut self, change: impl FnOnce(&mut syncline::plan::Plan)) -> Self {
+        let mut plan = self.program.plan.clone();
+        change(&mut plan);
+        for (there, system) in self.sim.systems.iter_mut().zip(&plan.systems) {
+            there.lanes = vec![0; system.concurrency as usize];
+        }
+        self.program = Program::new(plan).unwrap();
+        self
     }
 
     /// Kills the runner after so many calls of the store; says whether it lived longer.

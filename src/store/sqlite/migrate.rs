@@ -7,14 +7,14 @@ use crate::engine::ports::{StoreError, Stored};
 use super::failure::Place;
 
 /// The format that this build reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Marks a SQLite file as a store (`PRAGMA application_id`): `sync` in ASCII.
 pub const APPLICATION_ID: u32 = 0x7379_6e63;
 
 /// The steps from each format to the next; step `i` leads to format `i + 1`. A step that has been
 /// released is never changed: a new format is a new line.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// The tables without which a file is no store of format [`FORMAT`].
 const TABLES: &[&str] = &[
@@ -93,6 +93,20 @@ pub(super) fn migrate(conn: &Connection, place: &Place, kind: Kind) -> Stored<()
         }
     }
     check_tables(conn, place)
+}
+
+/// What is only looked at is not brought up to date.
+pub(super) fn check_current(place: &Place, format: u32) -> Stored<()> {
+    check_format(place, format)?;
+    if format == FORMAT {
+        return Ok(());
+    }
+    Err(StoreError {
+        message: format!("`{place}` has store format {format}; this Syncline reads {FORMAT}"),
+        remedy: Some(
+            "run its plan once with `syncline run`, which brings it up to date".to_owned(),
+        ),
+    })
 }
 
 /// Refuses formats that this build cannot read.

@@ -25,6 +25,7 @@ use crate::engine::ports::{
     StoredEvent, StoredRecord, SystemIx, Waiting,
 };
 use crate::plan::Keep;
+use crate::terms::Priority;
 use crate::time::Instant;
 
 use super::{NESTED, NOT_OPEN, misuse};
@@ -287,12 +288,22 @@ impl Store for SqliteStore {
         outbox::take(&self.db, system, entity, key, version)
     }
 
-    fn due_waiting(&mut self, system: &str, now: Instant, limit: usize) -> Stored<Vec<Waiting>> {
-        outbox::due(&self.db, system, now, limit)
+    fn due_waiting(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        now: Instant,
+        limit: usize,
+    ) -> Stored<Vec<Waiting>> {
+        outbox::due(&self.db, system, priority, now, limit)
     }
 
-    fn next_due(&mut self, system: &str) -> Stored<Option<Instant>> {
-        outbox::next_due(&self.db, system)
+    fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>> {
+        outbox::next_due(&self.db, system, priority)
+    }
+
+    fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>> {
+        outbox::since(&self.db, system)
     }
 
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::engine::ports::{StoreError, Stored};
 
 use super::failure::{Place, Role};
-use super::migrate::{Kind, check_format, check_tables, kind, migrate};
+use super::migrate::{Kind, check_current, check_tables, kind, migrate};
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
         }
         (_, Kind::Empty) => return Err(no_store(&place)),
         (_, Kind::Store(format)) => {
-            check_format(&place, format)?;
+            check_current(&place, format)?;
             check_tables(&conn, &place)?;
             if mode == OpenMode::Operate {
                 set_up(&conn, &place)?;

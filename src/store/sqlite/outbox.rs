@@ -3,6 +3,7 @@
 use rusqlite::{Row, params};
 
 use crate::engine::ports::{DeadLetter, Stored, Waiting};
+use crate::terms::Priority;
 use crate::time::Instant;
 
 use super::{Db, limit, runs::json_column};
@@ -12,7 +13,7 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT system, entity, key, scenario, fields, deletes, version, since_at, due_at, \
-             attempts, error FROM outbox ",
+             attempts, error, priority FROM outbox ",
             $rest
         )
     };
@@ -31,6 +32,8 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
         due: Instant(row.get(8)?),
         attempts: row.get(9)?,
         error: row.get(10)?,
+        priority: Priority::from_word(row.get_ref(11)?.as_str()?)
+            .ok_or(rusqlite::types::FromSqlError::InvalidType)?,
     })
 }
 
@@ -44,7 +47,8 @@ pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
     let fields = serde_json::Value::from(waiting.fields.as_slice()).to_string();
     db.run(
         "INSERT OR REPLACE INTO outbox (system, entity, key, scenario, fields, deletes, version, \
-         since_at, due_at, attempts, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         since_at, due_at, attempts, error, priority) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             waiting.system,
             waiting.entity,
@@ -57,6 +61,7 @@ pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
             waiting.due.0,
             waiting.attempts,
             waiting.error,
+            waiting.priority.word(),
         ],
     )
     .map(drop)
@@ -69,17 +74,33 @@ pub(super) fn take(db: &Db, system: &str, entity: &str, key: &str, version: u64)
     db.run(sql, params).map(|gone| gone > 0)
 }
 
-pub(super) fn due(db: &Db, system: &str, now: Instant, most: usize) -> Stored<Vec<Waiting>> {
+pub(super) fn due(
+    db: &Db,
+    system: &str,
+    priority: Priority,
+    now: Instant,
+    most: usize,
+) -> Stored<Vec<Waiting>> {
     let sql = columns!(
-        "WHERE system = ?1 AND due_at <= ?2 ORDER BY due_at, since_at, entity, key LIMIT ?3"
+        "WHERE system = ?1 AND priority = ?2 AND due_at <= ?3 \
+         ORDER BY due_at, since_at, entity, key LIMIT ?4"
     );
-    db.all(sql, params![system, now.0, limit(most)], waiting)
+    let params = params![system, priority.word(), now.0, limit(most)];
+    db.all(sql, params, waiting)
 }
 
-pub(super) fn next_due(db: &Db, system: &str) -> Stored<Option<Instant>> {
-    let sql = "SELECT min(due_at) FROM outbox WHERE system = ?1";
-    let due = db.one(sql, [system], |row| row.get::<_, Option<i64>>(0))?;
+pub(super) fn next_due(db: &Db, system: &str, priority: Priority) -> Stored<Option<Instant>> {
+    let sql = "SELECT min(due_at) FROM outbox WHERE system = ?1 AND priority = ?2";
+    let due = db.one(sql, [system, priority.word()], |row| {
+        row.get::<_, Option<i64>>(0)
+    })?;
     Ok(due.flatten().map(Instant))
+}
+
+pub(super) fn since(db: &Db, system: &str) -> Stored<Option<Instant>> {
+    let sql = "SELECT min(since_at) FROM outbox WHERE system = ?1";
+    let since = db.one(sql, [system], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(since.flatten().map(Instant))
 }
 
 pub(super) fn counts(db: &Db) -> Stored<Vec<(String, u64)>> {

@@ -67,6 +67,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
             failed: count(11)?,
             conflicts: count(12)?,
             drift: count(13)?,
+            postponed: count(21)?,
         },
         calls: json_column(row, 14)?,
         cursor_before: json_column(row, 15)?,
@@ -74,6 +75,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         confirmed: row.get(17)?,
         committed: row.get(18)?,
         note: row.get(19)?,
+        goes_on: row.get::<_, Option<i64>>(20)?.map(Instant),
     })
 }
 
@@ -83,7 +85,7 @@ macro_rules! columns {
         concat!(
             "SELECT id, scenario, why, status, started_at, ended_at, read, changed, \
              deduplicated, quarantined, written, failed, conflicts, drift, calls, cursor_before, \
-             cursor_after, confirmed, committed, note FROM runs ",
+             cursor_after, confirmed, committed, note, goes_on_at, postponed FROM runs ",
             $rest
         )
     };
@@ -115,6 +117,8 @@ fn write(db: &Db, sql: &str, id: Option<i64>, run: &RunRecord) -> Stored<Option<
             run.confirmed,
             run.committed,
             run.note,
+            run.goes_on.map(|at| at.0),
+            counts.postponed.cast_signed(),
         ],
         |row| row.get(0),
     )
@@ -123,8 +127,9 @@ fn write(db: &Db, sql: &str, id: Option<i64>, run: &RunRecord) -> Stored<Option<
 pub(super) fn open_run(db: &Db, run: &RunRecord) -> Stored<i64> {
     let sql = "INSERT INTO runs (id, scenario, why, status, started_at, ended_at, read, changed, \
                deduplicated, quarantined, written, failed, conflicts, drift, calls, \
-               cursor_before, cursor_after, confirmed, committed, note) VALUES (?1, ?2, ?3, ?4, \
-               ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+               cursor_before, cursor_after, confirmed, committed, note, goes_on_at, postponed) VALUES \
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+               ?20, ?21, ?22) \
                RETURNING id";
     write(db, sql, None, run)?.ok_or_else(|| super::misuse("the store gave a run no number"))
 }
@@ -134,7 +139,7 @@ pub(super) fn put(db: &Db, run: &RunRecord) -> Stored<()> {
                ended_at = ?6, read = ?7, changed = ?8, deduplicated = ?9, quarantined = ?10, \
                written = ?11, failed = ?12, conflicts = ?13, drift = ?14, calls = ?15, \
                cursor_before = ?16, cursor_after = ?17, confirmed = ?18, committed = ?19, \
-               note = ?20 WHERE id = ?1 RETURNING id";
+               note = ?20, goes_on_at = ?21, postponed = ?22 WHERE id = ?1 RETURNING id";
     match write(db, sql, Some(run.id), run)? {
         Some(_) => Ok(()),
         None => Err(unknown_run(run.id)),

@@ -1,0 +1,571 @@
+//! What goes out to each system and when: calls of runs queue here, waiting writes are taken from
+//! the outbox, and both are let through in order of priority as far as the system's limits go.
+//!
+//! Each system has a queue of its own, so that one that is slow or down holds up nothing but
+//! itself. What is spent of a limit is durable before the call goes out.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::batch::{ActiveRun, Phase};
+use super::limits::{Claimed, Held, Kind, Limits};
+use super::ports::{
+    Answer, Call, EntityIx, RunStatus, ScenarioIx, Stored, SystemIx, Waiting, WriteRequest,
+};
+use super::runner::{Errand, Runner};
+use crate::terms::Priority;
+use crate::time::{Instant, Millis};
+
+/// Waits longer than this end an until-idle round, and make a run *partial*.
+const LONG: Millis = Millis(60_000);
+
+/// A call of a run that waits for its turn.
+#[derive(Debug, Clone)]
+pub(super) struct Queued {
+    pub errand: Errand,
+    pub call: Call,
+}
+
+/// The way to one system.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    pub limits: Limits,
+    /// Calls of runs by priority.
+    queue: [VecDeque<Queued>; Priority::ALL.len()],
+    /// Calls under way.
+    under_way: u32,
+    /// Records whose writes are under way.
+    records: BTreeSet<(EntityIx, String)>,
+    /// Whether a call of a run went last, so that it is the outbox's turn.
+    run_went: bool,
+    /// Until when the limits hold the first that they hold.
+    held_until: Option<Instant>,
+    /// Whether anything was spent that is not durable yet.
+    spent: bool,
+}
+
+impl Gate {
+    pub fn new(limits: Limits) -> Self {
+        Gate {
+            limits,
+            queue: std::array::from_fn(|_| VecDeque::new()),
+            under_way: 0,
+            records: BTreeSet::new(),
+            run_went: false,
+            held_until: None,
+            spent: false,
+        }
+    }
+
+    /// Whether a call is under way.
+    pub fn busy(&self) -> bool {
+        self.under_way > 0
+    }
+
+    fn queued(&self) -> bool {
+        self.queue.iter().any(|q| !q.is_empty())
+    }
+}
+
+/// Where the spending of a system is kept.
+fn spent_key(system: &str) -> String {
+    format!("spent:{system}")
+}
+
+impl Runner<'_> {
+    /// What earlier runners spent of each limit.
+    pub(super) fn recall_spent(&mut self) -> Stored<()> {
+        for (i, gate) in self.gates.iter_mut().enumerate() {
+            if gate.limits.any()
+                && let Some(text) = self
+                    .store
+                    .meta(&spent_key(&self.program.plan.systems[i].name))?
+            {
+                gate.limits.recall(&text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a call of a run into its system's queue.
+    pub(super) fn queue(&mut self, scenario: ScenarioIx, system: SystemIx, queued: Queued) {
+        let priority = self.priority(scenario);
+        self.gates[system as usize].queue[priority as usize].push_back(queued);
+    }
+
+    fn priority(&self, scenario: ScenarioIx) -> Priority {
+        let plan = self.program.plan.scenarios.get(scenario as usize);
+        plan.map_or(Priority::Normal, |s| s.priority)
+    }
+
+    /// Lets out of every queue what may go.
+    pub(super) fn dispatch(&mut self) -> Stored<()> {
+        if self.world.stopping() {
+            return Ok(());
+        }
+        for i in 0..self.gates.len() {
+            let system = i as SystemIx;
+            self.leave_queued_of_down(system)?;
+            let held = self.let_out(system)?;
+            for (run, held) in held {
+                self.cut_short(run, system, &held)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets out of a system's queue what may go; gives the runs that a limit holds for long.
+    pub(super) fn let_out(&mut self, system: SystemIx) -> Stored<Vec<(i64, Held)>> {
+        let at = system as usize;
+        let mut out = Vec::new();
+        let mut held = Vec::new();
+        self.gates[at].held_until = None;
+        while let Some((errand, kind, call)) = self.next_call(system, &mut held)? {
+            let now = self.world.now();
+            let gate = &mut self.gates[at];
+            gate.limits.spend(now, kind);
+            gate.spent |= gate.limits.any();
+            gate.under_way += 1;
+            gate.run_went = !matches!(errand, Errand::Send(_));
+            if let Call::Write(request) = &call {
+                let (entity, _) = self.program.map_ends(request.map);
+                let keys = request.writes.iter().map(|w| (entity, w.key.clone()));
+                gate.records.extend(keys);
+            }
+            out.push((errand, call));
+        }
+        self.keep_spent(system)?;
+        for (errand, call) in out {
+            self.call(system, errand, call);
+        }
+        Ok(held)
+    }
+
+    /// What is spent becomes durable, so that no restart spends it twice.
+    pub(super) fn keep_spent(&mut self, system: SystemIx) -> Stored<()> {
+        let gate = &mut self.gates[system as usize];
+        if std::mem::take(&mut gate.spent) {
+            let key = spent_key(&self.program.plan.systems[system as usize].name);
+            self.store.set_meta(&key, &gate.limits.print())?;
+        }
+        Ok(())
+    }
+
+    /// The next call that may go to a system: by priority; of one priority the outbox and the runs
+    /// take turns.
+    fn next_call(
+        &mut self,
+        system: SystemIx,
+        held: &mut Vec<(i64, Held)>,
+    ) -> Stored<Option<(Errand, (Kind, u64), Call)>> {
+        let at = system as usize;
+        let now = self.world.now();
+        if !self.systems[at].can_be_called(now) {
+            return Ok(None);
+        }
+        // A system that was down is tried with one call.
+        let probes = self.systems[at].open_until.is_some();
+        let waits = self
+            .store
+            .waiting_since(&self.program.plan.systems[at].name)?;
+        let waits = waits.is_some() && !self.given_up(system);
+        let mut claimed = Claimed::default();
+        for priority in Priority::ALL.iter().copied() {
+            let room = self.gates[at].limits.room(priority);
+            let room = if probes { 1 } else { room };
+            if self.gates[at].under_way >= room {
+                break;
+            }
+            let outbox_first = self.gates[at].run_went;
+            for outbox in [outbox_first, !outbox_first] {
+                if outbox && waits {
+                    let kind = self.write_kind(system, 1);
+                    if let Some(request) =
+                        self.next_of_outbox(system, priority, kind, &mut claimed)?
+                    {
+                        let kind = self.write_kind(system, request.writes.len());
+                        return Ok(Some((Errand::Send(system), kind, Call::Write(request))));
+                    }
+                } else if !outbox
+                    && let Some(found) = self.next_of_runs(system, priority, &mut claimed, held)
+                {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_of_outbox(
+        &mut self,
+        system: SystemIx,
+        priority: Priority,
+        kind: (Kind, u64),
+        claimed: &mut Claimed,
+    ) -> Stored<Option<WriteRequest>> {
+        let now = self.world.now();
+        // A batch that turns out to be void leaves room for the next one.
+        loop {
+            let name = &self.program.plan.systems[system as usize].name;
+            let next = self.store.next_due(name, priority)?;
+            if next.is_none_or(|due| due > now) {
+                return Ok(None);
+            }
+            let gate = &mut self.gates[system as usize];
+            if let Err(held) = gate.limits.ask(now, kind, priority, *claimed) {
+                claimed.by(&held);
+                gate.hold(now, &held);
+                return Ok(None);
+            }
+            let due = self.due_writes(system, priority, now)?;
+            if due.is_empty() {
+                return Ok(None);
+            }
+            if let Some(request) = self.batch_of(system, due)? {
+                return Ok(Some(request));
+            }
+        }
+    }
+
+    /// What is due of the outbox and not under way already. A record whose older write waits in
+    /// the queue of a run overtakes it: the two become one.
+    fn due_writes(
+        &mut self,
+        system: SystemIx,
+        priority: Priority,
+        now: Instant,
+    ) -> Stored<Vec<Waiting>> {
+        let limit = self.batch_limit(system);
+        let name = self.program.system_name(system).to_owned();
+        let gate = &self.gates[system as usize];
+        let most = limit + gate.records.len();
+        let mut due = self.store.due_waiting(&name, priority, now, most)?;
+        let program = self.program;
+        if !gate.records.is_empty() {
+            due.retain(|w| {
+                let entity = program.entity(&w.entity);
+                entity.is_none_or(|e| !gate.records.contains(&(e, w.key.clone())))
+            });
+        }
+        due.truncate(limit);
+        if gate.queued() && self.overtake(system, &due)? {
+            for waiting in &mut due {
+                let there = self.store.waiting(&name, &waiting.entity, &waiting.key)?;
+                if let Some(there) = there {
+                    *waiting = there;
+                }
+            }
+        }
+        Ok(due)
+    }
+
+    /// Takes writes of the same records out of the queues of runs and adds them to what waits;
+    /// says whether there were any.
+    fn overtake(&mut self, system: SystemIx, due: &[Waiting]) -> Stored<bool> {
+        let program = self.program;
+        let keys: BTreeSet<(EntityIx, &str)> = due
+            .iter()
+            .filter_map(|w| Some((program.entity(&w.entity)?, &*w.key)))
+            .collect();
+        let mut taken = Vec::new();
+        for queued in self.gates[system as usize].queue.iter_mut().flatten() {
+            if let (Errand::RunWrite(run, _), Call::Write(request)) =
+                (queued.errand, &mut queued.call)
+            {
+                let (entity, _) = program.map_ends(request.map);
+                let over = |w: &super::ports::Write| keys.contains(&(entity, &w.key));
+                if !request.writes.iter().any(over) {
+                    continue;
+                }
+                let all = std::mem::take(&mut request.writes);
+                let (overtaken, rest) = all.into_iter().partition(over);
+                request.writes = rest;
+                let overtaken = WriteRequest {
+                    writes: overtaken,
+                    ..*request
+                };
+                taken.push((run, overtaken));
+            }
+        }
+        let any = !taken.is_empty();
+        for (run, request) in taken {
+            self.count_left(run, request.writes.len() as u64);
+            let now = self.world.now();
+            self.leave_to_outbox(&request, None, now)?;
+        }
+        if any {
+            self.drop_empty(system);
+        }
+        Ok(any)
+    }
+
+    /// Batches of which nothing is left are done.
+    fn drop_empty(&mut self, system: SystemIx) {
+        let mut done = Vec::new();
+        for queue in &mut self.gates[system as usize].queue {
+            queue.retain(|queued| match &queued.call {
+                Call::Write(request) if request.writes.is_empty() => {
+                    done.push(queued.errand);
+                    false
+                }
+                _ => true,
+            });
+        }
+        for errand in done {
+            self.batch_done(errand);
+        }
+    }
+
+    /// While a system is down its queued writes wait in the outbox, where newer ones replace them.
+    fn leave_queued_of_down(&mut self, system: SystemIx) -> Stored<()> {
+        let now = self.world.now();
+        let down = !self.systems[system as usize].can_be_called(now) || self.given_up(system);
+        match down {
+            true => self.leave_queued(system, None),
+            false => Ok(()),
+        }
+    }
+
+    /// Queued writes (`only`: of that run) wait in the outbox from now on.
+    fn leave_queued(&mut self, system: SystemIx, only: Option<i64>) -> Stored<()> {
+        let now = self.world.now();
+        let mut left = Vec::new();
+        for queue in &mut self.gates[system as usize].queue {
+            for queued in std::mem::take(queue) {
+                match (queued.errand, queued.call) {
+                    (Errand::RunWrite(run, chunk), Call::Write(request))
+                        if only.is_none_or(|only| only == run) =>
+                    {
+                        left.push((run, chunk, request));
+                    }
+                    (errand, call) => queue.push_back(Queued { errand, call }),
+                }
+            }
+        }
+        for (run, chunk, request) in left {
+            self.count_left(run, request.writes.len() as u64);
+            self.leave_to_outbox(&request, None, now)?;
+            self.batch_done(Errand::RunWrite(run, chunk));
+        }
+        Ok(())
+    }
+
+    /// The runner goes: what queues is durable, and what was spent.
+    pub(super) fn leave_all_queued(&mut self) -> Stored<()> {
+        for i in 0..self.gates.len() {
+            self.leave_queued(i as SystemIx, None)?;
+            self.keep_spent(i as SystemIx)?;
+        }
+        Ok(())
+    }
+
+    fn count_left(&mut self, run: i64, writes: u64) {
+        if let Some(run) = self.runs.iter_mut().find(|r| r.record.id == run) {
+            run.record.counts.postponed += writes;
+        }
+    }
+
+    fn batch_done(&mut self, errand: Errand) {
+        if let Errand::RunWrite(run, chunk) = errand
+            && let Some(run) = self.runs.iter_mut().find(|r| r.record.id == run)
+        {
+            run.batch_done(chunk);
+        }
+    }
+
+    fn next_of_runs(
+        &mut self,
+        system: SystemIx,
+        priority: Priority,
+        claimed: &mut Claimed,
+        held: &mut Vec<(i64, Held)>,
+    ) -> Option<(Errand, (Kind, u64), Call)> {
+        let at = system as usize;
+        let queued = self.gates[at].queue[priority as usize].front()?;
+        let kind = match &queued.call {
+            Call::Write(request) => self.write_kind(system, request.writes.len()),
+            _ => (Kind::Read, 1),
+        };
+        let now = self.world.now();
+        let gate = &mut self.gates[at];
+        let queued = gate.queue[priority as usize].front()?;
+        // Writes of one record go out one after the other.
+        if let Call::Write(request) = &queued.call
+            && !gate.records.is_empty()
+        {
+            let (entity, _) = self.program.map_ends(request.map);
+            let under_way =
+                |w: &super::ports::Write| gate.records.contains(&(entity, w.key.clone()));
+            if request.writes.iter().any(under_way) {
+                return None;
+            }
+        }
+        let errand = queued.errand;
+        if let Err(wait) = gate.limits.ask(now, kind, priority, *claimed) {
+            claimed.by(&wait);
+            gate.hold(now, &wait);
+            if let (Errand::RunRead(run) | Errand::RunWrite(run, _), true) =
+                (errand, wait.until.since(now) > LONG)
+            {
+                held.push((run, wait));
+            }
+            return None;
+        }
+        let queued = gate.queue[priority as usize].pop_front()?;
+        Some((queued.errand, kind, queued.call))
+    }
+
+    /// How many of the vendor's calls a batch of so many writes is.
+    fn write_kind(&self, system: SystemIx, writes: usize) -> (Kind, u64) {
+        let plan = &self.program.plan.systems[system as usize];
+        let calls = match plan.write_batch {
+            None => 1,
+            Some(batch) => (writes as u64).div_ceil(u64::from(batch.max(1))).max(1),
+        };
+        // Without an upsert a look-up comes first; files are written whole.
+        let can = plan.capabilities;
+        let each = match !can.upsert && can.read && plan.write_batch.is_some() {
+            true => 2,
+            false => 1,
+        };
+        (Kind::Write, calls * each)
+    }
+
+    /// A call has come back: there is room for another.
+    pub(super) fn came_back(&mut self, system: SystemIx, errand: Errand, answer: &Answer) {
+        if matches!(errand, Errand::Follow(_)) {
+            return;
+        }
+        let now = self.world.now();
+        let request = match answer {
+            Answer::Written(request, _) | Answer::Failed(Some(request), _) => Some(request),
+            _ => None,
+        };
+        let foreseen = request.map(|r| self.write_kind(system, r.writes.len()).1);
+        let gate = &mut self.gates[system as usize];
+        gate.under_way = gate.under_way.saturating_sub(1);
+        if let Some(request) = request {
+            let (entity, _) = self.program.map_ends(request.map);
+            for write in &request.writes {
+                gate.records.remove(&(entity, write.key.clone()));
+            }
+        }
+        if let (Answer::Written(_, report), Some(foreseen)) = (answer, foreseen)
+            && report.calls > foreseen
+        {
+            // More calls than foreseen were made: they count all the same.
+            gate.limits
+                .spend(now, (Kind::Write, report.calls - foreseen));
+            gate.spent |= gate.limits.any();
+        }
+    }
+
+    /// A quota is spent for a run's priority: the run is partial and says when it goes on. An
+    /// until-idle round leaves it to a later one.
+    fn cut_short(&mut self, id: i64, system: SystemIx, held: &Held) -> Stored<()> {
+        let Some(at) = self.runs.iter().position(|r| r.record.id == id) else {
+            return Ok(());
+        };
+        let scenario = self.runs[at].scenario;
+        let note = format!(
+            "`{}` of `{}` is spent as far as `{}` may: goes on at {}",
+            held.limit,
+            self.program.system_name(system),
+            self.priority(scenario),
+            self.program.zone.show(held.until)
+        );
+        let run = &mut self.runs[at];
+        if run.left {
+            return Ok(());
+        }
+        let before = run.record.goes_on.replace(held.until);
+        if before.is_none() {
+            run.noted = run.record.note.take();
+            self.tallies
+                .entry(scenario)
+                .or_default()
+                .notes
+                .push(note.clone());
+        }
+        if before != Some(held.until) {
+            run.record.status = RunStatus::Partial;
+            run.record.note = Some(note);
+            self.store.put_run(&run.record)?;
+        }
+        if self.options.until_idle {
+            self.runs[at].left = true;
+            self.leave_run(id)?;
+        }
+        Ok(())
+    }
+
+    /// A run waits for a later runner: its queued writes go to the outbox, its reads are dropped.
+    fn leave_run(&mut self, id: i64) -> Stored<()> {
+        for i in 0..self.gates.len() {
+            self.leave_queued(i as SystemIx, Some(id))?;
+            for queue in &mut self.gates[i].queue {
+                queue.retain(|q| q.errand != Errand::RunRead(id));
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that was cut short has had an answer again.
+    pub(super) fn goes_on(run: &mut ActiveRun) {
+        if run.record.goes_on.take().is_some() {
+            run.record.note = run.noted.take();
+            run.record.status = match run.phase {
+                Phase::Ask(_) | Phase::Reading(_) | Phase::Check => RunStatus::Reading,
+                _ => RunStatus::Writing,
+            };
+        }
+    }
+
+    /// Whether what waits for a system is held for so long that an until-idle round leaves it.
+    pub(super) fn held_for_long(&mut self, system: SystemIx, priority: Priority) -> bool {
+        let kind = self.write_kind(system, 1);
+        let now = self.world.now();
+        let limits = &mut self.gates[system as usize].limits;
+        let asked = limits.ask(now, kind, priority, Claimed::default());
+        asked.is_err_and(|held| held.until.since(now) > LONG)
+    }
+
+    /// When something that waits for a system may go, as far as the clock decides it.
+    pub(super) fn next_dispatch(&mut self, system: SystemIx) -> Stored<Option<Instant>> {
+        let now = self.world.now();
+        let at = system as usize;
+        let gate = &self.gates[at];
+        let rests = self.systems[at]
+            .resting_until()
+            .filter(|until| *until > now);
+        let mut soonest = gate.held_until;
+        if gate.queued() {
+            soonest = sooner(soonest, rests);
+        }
+        if self.given_up(system) {
+            return Ok(soonest);
+        }
+        let name = self.program.system_name(system).to_owned();
+        for priority in Priority::ALL {
+            let due = self.store.next_due(&name, *priority)?;
+            // What is due and did not go waits for an answer, a limit or a rest.
+            let due = due.map(|due| due.max(rests.unwrap_or(due)));
+            soonest = sooner(soonest, due.filter(|due| *due > now));
+        }
+        Ok(soonest)
+    }
+}
+
+impl Gate {
+    fn hold(&mut self, now: Instant, held: &Held) {
+        if held.until > now {
+            self.held_until = sooner(self.held_until, Some(held.until));
+        }
+    }
+}
+
+fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
