@@ -22,6 +22,8 @@ mod kills;
 mod limits;
 #[path = "engine/outbox.rs"]
 mod outbox;
+#[path = "engine/people.rs"]
+mod people;
 #[path = "engine/records.rs"]
 mod records;
 #[path = "engine/schedules.rs"]

@@ -90,7 +90,7 @@ impl ActiveRun {
 
     /// Whether the run reads everything there is, so that what it is not shown is not there.
     pub fn reads_all(&self, plan: &plan::Scenario) -> bool {
-        self.reconcile || plan.scan_full
+        self.reconcile || plan.scan_full || self.record.why == BACKFILL
     }
 
     /// Whether it matters to the run which records are no longer there.
@@ -148,6 +148,8 @@ impl ActiveRun {
 
 /// Why a run started: see [`ActiveRun::is_opening`].
 pub(super) const OPENING: &str = "opening";
+/// Why a run started: see [`super::decide::backfill`].
+pub(super) const BACKFILL: &str = "backfill";
 
 impl Runner<'_> {
     /// Starts a run of a scenario.
@@ -160,7 +162,7 @@ impl Runner<'_> {
             reads.extend(program.reconcile_reads.iter().copied());
         }
         let now = self.world.now();
-        let why = match reconcile && why != OPENING {
+        let why = match reconcile && why != OPENING && why != BACKFILL {
             true => "reconcile",
             false => why,
         };
@@ -267,16 +269,15 @@ impl Runner<'_> {
         times.min()
     }
 
-    /// A window pauses and resumes a run; neither an until-idle round, which a person asked for,
+    /// A window, or a person, pauses and resumes a run; neither an until-idle round, which a person asked for,
     /// nor what events wait for is kept waiting, and what a killed runner left open is closed.
     pub(super) fn in_window(&self, run: &ActiveRun) -> bool {
         let window = &self.program.plan.scenarios[run.scenario as usize].window;
+        let open = |w: &crate::time::Window| w.contains(self.world.now(), self.program.zone);
         self.options.until_idle
             || run.is_opening()
             || run.redo.is_some()
-            || window
-                .as_ref()
-                .is_none_or(|w| w.contains(self.world.now(), self.program.zone))
+            || !self.paused.contains(&run.scenario) && window.as_ref().is_none_or(open)
     }
 
     fn may_ask(&self, run: &ActiveRun) -> bool {

@@ -1,8 +1,8 @@
 //! The books of one transaction: registers and waiting writes, loaded and stored once each, and
 //! what is owed to whom entered into them.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::owed::{is_held, note_written, owed};
 use super::ports::{
@@ -19,6 +19,8 @@ pub(super) struct Office<'o> {
     pub program: &'o Program,
     pub store: &'o mut dyn Store,
     pub now: Instant,
+    /// Scenarios that are paused: what they owe waits until they go on.
+    pub paused: &'o BTreeSet<ScenarioIx>,
 }
 
 impl Office<'_> {
@@ -143,7 +145,10 @@ impl Books {
             // A newer version is a new try.
             waiting.version = order.version;
             waiting.attempts = 0;
-            waiting.due = now;
+            waiting.due = match office.paused.contains(&order.scenario) {
+                true => Instant(i64::MAX),
+                false => now,
+            };
         }
         waiting.delete = order.delete;
         if order.delete {

@@ -1,6 +1,8 @@
-//! What people decide: to send a dead letter's record once more, and which value of a conflict
-//! holds. Both only enter what follows into the store; a runner carries it out.
+//! What people decide: to send a dead letter's record once more, which value of a conflict holds,
+//! that a scenario pauses, goes on or reads everything anew. All only enter what follows into the
+//! store, whether or not a runner has it open; a runner carries it out (see [`super::heed`]).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::books::{Books, Office};
@@ -9,6 +11,91 @@ use super::program::Program;
 use super::register::Stamp;
 use crate::time::Instant;
 use crate::value::Value;
+
+/// Pauses a scenario: nothing of it starts or goes out until it goes on. Events are still taken in,
+/// and what they change waits as state. Says whether it went on before.
+pub fn pause(store: &mut dyn Store, scenario: &str, now: Instant) -> Stored<bool> {
+    in_transaction(store, |store| {
+        if paused_since(store, scenario)?.is_some() {
+            return Ok(false);
+        }
+        store.set_meta(&pause_key(scenario), &now.0.to_string())?;
+        store.hold_waiting(scenario, None)?;
+        asked(store)?;
+        Ok(true)
+    })
+}
+
+/// Lets a paused scenario go on: a start that it missed is made up once, what waits goes out. Says
+/// whether it was paused.
+pub fn unpause(store: &mut dyn Store, scenario: &str, now: Instant) -> Stored<bool> {
+    in_transaction(store, |store| {
+        if paused_since(store, scenario)?.is_none() {
+            return Ok(false);
+        }
+        store.set_meta(&pause_key(scenario), "")?;
+        store.hold_waiting(scenario, Some(now))?;
+        asked(store)?;
+        Ok(true)
+    })
+}
+
+/// Since when a scenario is paused.
+pub fn paused_since(store: &mut dyn Store, scenario: &str) -> Stored<Option<Instant>> {
+    let text = store.meta(&pause_key(scenario))?;
+    Ok(text.and_then(|t| t.parse().ok()).map(Instant))
+}
+
+/// Has a scenario read all that its sources hold, whatever its cursors say, and write what differs.
+pub fn backfill(store: &mut dyn Store, scenario: &str, now: Instant) -> Stored<()> {
+    in_transaction(store, |store| {
+        store.set_meta(&backfill_key(scenario), &now.0.to_string())?;
+        asked(store)
+    })
+}
+
+/// Since when a backfill that was asked for has not been started.
+pub fn backfill_asked(store: &mut dyn Store, scenario: &str) -> Stored<Option<Instant>> {
+    let mut at =
+        |key: String| -> Stored<Option<i64>> { Ok(store.meta(&key)?.and_then(|t| t.parse().ok())) };
+    let wanted = at(backfill_key(scenario))?;
+    let done = at(backfilled_key(scenario))?;
+    Ok(wanted.filter(|at| Some(*at) > done).map(Instant))
+}
+
+/// Has a runner that is under way look at what was asked for.
+pub fn asked(store: &mut dyn Store) -> Stored<()> {
+    let before = store.meta(ASKED)?;
+    let count: u64 = before.and_then(|t| t.parse().ok()).unwrap_or(0);
+    store.set_meta(ASKED, &count.wrapping_add(1).to_string())
+}
+
+/// How often people asked for something: a runner looks at the rest only where this has changed.
+pub const ASKED: &str = "asked";
+
+pub(super) fn pause_key(scenario: &str) -> String {
+    format!("pause:{scenario}")
+}
+
+fn backfill_key(scenario: &str) -> String {
+    format!("backfill:{scenario}")
+}
+
+/// When the backfill was asked for that was started last.
+pub(super) fn backfilled_key(scenario: &str) -> String {
+    format!("backfilled:{scenario}")
+}
+
+/// Scenarios that are paused, as a plan numbers them.
+pub(super) fn paused(program: &Program, store: &mut dyn Store) -> Stored<BTreeSet<ScenarioIx>> {
+    let mut paused = BTreeSet::new();
+    for (i, scenario) in program.plan.scenarios.iter().enumerate() {
+        if paused_since(store, &scenario.name)?.is_some() {
+            paused.insert(i as ScenarioIx);
+        }
+    }
+    Ok(paused)
+}
 
 /// Sends the present state of a dead letter's record down the path that the letter took, so that
 /// an old payload never overwrites newer data. The letter is cleared when that arrives, or here
@@ -27,10 +114,12 @@ pub fn replay(
         return Ok(false);
     };
     in_transaction(store, |store| {
+        let paused = paused(program, store)?;
         let mut office = Office {
             program,
             store,
             now,
+            paused: &paused,
         };
         let mut books = Books::default();
         let record = (entity, &*letter.key);
@@ -40,6 +129,7 @@ pub fn replay(
         if !sends {
             store.clear_dead_letter(&letter.system, &letter.entity, &letter.key)?;
         }
+        asked(store)?;
         Ok(sends)
     })
 }
@@ -56,10 +146,12 @@ pub fn choose(
 ) -> Stored<()> {
     let names = &program.entities[entity as usize];
     in_transaction(store, |store| {
+        let paused = paused(program, store)?;
         let mut office = Office {
             program,
             store,
             now,
+            paused: &paused,
         };
         let mut books = Books::default();
         let now_us = office.now_us();
@@ -88,7 +180,15 @@ pub fn choose(
         }
         books.close(&mut office)?;
         let name = names.fields.get(field as usize).map_or("", |f| &f.name);
-        store.clear_conflict(&names.name, key, name)
+        store.clear_conflict(&names.name, key, name)?;
+        asked(store)
+    })
+}
+
+/// Forgets a dead letter: what it holds is not sent, unless its record changes.
+pub fn discard(store: &mut dyn Store, letter: &DeadLetter) -> Stored<()> {
+    in_transaction(store, |store| {
+        store.clear_dead_letter(&letter.system, &letter.entity, &letter.key)
     })
 }
 

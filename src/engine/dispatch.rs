@@ -380,14 +380,15 @@ impl Runner<'_> {
         held: &mut Vec<(i64, Held)>,
     ) -> Option<(Errand, (Kind, u64), Call)> {
         let at = system as usize;
-        let queued = self.gates[at].queue[priority as usize].front()?;
+        let first = self.first_queued(at, priority)?;
+        let queued = self.gates[at].queue[priority as usize].get(first)?;
         let kind = match &queued.call {
             Call::Write(request) => self.write_kind(system, request.writes.len()),
             _ => (Kind::Read, 1),
         };
         let now = self.world.now();
         let gate = &mut self.gates[at];
-        let queued = gate.queue[priority as usize].front()?;
+        let queued = gate.queue[priority as usize].get(first)?;
         // Writes of one record go out one after the other.
         if let Call::Write(request) = &queued.call
             && !gate.records.is_empty()
@@ -410,8 +411,24 @@ impl Runner<'_> {
             }
             return None;
         }
-        let queued = gate.queue[priority as usize].pop_front()?;
+        let queued = gate.queue[priority as usize].remove(first)?;
         Some((queued.errand, kind, queued.call))
+    }
+
+    /// The first call of a queue whose run no person holds.
+    fn first_queued(&self, at: usize, priority: Priority) -> Option<usize> {
+        let queue = &self.gates[at].queue[priority as usize];
+        if self.paused.is_empty() || self.options.until_idle {
+            return (!queue.is_empty()).then_some(0);
+        }
+        let held = |id: i64| {
+            let run = self.runs.iter().find(|r| r.record.id == id);
+            run.is_some_and(|r| !r.is_opening() && self.paused.contains(&r.scenario))
+        };
+        queue.iter().position(|queued| match queued.errand {
+            Errand::RunRead(id) | Errand::RunWrite(id, _) => !held(id),
+            Errand::Send(_) | Errand::Follow(_) => true,
+        })
     }
 
     /// How many of the vendor's calls a batch of so many writes is.

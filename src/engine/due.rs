@@ -34,7 +34,8 @@ impl Runner<'_> {
             let anew = self.runs.iter().any(|r| {
                 r.scenario == i as ScenarioIx && matches!(r.phase, Phase::Ask(_)) && !r.is_opening()
             });
-            if !self.wanted(i as ScenarioIx) || anew {
+            let paused = self.paused.contains(&(i as ScenarioIx));
+            if !self.wanted(i as ScenarioIx) || anew || paused {
                 continue;
             }
             let gap = calendar
@@ -122,6 +123,7 @@ impl Runner<'_> {
         if self.options.until_idle {
             self.start_next_of_round()
         } else {
+            self.start_backfills()?;
             self.start_by_clock()
         }
     }
@@ -131,6 +133,9 @@ impl Runner<'_> {
         let unread = self.feeds_to_read() || self.events_to_take()?;
         if !self.runs.is_empty() || unread || !self.nothing_more_to_send()? {
             return Ok(());
+        }
+        if !self.backfills.is_empty() {
+            return self.start_backfills();
         }
         let ready = self
             .round
@@ -192,7 +197,8 @@ impl Runner<'_> {
         let ours = scenarios.filter(|(i, s)| {
             let ix = *i as ScenarioIx;
             let runs = self.runs.iter().any(|r| r.scenario == ix);
-            s.mode.schedule.is_some() && self.wanted(ix) && !runs
+            let paused = self.paused.contains(&ix);
+            s.mode.schedule.is_some() && self.wanted(ix) && !runs && !paused
         });
         ours.map(|(i, _)| i as ScenarioIx).collect()
     }

@@ -15,6 +15,7 @@ mod due;
 pub mod evaluate;
 pub mod expression;
 pub mod freshness;
+mod heed;
 mod intake;
 mod letters;
 mod limits;

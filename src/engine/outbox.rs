@@ -354,6 +354,9 @@ impl Runner<'_> {
             true => self.next_attempt(request.scenario, waiting.attempts, failure),
             false => due,
         });
+        if self.paused.contains(&request.scenario) {
+            waiting.due = Instant(i64::MAX);
+        }
         self.store.put_waiting(&waiting)
     }
 

@@ -527,6 +527,9 @@ pub trait Store {
     fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>>;
     /// Since when the longest waiting write of a system waits.
     fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>>;
+    /// Sets when the waiting writes of a scenario fall due: with `due` `None` never, else all that
+    /// were never due at that time.
+    fn hold_waiting(&mut self, scenario: &str, due: Option<Instant>) -> Stored<()>;
     /// How many writes wait, by system.
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>>;
 

@@ -195,6 +195,12 @@ pub struct Runner<'a> {
     pub(super) clock: StartClock,
     /// Records that have a dead letter.
     pub(super) letters: BTreeSet<(SystemIx, EntityIx, String)>,
+    /// Scenarios that a person has paused.
+    pub(super) paused: BTreeSet<ScenarioIx>,
+    /// Backfills that a person has asked for, with when, in the plan's order.
+    pub(super) backfills: Vec<(ScenarioIx, Instant)>,
+    /// What people asked for was last heeded as of this.
+    pub(super) heeded: Option<String>,
     /// When old ids of events were last forgotten.
     forgot: Option<Instant>,
     /// When a stop was first seen to be asked for.
@@ -232,9 +238,13 @@ impl<'a> Runner<'a> {
             started,
             clock: StartClock::default(),
             letters: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            backfills: Vec::new(),
+            heeded: None,
             forgot: None,
             stop_seen: None,
         };
+        runner.heed()?;
         runner.recall_letters()?;
         runner.recall_spent()?;
         runner.note_first_sight()?;
@@ -248,6 +258,7 @@ impl<'a> Runner<'a> {
     /// Runs until it is idle (with `until_idle`) or until the world says to stop.
     pub fn run(&mut self) -> Stored<()> {
         loop {
+            self.heed()?;
             if self.world.stopping() {
                 self.stop_seen.get_or_insert(self.world.now());
             } else {
@@ -316,6 +327,7 @@ impl<'a> Runner<'a> {
             program: self.program,
             store: &mut *self.store,
             now: self.world.now(),
+            paused: &self.paused,
         }
     }
 
@@ -474,6 +486,7 @@ impl<'a> Runner<'a> {
         }
         let idle = self.round.is_empty()
             && self.opening.is_empty()
+            && self.backfills.is_empty()
             && self.runs.is_empty()
             && self.errands.is_empty()
             && !self.events_to_take()?
@@ -489,7 +502,7 @@ impl<'a> Runner<'a> {
         let opened = self.opening.is_empty();
         let to_start = self.options.until_idle
             && self.runs.is_empty()
-            && !(self.round.is_empty() && opened)
+            && !(self.round.is_empty() && self.backfills.is_empty() && opened)
             && self.errands.is_empty()
             && !(opened && self.feeds_to_read())
             && self.nothing_more_to_send()?;

@@ -3,6 +3,7 @@
 //! Rank 10. May use everything below; must not know source text, findings or commands.
 
 pub mod alerts;
+mod asked;
 mod decode;
 pub mod metrics;
 mod server;
@@ -132,6 +133,7 @@ pub fn run(
         )?),
         None => None,
     };
+    let asked = asked::watch(&settings.store, world.waker())?;
     let told = Program::new(plan.clone()).map_err(HostError::from_plan)?;
     let alerts = alerts::start(told, &settings.env, &settings.store, live.clone())?;
     ready(server.as_ref().map(|s| s.address), world.waker());
@@ -155,6 +157,7 @@ pub fn run(
         (runner.tallies().clone(), runner.troubles())
     };
     drop(server);
+    drop(asked);
     drop(alerts);
     let scenarios = program
         .plan

@@ -285,6 +285,22 @@ impl Store for MemoryStore {
         Ok(self.of_system(system).map(|waiting| waiting.since).min())
     }
 
+    fn hold_waiting(&mut self, scenario: &str, due: Option<Instant>) -> Stored<()> {
+        let never = Instant(i64::MAX);
+        let of_scenario = self
+            .outbox
+            .map()
+            .values()
+            .filter(|w| w.scenario == scenario);
+        let held = of_scenario.filter(|w| due.is_none() || w.due == never);
+        let held: Vec<Waiting> = held.cloned().collect();
+        for waiting in held {
+            let due = due.unwrap_or(never);
+            self.put_waiting(&Waiting { due, ..waiting })?;
+        }
+        Ok(())
+    }
+
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>> {
         let mut counts: Vec<(String, u64)> = Vec::new();
         for (system, _, _) in self.outbox.map().keys() {

@@ -22,6 +22,7 @@ enum Call {
     PutRecord(u8, u8, u8),
     PutWaiting(u8, u8, u64, i64, i64),
     TakeWaiting(u8, u8, u64),
+    HoldWaiting(u8, Option<i64>),
     PutLetter(u8, u8, u8),
     ClearLetter(u8, u8),
     OpenRun(u8, bool),
@@ -51,6 +52,8 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(a, b, c, d, e)| Call::PutWaiting(a, b, c, d, e)),
         2 => (small.clone(), small.clone(), 0_u64..9)
             .prop_map(|(a, b, c)| Call::TakeWaiting(a, b, c)),
+        1 => (small.clone(), prop::option::of(0_i64..4))
+            .prop_map(|(a, b)| Call::HoldWaiting(a, b)),
         2 => (small.clone(), small.clone(), small.clone())
             .prop_map(|(a, b, c)| Call::PutLetter(a, b, c)),
         1 => (small.clone(), small.clone()).prop_map(|(a, b)| Call::ClearLetter(a, b)),
@@ -116,6 +119,9 @@ fn act(store: &mut dyn Store, call: &Call, seq: &mut i64) -> String {
         }
         Call::TakeWaiting(system, key, version) => {
             show(store.take_waiting(name(*system), "contact", name(*key), *version))
+        }
+        Call::HoldWaiting(scenario, due) => {
+            show(store.hold_waiting(name(*scenario), due.map(Instant)))
         }
         Call::PutLetter(system, key, error) => {
             show(store.put_dead_letter(&letter(name(*system), name(*key), name(*error))))

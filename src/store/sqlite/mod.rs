@@ -306,6 +306,10 @@ impl Store for SqliteStore {
         outbox::since(&self.db, system)
     }
 
+    fn hold_waiting(&mut self, scenario: &str, due: Option<Instant>) -> Stored<()> {
+        outbox::hold(&self.db, scenario, due)
+    }
+
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>> {
         outbox::counts(&self.db)
     }

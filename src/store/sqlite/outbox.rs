@@ -103,6 +103,20 @@ pub(super) fn since(db: &Db, system: &str) -> Stored<Option<Instant>> {
     Ok(since.flatten().map(Instant))
 }
 
+pub(super) fn hold(db: &Db, scenario: &str, due: Option<Instant>) -> Stored<()> {
+    match due {
+        None => db.run(
+            "UPDATE outbox SET due_at = ?2 WHERE scenario = ?1",
+            params![scenario, i64::MAX],
+        ),
+        Some(due) => db.run(
+            "UPDATE outbox SET due_at = ?2 WHERE scenario = ?1 AND due_at = ?3",
+            params![scenario, due.0, i64::MAX],
+        ),
+    }
+    .map(drop)
+}
+
 pub(super) fn counts(db: &Db) -> Stored<Vec<(String, u64)>> {
     let sql = "SELECT system, count(*) FROM outbox GROUP BY system ORDER BY system";
     db.all(sql, [], |row| {

@@ -1,0 +1,173 @@
+//! What people ask for while a runner is under way, and while none is.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use syncline::engine::decide::{backfill, pause, unpause};
+use syncline::engine::ports::RunStatus;
+use syncline::time::Instant;
+
+use crate::basics::policy;
+use crate::world::{Act, Bench, START, Shared, Sim, text};
+
+const MINUTE: i64 = 60_000;
+
+fn by_event() -> Bench {
+    let flow = "scenario live { sync contact(name) from a to b mode realtime }";
+    Bench::new(&policy("field name: text?", flow), 3)
+}
+
+fn by_clock() -> Bench {
+    let flow = "scenario s { sync contact(name) from a to b mode every 15m }";
+    let mut bench = Bench::new(&policy("field name: text?", flow), 3);
+    for i in 0..20 {
+        bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], -9_000);
+    }
+    bench
+}
+
+/// Has a person ask for something after so many minutes.
+fn asks(bench: &mut Bench, minute: i64, ask: impl FnOnce(&mut Shared, Instant) + 'static) {
+    let act = Act::Do(Box::new(move |sim| {
+        let mut store = sim.store.clone();
+        ask(&mut store, Instant(sim.now));
+    }));
+    bench.sim.at(minute * MINUTE, act);
+}
+
+fn sets(bench: &mut Bench, minute: i64, key: &str, value: &str) {
+    let fields = vec![("name".to_owned(), text(value))];
+    let act = Act::Sets("a", "contact".into(), key.into(), fields);
+    bench.sim.at(minute * MINUTE, act);
+}
+
+#[test]
+fn what_a_paused_scenario_owes_waits_as_state_until_it_goes_on() {
+    let mut bench = by_event();
+    sets(&mut bench, 1, "ada", "before");
+    asks(&mut bench, 2, |store, now| {
+        assert!(pause(store, "live", now).unwrap())
+    });
+    for (minute, value) in [(3, "one"), (4, "two"), (5, "three")] {
+        sets(&mut bench, minute, "ada", value);
+    }
+    bench.for_ms(10 * MINUTE);
+    assert_eq!(bench.value("b", "ada", "name"), Some(text("before")));
+    assert_eq!(
+        bench.waiting(),
+        1,
+        "three changes of one record are one write"
+    );
+    let writes = bench.writes("b");
+
+    // A runner that starts meanwhile knows of it too.
+    bench.for_ms(10 * MINUTE);
+    assert_eq!(bench.value("b", "ada", "name"), Some(text("before")));
+
+    asks(&mut bench, 25, |store, now| {
+        assert!(unpause(store, "live", now).unwrap())
+    });
+    bench.for_ms(10 * MINUTE);
+    assert_eq!(bench.value("b", "ada", "name"), Some(text("three")));
+    assert_eq!(bench.waiting(), 0);
+    assert_eq!(bench.writes("b"), writes + 1);
+}
+
+#[test]
+fn pausing_twice_is_pausing_once() {
+    let bench = by_event();
+    let mut store = bench.store.clone();
+    let now = Instant(START);
+    assert!(pause(&mut store, "live", now).unwrap());
+    assert!(!pause(&mut store, "live", now).unwrap());
+    assert!(unpause(&mut store, "live", now).unwrap());
+    assert!(!unpause(&mut store, "live", now).unwrap());
+}
+
+#[test]
+fn a_start_missed_in_a_pause_is_made_up_once() {
+    let mut bench = by_clock();
+    asks(&mut bench, 20, |store, now| {
+        assert!(pause(store, "s", now).unwrap())
+    });
+    asks(&mut bench, 100, |store, now| {
+        assert!(unpause(store, "s", now).unwrap())
+    });
+    bench.for_ms(110 * MINUTE);
+    let runs = bench.run_records("s").into_iter().rev();
+    let starts: Vec<(i64, String)> = runs
+        .map(|r| ((r.started.0 - START) / MINUTE, r.why))
+        .collect();
+    assert_eq!(
+        starts,
+        [
+            (15, "schedule".to_owned()),
+            (100, "missed".to_owned()),
+            (105, "schedule".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn a_pause_holds_a_run_under_way_and_it_goes_on_where_it_was() {
+    let flow = "scenario s { sync contact(name) from a to b mode every 15m batch 1 }";
+    let mut bench = Bench::new(&policy("field name: text?", flow), 3);
+    for i in 0..30 {
+        bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], -9_000);
+    }
+    bench.sim.system("b").manner.slowness = 60_000;
+    let arrived = Rc::new(RefCell::new(Vec::new()));
+    for minute in [20, 120, 240] {
+        let arrived = Rc::clone(&arrived);
+        let look = move |sim: &mut Sim| {
+            let there = sim.values("b", "contact").len();
+            arrived.borrow_mut().push(there);
+        };
+        bench.sim.at(minute * MINUTE, Act::Do(Box::new(look)));
+    }
+    asks(&mut bench, 18, |store, now| {
+        assert!(pause(store, "s", now).unwrap());
+    });
+    asks(&mut bench, 121, |store, now| {
+        assert!(unpause(store, "s", now).unwrap());
+    });
+    bench.for_ms(241 * MINUTE);
+    let arrived = arrived.borrow();
+    assert!(arrived[0] > 0 && arrived[0] < 30, "{arrived:?}");
+    assert_eq!((arrived[1], arrived[2]), (arrived[0], 30));
+    let run = bench.run_records("s").pop().unwrap();
+    assert_eq!((run.status, run.counts.read), (RunStatus::Done, 30));
+    assert!(run.ended.unwrap().0 > START + 121 * MINUTE);
+}
+
+#[test]
+fn a_backfill_reads_everything_anew_and_writes_what_differs() {
+    let mut bench = by_clock();
+    bench.for_ms(16 * MINUTE);
+    // Somebody else changed a copy behind everybody's back.
+    bench.seed("b", "k03", &[("name", text("spoilt"))], -20_000);
+    bench.for_ms(16 * MINUTE);
+    let mut store = bench.store.clone();
+    backfill(&mut store, "s", Instant(bench.sim.now)).unwrap();
+    bench.for_ms(2 * MINUTE);
+    let runs = bench.run_records("s");
+    assert_eq!(runs[0].why, "backfill");
+    assert_eq!(runs[0].counts.read, 20, "whatever the cursor says");
+    assert!(runs[1].counts.read < 20, "{:?}", runs[1]);
+    // It is started once, by the next runner neither again.
+    bench.for_ms(2 * MINUTE);
+    let again = bench.run_records("s");
+    assert_eq!(again.iter().filter(|r| r.why == "backfill").count(), 1);
+}
+
+#[test]
+fn a_backfill_gives_a_scenario_by_event_what_was_there_before_it() {
+    let mut bench = by_event();
+    bench.seed("a", "old", &[("name", text("Old"))], -9_000);
+    bench.for_ms(MINUTE);
+    assert_eq!(bench.value("b", "old", "name"), None);
+    let mut store = bench.store.clone();
+    backfill(&mut store, "live", Instant(bench.sim.now)).unwrap();
+    bench.until_idle();
+    assert_eq!(bench.value("b", "old", "name"), Some(text("Old")));
+}
