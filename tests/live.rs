@@ -4,6 +4,8 @@
 mod alerts;
 #[path = "live/metrics.rs"]
 mod metrics;
+#[path = "live/people.rs"]
+mod people;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

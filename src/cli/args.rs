@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
-    catalog, check, completions, dead_letters, diff, estimate, events, explain, fmt, graph, init,
-    man, optimize, plan, report, run, runs, status, suppressions, why,
+    backfill, catalog, check, completions, conflicts, dead_letters, diff, estimate, events,
+    explain, fmt, graph, init, man, optimize, pause, plan, report, resume, run, runs, status,
+    suppressions, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -87,8 +88,11 @@ pub(super) enum Command {
     Status(status::Args),
     /// Lists runs, newest first
     Runs(runs::Args),
-    /// Shows writes that were given up
     DeadLetters(dead_letters::Args),
+    Conflicts(conflicts::Args),
+    Backfill(backfill::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
     Events(events::Args),
     /// Tells who won a record's fields, why, what lost, and what each system holds
     Why(why::Args),

@@ -2,12 +2,14 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::StoreArgs;
-use crate::engine::ports::Store;
-use crate::host::HostError;
-use crate::render::outcome::table;
+use super::store::{HEEDED, StoreArgs, failed, fault, wrong};
+use crate::engine::decide;
+use crate::engine::ports::{DeadLetter, Store};
+use crate::engine::program::Program;
+use crate::host::{HostError, now};
+use crate::render::outcome::{grouped, table};
 
-/// Shows writes that were given up
+/// Show writes that were given up, send them again, or forget them
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -16,8 +18,42 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Lists them, grouped by cause
+    /// List them, grouped by cause
     List(ListArgs),
+    /// Show one with what should have been written
+    Show(ShowArgs),
+    /// Send the present state of their records: never an old payload over newer data
+    Replay(PickArgs),
+    /// Forget them: what they hold is not sent, unless its record changes
+    Discard(PickArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The letter's number
+    #[arg(value_name = "LETTER")]
+    letter: i64,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How to print
+    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    format: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).multiple(true).args(["letters", "system", "all"])))]
+struct PickArgs {
+    /// Numbers of letters
+    #[arg(value_name = "LETTER")]
+    letters: Vec<i64>,
+    /// All of this system
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["letters", "all"])]
+    system: Option<String>,
+    /// All there are
+    #[arg(long, conflicts_with = "letters")]
+    all: bool,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -31,13 +67,114 @@ struct ListArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
-    let Action::List(args) = &args.action;
-    let letters = args.store.open().and_then(|mut store| {
-        store.dead_letters().map_err(|e| HostError {
-            message: e.message,
-            remedy: e.remedy,
-        })
-    });
+    let done = match &args.action {
+        Action::List(args) => return list(args, shell),
+        Action::Show(args) => show(args, shell),
+        Action::Replay(args) => replay(args).map(|text| shell.print(&text)),
+        Action::Discard(args) => discard(args).map(|text| shell.print(&text)),
+    };
+    match done {
+        Ok(()) => Exit::Clean,
+        Err((error, exit)) => {
+            shell.failure(&error);
+            exit
+        }
+    }
+}
+
+fn show(args: &ShowArgs, shell: &mut Shell) -> Result<(), (HostError, Exit)> {
+    let mut store = args.store.open().map_err(fault)?;
+    let letters = store.dead_letters().map_err(|e| fault(failed(e)))?;
+    let letter = letters.into_iter().find(|l| l.id == args.letter);
+    let letter = letter.ok_or_else(|| no_letter(args.letter))?;
+    if args.format == "json" {
+        shell.print_json(&serde_json::json!({ "version": 1, "dead_letter": letter }));
+        return Ok(());
+    }
+    let rows = [
+        ("letter", letter.id.to_string()),
+        ("record", format!("{}:{}", letter.entity, letter.key)),
+        ("into", letter.system),
+        ("scenario", letter.scenario),
+        ("error", letter.error),
+        ("attempts", letter.attempts.to_string()),
+        ("waited since", letter.first_at.to_string()),
+        ("given up", letter.last_at.to_string()),
+        ("payload", letter.payload),
+    ];
+    let text: String = rows
+        .map(|(name, value)| format!("{name:<13} {value}\n"))
+        .concat();
+    shell.print(&text);
+    Ok(())
+}
+
+fn no_letter(id: i64) -> (HostError, Exit) {
+    wrong(
+        format!("there is no dead letter {id}"),
+        Some("see `syncline dead-letters list`".into()),
+    )
+}
+
+/// The letters that are meant; an error, and nothing is done, where one of them is not there.
+fn picked(
+    args: &PickArgs,
+    store: &mut dyn Store,
+    program: &Program,
+) -> Result<Vec<DeadLetter>, (HostError, Exit)> {
+    let all = store.dead_letters().map_err(|e| fault(failed(e)))?;
+    if let Some(system) = &args.system {
+        if program.system(system).is_none() && !all.iter().any(|l| l.system == *system) {
+            return Err(wrong(format!("the plan has no system `{system}`"), None));
+        }
+        return Ok(all.into_iter().filter(|l| l.system == *system).collect());
+    }
+    if args.all {
+        return Ok(all);
+    }
+    let mut found = Vec::new();
+    for id in &args.letters {
+        let letter = all.iter().find(|l| l.id == *id);
+        found.push(letter.cloned().ok_or_else(|| no_letter(*id))?);
+    }
+    Ok(found)
+}
+
+fn replay(args: &PickArgs) -> Result<String, (HostError, Exit)> {
+    let (mut store, program) = args.store.operate().map_err(fault)?;
+    let (mut sent, mut over) = (0_u64, 0_u64);
+    for letter in picked(args, &mut store, &program)? {
+        let sends = decide::replay(&program, &mut store, now(), &letter);
+        match sends.map_err(|e| fault(failed(e)))? {
+            true => sent += 1,
+            false => over += 1,
+        }
+    }
+    let mut text = format!("{} to be sent again: {HEEDED}\n", count(sent, "record"));
+    if over > 0 {
+        let over = count(over, "letter");
+        text.push_str(&format!("{over} cleared: nothing of it is owed any more\n"));
+    }
+    Ok(text)
+}
+
+fn discard(args: &PickArgs) -> Result<String, (HostError, Exit)> {
+    let (mut store, program) = args.store.operate().map_err(fault)?;
+    let letters = picked(args, &mut store, &program)?;
+    for letter in &letters {
+        decide::discard(&mut store, letter).map_err(|e| fault(failed(e)))?;
+    }
+    Ok(format!(
+        "{} discarded\n",
+        count(letters.len() as u64, "letter")
+    ))
+}
+
+fn list(args: &ListArgs, shell: &mut Shell) -> Exit {
+    let letters = args
+        .store
+        .open()
+        .and_then(|mut store| store.dead_letters().map_err(failed));
     let mut letters = match letters {
         Ok(letters) => letters,
         Err(error) => return shell.failure(&error),
@@ -77,4 +214,10 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     }
     shell.print(&out);
     Exit::Clean
+}
+
+/// "1 letter", "3 letters".
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
 }

@@ -5,11 +5,13 @@
 //! message and an exit status, once.
 
 mod args;
+mod backfill;
 mod baseline;
 mod blame;
 mod catalog;
 mod check;
 mod completions;
+mod conflicts;
 mod dead_letters;
 mod diff;
 mod disk;
@@ -24,10 +26,12 @@ mod graph;
 mod init;
 mod man;
 mod optimize;
+mod pause;
 mod plan;
 mod policy;
 mod reference;
 mod report;
+mod resume;
 mod rules;
 mod run;
 mod runs;
@@ -108,6 +112,10 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Status(args) => Ok(status::run(args, shell)),
         Command::Runs(args) => Ok(runs::run(args, shell)),
         Command::DeadLetters(args) => Ok(dead_letters::run(args, shell)),
+        Command::Conflicts(args) => Ok(conflicts::run(args, shell)),
+        Command::Backfill(args) => Ok(backfill::run(args, shell)),
+        Command::Pause(args) => Ok(pause::run(args, shell)),
+        Command::Resume(args) => Ok(resume::run(args, shell)),
         Command::Why(args) => Ok(why::run(args, shell)),
         Command::Explain(args) => explain::run(args, shell),
         Command::Catalog(args) => catalog::run(args, shell),

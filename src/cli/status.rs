@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::StoreArgs;
+use super::store::{StoreArgs, failed};
+use crate::engine::decide;
 use crate::engine::freshness::ages;
 use crate::engine::ports::Store;
 use crate::engine::program::Program;
@@ -36,10 +37,7 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
         message: e.to_string(),
         remedy: None,
     })?;
-    let fail = |e: crate::engine::ports::StoreError| HostError {
-        message: e.message,
-        remedy: e.remedy,
-    };
+    let fail = failed;
     let mut rows = vec![
         [
             "scenario", "mode", "last run", "status", "read", "written", "note",
@@ -78,6 +76,22 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
         .collect();
     for (system, count) in &waiting {
         out.push_str(&format!("\n{} writes wait for `{system}`", grouped(*count)));
+    }
+    for scenario in &program.plan.scenarios {
+        let name = &scenario.name;
+        if let Some(since) = decide::paused_since(&mut store, name).map_err(fail)? {
+            out.push_str(&format!("\n`{name}` is paused since {since}"));
+        }
+        if let Some(asked) = decide::backfill_asked(&mut store, name).map_err(fail)? {
+            out.push_str(&format!(
+                "\n`{name}` is to be backfilled, asked for at {asked}"
+            ));
+        }
+    }
+    let conflicts = store.conflicts().map_err(fail)?.len();
+    if conflicts > 0 {
+        let conflicts = grouped(conflicts as u64);
+        out.push_str(&format!("\n{conflicts} conflicts wait for a person"));
     }
     let letters = store.dead_letters().map_err(fail)?.len();
     let pending = store.pending_events(usize::MAX).map_err(fail)?.len();

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::HostError;
+use super::failure::Exit;
+use crate::engine::ports::StoreError;
+use crate::engine::program::Program;
+use crate::host::{HostError, remembered_plan};
+use crate::plan::Scenario;
 use crate::store::{OpenMode, SqliteStore};
+use crate::text::nearest;
 
 /// The store's file where `--store` names none.
 const FILE: &str = ".syncline.db";
@@ -17,15 +22,62 @@ pub(super) struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// Opens it to change single things, whether or not a runner has it open, with the plan that
+    /// it was last run with.
+    pub fn operate(&self) -> Result<(SqliteStore, Program), HostError> {
+        let path = store_path(self.store.as_deref(), Path::new("."))?;
+        let mut store = SqliteStore::open(&path, OpenMode::Operate).map_err(failed)?;
+        let plan = remembered_plan(&mut store)?;
+        let program = Program::new(plan).map_err(|e| HostError {
+            message: e.to_string(),
+            remedy: None,
+        })?;
+        Ok((store, program))
+    }
+
     /// Opens it to look at, whether or not a runner has it open.
     pub fn open(&self) -> Result<SqliteStore, HostError> {
         let path = store_path(self.store.as_deref(), Path::new("."))?;
-        SqliteStore::open(&path, OpenMode::Inspect).map_err(|e| HostError {
-            message: e.message,
-            remedy: e.remedy,
-        })
+        SqliteStore::open(&path, OpenMode::Inspect).map_err(failed)
     }
 }
+
+/// What a failing store says, as commands say it.
+pub(super) fn failed(error: StoreError) -> HostError {
+    HostError {
+        message: error.message,
+        remedy: error.remedy,
+    }
+}
+
+/// What a command was given wrong: nothing has been changed.
+pub(super) fn wrong(message: String, remedy: Option<String>) -> (HostError, Exit) {
+    (HostError { message, remedy }, Exit::Usage)
+}
+
+/// A store that could not be used.
+pub(super) fn fault(error: HostError) -> (HostError, Exit) {
+    (error, Exit::Unreachable)
+}
+
+/// The plan's scenario of that name.
+pub(super) fn scenario<'p>(
+    program: &'p Program,
+    name: &str,
+) -> Result<&'p Scenario, (HostError, Exit)> {
+    let scenarios = || program.plan.scenarios.iter();
+    scenarios().find(|s| s.name == name).ok_or_else(|| {
+        let near = nearest(name, scenarios().map(|s| s.name.as_str()));
+        wrong(
+            format!("the plan has no scenario `{name}`"),
+            near.map(|n| format!("did you mean `{n}`?")),
+        )
+    })
+}
+
+/// When what was asked for happens.
+pub(super) const HEEDED: &str =
+    "a runner that has the store open heeds it within a second, else the next `syncline run` does";
 
 /// The file of a store: as given, plainly or as `sqlite:FILE`, else beside the policy.
 pub(super) fn store_path(given: Option<&str>, base: &Path) -> Result<PathBuf, HostError> {

@@ -168,10 +168,17 @@ fn reason(
     };
     match shown(field.rule, known) {
         Shown::Value { value, from, at } => {
-            let who = from.map_or("several origins".to_owned(), |s| {
-                format!("`{}`", program.system_name(s))
-            });
-            let said = format!("{rule}: {who} set it at {}", instant(at));
+            let chosen = known.agreed.as_ref().filter(|a| a.at == at);
+            let said = match (from, chosen) {
+                (Some(system), _) => {
+                    let system = program.system_name(system);
+                    format!("{rule}: `{system}` set it at {}", instant(at))
+                }
+                (None, Some(choice)) => {
+                    format!("{rule}: {} chose it at {}", choice.id, instant(at))
+                }
+                (None, None) => format!("{rule}: several origins set it at {}", instant(at)),
+            };
             (Some(value.to_json()), said, from)
         }
         Shown::Held { agreed } => {

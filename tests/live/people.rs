@@ -1,0 +1,179 @@
+//! What people do to a store while a runner has it open.
+
+use super::*;
+
+fn syncline(dir: &Path, args: &[&str]) -> (i32, String) {
+    let ran = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .args(args)
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    let said = [ran.stdout, ran.stderr].concat();
+    (ran.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_paused_scenario_waits_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let runner = start(dir.path());
+    assert_eq!(
+        deliver(&runner, "m1", &submission("ada@x.example", "Ada")),
+        202
+    );
+    wait_for("Ada", || name_of(dir.path(), "ada@x.example").is_some());
+    let (status, said) = syncline(dir.path(), &["pause", "signup"]);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.starts_with("`signup` is paused"), "{said}");
+    // A runner heeds it within a second; give it three.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(
+        deliver(&runner, "m2", &submission("bob@x.example", "Bob")),
+        202
+    );
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(name_of(dir.path(), "bob@x.example"), None);
+    let (_, status) = syncline(dir.path(), &["status"]);
+    assert!(status.contains("`signup` is paused since"), "{status}");
+    assert!(status.contains("1 writes wait for `crm`"), "{status}");
+    assert_eq!(syncline(dir.path(), &["resume", "signup"]).0, 0);
+    wait_for("Bob", || name_of(dir.path(), "bob@x.example").is_some());
+    let (status, said) = syncline(dir.path(), &["resume", "sign_up"]);
+    assert_eq!(status, 2);
+    assert!(said.contains("did you mean `signup`?"), "{said}");
+    let (status, said) = syncline(dir.path(), &["backfill", "signup"]);
+    assert_eq!(status, 2, "{said}");
+    assert!(
+        said.contains("`forms`") && said.contains("cannot be read"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_dead_letter_is_shown_replayed_and_discarded() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
+    crm.execute_batch(
+        "CREATE TRIGGER no_bob BEFORE INSERT ON contacts WHEN NEW.name = 'Bob'
+         BEGIN SELECT RAISE(ABORT, 'no Bobs'); END;",
+    )
+    .unwrap();
+    let runner = start(dir.path());
+    for (id, email) in [("m1", "bob@x.example"), ("m2", "rob@x.example")] {
+        assert_eq!(deliver(&runner, id, &submission(email, "Bob")), 202);
+    }
+    let letters = || {
+        let (_, said) = syncline(dir.path(), &["dead-letters", "list", "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+        json["dead_letters"].as_array().unwrap().clone()
+    };
+    wait_for("two letters", || letters().len() == 2);
+    let first = letters()[0]["id"].to_string();
+    let (status, said) = syncline(dir.path(), &["dead-letters", "show", &first]);
+    assert_eq!(status, 0);
+    assert!(
+        said.contains("no Bobs") && said.contains("\"name\":\"Bob\""),
+        "{said}"
+    );
+    assert_eq!(syncline(dir.path(), &["dead-letters", "show", "99"]).0, 2);
+    assert_eq!(syncline(dir.path(), &["dead-letters", "replay"]).0, 2);
+    assert_eq!(
+        syncline(dir.path(), &["dead-letters", "replay", &first, "99"]).0,
+        2
+    );
+    // Mended: the present state of the record arrives and the letter is over.
+    crm.execute_batch("DROP TRIGGER no_bob").unwrap();
+    let (status, said) = syncline(dir.path(), &["dead-letters", "replay", &first]);
+    assert_eq!(status, 0, "{said}");
+    let email = letters()[0]["key"].as_str().unwrap().to_owned();
+    wait_for("Bob", || {
+        name_of(dir.path(), &email).as_deref() == Some("Bob")
+    });
+    wait_for("one letter", || letters().len() == 1);
+    let (status, said) = syncline(dir.path(), &["dead-letters", "discard", "--all"]);
+    assert_eq!((status, said.as_str()), (0, "1 letter discarded\n"));
+    assert!(letters().is_empty());
+}
+
+#[test]
+fn a_conflict_is_listed_and_a_choice_goes_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("policy.sync"), MANUAL).unwrap();
+    for system in ["left", "right"] {
+        let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
+        db.execute_batch(&format!(
+            "CREATE TABLE people (id TEXT PRIMARY KEY, note TEXT, at TEXT);
+             INSERT INTO people VALUES ('1', 'same', '2026-01-01T00:00:00Z')"
+        ))
+        .unwrap();
+    }
+    let run = || syncline(dir.path(), &["run", "--until-idle", "."]);
+    assert_eq!(run().0, 0);
+    let set = |system: &str, note: &str, at: &str| {
+        let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
+        db.execute("UPDATE people SET note = ?1, at = ?2", [note, at])
+            .unwrap();
+    };
+    let note = |system: &str| -> String {
+        let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
+        db.query_row("SELECT note FROM people", [], |r| r.get(0))
+            .unwrap()
+    };
+    set("left", "from the left", "2026-02-01T00:00:00Z");
+    set("right", "from the right", "2026-02-02T00:00:00Z");
+    assert_eq!(run().0, 0);
+    assert_eq!(
+        (note("left").as_str(), note("right").as_str()),
+        ("from the left", "from the right")
+    );
+    let (_, listed) = syncline(dir.path(), &["conflicts", "list"]);
+    assert!(
+        listed.contains("person:1.note") && listed.contains("from the right"),
+        "{listed}"
+    );
+    let (status, said) = syncline(
+        dir.path(),
+        &["conflicts", "resolve", "person:1.note", "--take", "middle"],
+    );
+    assert_eq!(status, 2);
+    assert!(said.contains("take one of `left`, `right`"), "{said}");
+    let choose = [
+        "conflicts",
+        "resolve",
+        "person:1.note",
+        "--value",
+        "agreed",
+        "--by",
+        "ada",
+    ];
+    let (status, said) = syncline(dir.path(), &choose);
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(run().0, 0);
+    assert_eq!(
+        (note("left").as_str(), note("right").as_str()),
+        ("agreed", "agreed")
+    );
+    assert_eq!(
+        syncline(dir.path(), &["conflicts", "list"]).1,
+        "no conflicts\n"
+    );
+    let (_, why) = syncline(dir.path(), &["why", "person:1.note"]);
+    assert!(why.contains("ada"), "{why}");
+}
+
+const MANUAL: &str = r#"policy manual { timezone "UTC" }
+system left { connector sqlite option path = "left.db" }
+system right { connector sqlite option path = "right.db" }
+entity person {
+  key id
+  owner left
+  accepts right
+  resolve manual
+  field id: text
+  field note: text?
+}
+map person in left "people" { same_names cursor "at" changed_at "at" }
+map person in right "people" { same_names cursor "at" changed_at "at" }
+scenario both { sync person(note) between left, right mode every 15m }
+"#;
