@@ -10,6 +10,8 @@
 //! * [`Path`]: how old a field gets in a system, over all hops on its way.
 //! * [`Alternative`]: the same figures if one scenario had another mode.
 //! * [`Costs`]: what a scenario costs in a month.
+//! * [`polling`], [`sharing`]: how fresh a copy is that is read now and then, and how a quota of
+//!   reads is best shared out.
 //!
 //! A scenario whose volume nothing declares counts as no calls and is marked, so that sums say
 //! what they leave out. Figures in real time are upper bounds where a filter declares no share.
@@ -23,6 +25,8 @@ pub mod formula;
 mod known;
 mod load;
 mod path;
+pub mod polling;
+pub mod sharing;
 mod system;
 mod timing;
 
