@@ -4,7 +4,6 @@
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/mutate.rs"]
-#[allow(dead_code)]
 mod mutate;
 #[path = "support/whole.rs"]
 mod whole;
