@@ -20,6 +20,7 @@ mod age;
 mod calls;
 mod cost;
 mod demand;
+mod dual;
 mod facts;
 pub mod formula;
 mod known;

@@ -172,9 +172,23 @@ fn series(x: f64, first: u32, factor: impl Fn(u32) -> f64) -> f64 {
     })
 }
 
+/// 1/n!; nothing of it is left in a double where the table ends.
 fn reciprocal_factorial(n: u32) -> f64 {
-    (1..=n).fold(1.0, |f, k| f / f64::from(k))
+    RECIPROCAL_FACTORIALS
+        .get(n as usize)
+        .copied()
+        .unwrap_or(0.0)
 }
+
+const RECIPROCAL_FACTORIALS: [f64; 32] = {
+    let mut table = [1.0; 32];
+    let mut n = 1;
+    while n < table.len() {
+        table[n] = table[n - 1] / n as f64;
+        n += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
