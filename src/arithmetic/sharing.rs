@@ -78,6 +78,9 @@ pub fn gain(measure: Measure, reader: &Reader, reads: f64) -> f64 {
 /// By how much spending may miss a quota, as a share of it.
 const SLACK: f64 = 1e-9;
 
+/// The share below which something counts as nothing.
+const TRACE: f64 = 1e-7;
+
 /// By which share of itself a gain is taken as less at the most reads that are looked at, where
 /// there are several quotas. The gain of F is the same to the last digit for all reads that are
 /// few beside the changes; this tells them apart. Smaller by steps, each from where the one before
@@ -198,12 +201,27 @@ impl Sharing<'_> {
             tilted.tilt = tilt;
             found = dual::least(found, &|scaled| tilted.point(open, &whole(scaled), pinned));
         }
-        let high = whole(&found);
+        let high = tilted.without_traces(whole(&found), pinned);
         let prices = Prices {
             low: high.clone(),
             high,
         };
         (tilted, prices)
+    }
+
+    /// Prices without those that are on their way to nothing: of quotas that are not spent, and that
+    /// matter to no reader beside its other prices.
+    fn without_traces(self, prices: Vec<f64>, pinned: &[bool]) -> Vec<f64> {
+        let reads = self.at(&prices, pinned);
+        let is_trace = |quota: usize| {
+            let matters = |reader: &Reader| {
+                prices[quota] * reader.calls[quota] > TRACE * price_of(reader, &prices)
+            };
+            self.calls(quota, &reads) < self.quotas[quota] * (1.0 - TRACE)
+                && !self.readers.iter().any(matters)
+        };
+        let kept = |quota: usize| if is_trace(quota) { 0.0 } else { prices[quota] };
+        (0..prices.len()).map(kept).collect()
     }
 
     /// What some prices lead to, for the quotas that are not full.
