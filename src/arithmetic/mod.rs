@@ -11,6 +11,8 @@
 //! * [`Alternative`]: the same figures if one scenario had another mode.
 //! * [`Guessed`], [`Turn`]: what is only guessed, and all figures if that turns out well or badly.
 //! * [`Costs`]: what a scenario costs in a month.
+//! * [`polling`], [`sharing`]: how fresh a copy is that is read now and then, and how a quota of
+//!   reads is best shared out.
 //!
 //! A scenario whose volume nothing declares counts as no calls and is marked, so that sums say
 //! what they leave out. Figures in real time are upper bounds where a filter declares no share.
@@ -19,12 +21,15 @@ mod age;
 mod calls;
 mod cost;
 mod demand;
+mod dual;
 mod facts;
 pub mod formula;
 mod guess;
 mod known;
 mod load;
 mod path;
+pub mod polling;
+pub mod sharing;
 mod system;
 mod timing;
 

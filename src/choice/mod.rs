@@ -31,7 +31,7 @@ mod truth;
 mod words;
 
 pub use ground::Ground;
-pub use modes::{choices, modes, text};
+pub use modes::{choices, daily, modes, text};
 pub use problem::{Choice, Free, Pick, Problem, Slot, rank};
 pub use reasons::{
     Overrun, against_clauses, bound, bounded, burst_share, late_hop, must_not_wait, overrun,

@@ -64,7 +64,8 @@ fn scheduled(scenario: &Scenario) -> impl Iterator<Item = ModeKind> {
     all.map(|s| ModeKind::Scheduled(Some(s)))
 }
 
-fn daily(scenario: &Scenario) -> Schedule {
+/// The daily schedule that is proposed.
+pub fn daily(scenario: &Scenario) -> Schedule {
     let opening = scenario.window.as_ref().map(|w| w.value.from_min);
     Schedule::Daily {
         minutes_of_day: vec![opening.unwrap_or(DAILY_MINUTE)],

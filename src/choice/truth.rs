@@ -112,8 +112,8 @@ impl Problem<'_> {
         truth
     }
 
-    /// Everything that breaks by these figures.
-    pub(super) fn faults(&self, arithmetic: &Arithmetic) -> Vec<Fault> {
+    /// Everything that breaks by these figures, also what no assignment of the options can mend.
+    pub fn faults(&self, arithmetic: &Arithmetic) -> Vec<Fault> {
         let mut faults = self.broken_limits(arithmetic);
         let ground = Ground {
             policy: self.policy,

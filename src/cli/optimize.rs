@@ -1,4 +1,5 @@
-//! `syncline optimize`: the best modes under all quotas and bounds at once.
+//! `syncline optimize`: the best modes under all quotas and bounds at once, or the best freshness
+//! that the quotas can buy.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,27 +13,36 @@ use super::failure::{Exit, Failure};
 use super::plan::refuse;
 use super::policy::{self, Checked, Question, STDIN};
 use super::shell::Shell;
-use crate::arithmetic::Arithmetic;
+use crate::arithmetic::{Arithmetic, polling};
 use crate::checks;
 use crate::choice::{self, Free, Ground, Limits, Problem, Work};
 use crate::finding::{Edit, Severity};
 use crate::graph::Graph;
 use crate::optimize::{self, Ending, Proposal};
-use crate::render::optimize as shape;
+use crate::render::{freshness, optimize as shape};
 use crate::text::FileId;
 use crate::time::{Date, Millis};
 
-/// Find the modes that cost least under all quotas and bounds at once.
+/// Find the modes that cost least under all quotas and bounds at once, or the freshest.
 ///
-/// Weighs every mode of every scenario against all others by a mixed-integer program: calls, upkeep
+/// By cost, weighs every mode of every scenario against all others by a mixed-integer program: calls, upkeep
 /// and delays, within budgets, burst limits and every `fresh`. Of modes that cost the same the
-/// simplest is taken. What a policy breaks by its modes is no hindrance, other errors are.
+/// simplest is taken. By freshness, each quota is spent on the reads by the clock so that a further
+/// call would buy the same wherever it went, after every `fresh` has what it demands; only intervals
+/// change. What a policy breaks by its modes is no hindrance, other errors are.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A policy file, a directory with policy.sync, or `-` for standard input; default: the
     /// current directory
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
+    /// What is to be best
+    #[arg(long, value_enum, value_name = "OBJECTIVE", default_value_t = Objective::Cost)]
+    objective: Objective,
+    /// What freshness means; default: harmonic where sources that notify share a quota with sources
+    /// that are polled, else freshness
+    #[arg(long, value_enum, value_name = "MEASURE")]
+    measure: Option<Measure>,
     /// The form
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
     format: Format,
@@ -56,6 +66,36 @@ enum Format {
     Json,
 }
 
+/// What is to be best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Objective {
+    /// The least cost
+    Cost,
+    /// The most freshness that the quotas can buy
+    Freshness,
+}
+
+/// What freshness means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// The share of the time in which no change is outstanding; may leave out what changes too fast
+    Freshness,
+    /// How long the first change outstanding has waited; leaves nothing out
+    Age,
+    /// The harmonic staleness, which also weighs sources that notify; leaves nothing out
+    Harmonic,
+}
+
+impl From<Measure> for polling::Measure {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Freshness => polling::Measure::Freshness,
+            Measure::Age => polling::Measure::Age,
+            Measure::Harmonic => polling::Measure::Harmonic,
+        }
+    }
+}
+
 fn duration(text: &str) -> Result<Millis, String> {
     Millis::parse(text).map_err(|e| e.to_string())
 }
@@ -69,6 +109,10 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         let failure = Failure::input("standard input cannot be written");
         return Err(failure.help("name the policy's file, or leave `--write` out"));
     }
+    if args.measure.is_some() && args.objective == Objective::Cost {
+        let failure = Failure::input("`--measure` says what freshness means, not what costs");
+        return Err(failure.help("add `--objective freshness`, or leave `--measure` out"));
+    }
     let today = args.now.unwrap_or_else(policy::today);
     let checked = policy::check_one_on(args.path.as_deref(), today)?;
     if has_other_errors(&checked) {
@@ -77,12 +121,15 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     }
     let begin = Instant::now();
     let most = Duration::from_millis(args.time_limit.0);
-    let proposal = propose(&checked, &|| {
+    let proposal = propose(args, &checked, &|| {
         Some(most.saturating_sub(begin.elapsed()).as_secs_f64())
     });
     let name = checked.policy.name.as_ref().map_or("", |n| &n.text);
     let text = match args.format {
-        Format::Human => shape::human(name, &proposal.shown, shell.style),
+        Format::Human => match &proposal.shown.freshness {
+            Some(spent) => freshness::human(name, &proposal.shown, spent, shell.style),
+            None => shape::human(name, &proposal.shown, shell.style),
+        },
         Format::Json => {
             // Serialising plain data with text keys cannot fail.
             let mut text = serde_json::to_string_pretty(&proposal.shown).unwrap_or_default();
@@ -106,7 +153,7 @@ fn has_other_errors(checked: &Checked) -> bool {
     errors.any(|f| !OF_MODES.contains(&f.code.0))
 }
 
-fn propose(checked: &Checked, seconds_left: &dyn Fn() -> Option<f64>) -> Proposal {
+fn propose(args: &Args, checked: &Checked, seconds_left: &dyn Fn() -> Option<f64>) -> Proposal {
     let graph = Graph::build(&checked.policy);
     let arithmetic = Arithmetic::of(&checked.policy, &graph);
     let ground = Ground {
@@ -115,6 +162,10 @@ fn propose(checked: &Checked, seconds_left: &dyn Fn() -> Option<f64>) -> Proposa
         arithmetic: &arithmetic,
     };
     let problem = Problem::new(ground, Free::All);
+    if args.objective == Objective::Freshness {
+        let measure = args.measure.map(polling::Measure::from);
+        return optimize::freshness::of(ground, &problem, measure);
+    }
     let outcome = problem.solve(&Limits {
         seconds_left,
         work: Work::ASKED,

@@ -2,12 +2,19 @@
 //!
 //! Rank 8. May use `model`, `graph`, `arithmetic` and `choice`, which finds the modes; how it looks
 //! is `render`'s. What is not known is `None`, never 0.
+//!
+//! * [`of`]: the modes that cost least.
+//! * [`freshness`]: the intervals that spend every quota best.
+
+pub mod freshness;
+mod intervals;
+mod readers;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::arithmetic::{Arithmetic, ScenarioFigures};
-use crate::choice::{self, Ground, Outcome, Problem, Proof};
+use crate::choice::{self, Ground, Outcome, Problem, Proof, Truth};
 use crate::model::{ModeKind, Scenario, System};
 
 /// The version of the object's shape.
@@ -20,6 +27,9 @@ pub struct Optimization {
     pub version: u32,
     /// The currency of all money, ISO 4217.
     pub currency: String,
+    /// What was to be best.
+    #[serde(default)]
+    pub objective: Objective,
     /// How the search ended.
     pub result: Ending,
     /// How often the mixed-integer program was solved.
@@ -38,6 +48,20 @@ pub struct Optimization {
     pub systems: Vec<SystemChange>,
     /// What breaks today, and, where nothing is feasible, what breaks at the nearest.
     pub breaks: Breaks,
+    /// Where freshness was to be best: how the quotas are shared out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<freshness::Freshness>,
+}
+
+/// What is to be best.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// The least cost under all quotas and bounds.
+    #[default]
+    Cost,
+    /// The most freshness that the quotas can buy.
+    Freshness,
 }
 
 /// How the search ended.
@@ -118,32 +142,51 @@ pub struct Proposal {
 pub fn of(ground: Ground, problem: &Problem, outcome: &Outcome) -> Proposal {
     let policy = ground.policy;
     let own: Vec<&ModeKind> = policy.scenarios.iter().map(|s| &s.mode.kind).collect();
-    let today = problem.truth_of(&own);
     let (pick, truth) = match outcome {
-        Outcome::Solved(solved) => (Some(&solved.pick), &solved.truth),
-        Outcome::Infeasible { nearest, truth } => (Some(nearest), &**truth),
-        Outcome::Open { .. } => (None, &today),
+        Outcome::Solved(solved) => (Some(&solved.pick), Some(&solved.truth)),
+        Outcome::Infeasible { nearest, truth } => (Some(nearest), Some(&**truth)),
+        Outcome::Open { .. } => (None, None),
     };
-    let modes: Vec<&ModeKind> = policy
-        .scenarios
-        .iter()
-        .enumerate()
-        .map(|(at, s)| {
-            pick.and_then(|p| problem.mode(p, at))
-                .unwrap_or(&s.mode.kind)
-        })
-        .collect();
-    let then = Ground {
-        arithmetic: &truth.arithmetic,
-        ..ground
-    };
-    let scenarios = policy.scenarios.iter().zip(&modes);
-    let systems = policy.systems.iter();
+    let picked = |at| problem.mode(pick?, at);
+    let all = own.iter().enumerate();
+    let modes: Vec<&ModeKind> = all.map(|(at, own)| picked(at).unwrap_or(own)).collect();
+    let mut proposal = assembled(ground, problem, &modes, truth);
     let (result, solves, at_least, simplest) = ending(outcome);
     let result = match problem.hopeless.is_empty() {
         true => result,
         false => Ending::Infeasible,
     };
+    if matches!(result, Ending::Infeasible | Ending::Unknown) {
+        proposal.modes = vec![None; modes.len()];
+    }
+    proposal.shown = Optimization {
+        result,
+        solves,
+        at_least,
+        simplest,
+        ..proposal.shown
+    };
+    proposal
+}
+
+/// These modes beside those of today, by what holds of them; none: nothing was found. How it ended
+/// is left open.
+fn assembled(
+    ground: Ground,
+    problem: &Problem,
+    modes: &[&ModeKind],
+    found: Option<&Truth>,
+) -> Proposal {
+    let policy = ground.policy;
+    let own: Vec<&ModeKind> = policy.scenarios.iter().map(|s| &s.mode.kind).collect();
+    let today = problem.truth_of(&own);
+    let truth = found.unwrap_or(&today);
+    let then = Ground {
+        arithmetic: &truth.arithmetic,
+        ..ground
+    };
+    let scenarios = policy.scenarios.iter().zip(modes);
+    let systems = policy.systems.iter();
     let words = |faults: &[choice::Fault], arithmetic: &Arithmetic| -> Vec<String> {
         let hopeless = problem.hopeless.iter();
         let all = hopeless.chain(faults);
@@ -155,20 +198,18 @@ pub fn of(ground: Ground, problem: &Problem, outcome: &Outcome) -> Proposal {
         (scenario.mode.kind != **mode).then(|| (*mode).clone())
     };
     Proposal {
-        modes: match result {
-            Ending::Optimal | Ending::Feasible => scenarios.clone().map(changed).collect(),
-            Ending::Infeasible | Ending::Unknown => vec![None; modes.len()],
-        },
+        modes: scenarios.clone().map(changed).collect(),
         shown: Optimization {
             version: VERSION,
             currency: policy.currency.to_string(),
-            result,
-            solves,
-            at_least,
-            simplest,
+            objective: Objective::Cost,
+            result: Ending::Unknown,
+            solves: None,
+            at_least: None,
+            simplest: false,
             cost_per_month: Change {
                 today: Some(today.cost),
-                then: pick.map(|_| truth.cost),
+                then: found.map(|t| t.cost),
             },
             scenarios: scenarios
                 .map(|(s, m)| scenario(ground, then, s, m))
@@ -178,6 +219,7 @@ pub fn of(ground: Ground, problem: &Problem, outcome: &Outcome) -> Proposal {
                 today: words(&today.faults, &today.arithmetic),
                 then: words(&truth.faults, &truth.arithmetic),
             },
+            freshness: None,
         },
     }
 }

@@ -9,6 +9,7 @@ pub mod diff;
 pub mod estimate;
 pub mod explain;
 mod fingerprint;
+pub mod freshness;
 pub mod github;
 pub mod gitlab;
 pub mod graph;

@@ -25,6 +25,12 @@ pub fn human(policy: &str, found: &Optimization, style: Style) -> String {
     }
     let (head, rows) = scenarios(found);
     table(&mut out, style, "scenarios", &head, &rows);
+    quotas(&mut out, found, style);
+    out
+}
+
+/// Each system with a quota: calls a day, and the share of the budget that they are.
+pub(super) fn quotas(out: &mut String, found: &Optimization, style: Style) {
     let rows: Vec<Vec<String>> = found
         .systems
         .iter()
@@ -37,8 +43,7 @@ pub fn human(policy: &str, found: &Optimization, style: Style) -> String {
         })
         .collect();
     let head = ["system", "calls/day", "budget on the busiest day"];
-    table(&mut out, style, "quotas", &head, &rows);
-    out
+    table(out, style, "quotas", &head, &rows);
 }
 
 fn verdict(found: &Optimization) -> String {
@@ -124,7 +129,7 @@ fn scenarios(found: &Optimization) -> (Vec<&'static str>, Vec<Vec<String>>) {
 }
 
 /// "1,200 → 300", or one figure where both read the same.
-fn pair(change: Change, shape: fn(f64) -> String) -> String {
+pub(super) fn pair(change: Change, shape: fn(f64) -> String) -> String {
     let one = |value: Option<f64>| value.map_or("?".to_owned(), shape);
     let (today, then) = (one(change.today), one(change.then));
     match today == then {
@@ -133,7 +138,13 @@ fn pair(change: Change, shape: fn(f64) -> String) -> String {
     }
 }
 
-fn table(out: &mut String, style: Style, title: &str, head: &[&str], rows: &[Vec<String>]) {
+pub(super) fn table(
+    out: &mut String,
+    style: Style,
+    title: &str,
+    head: &[&str],
+    rows: &[Vec<String>],
+) {
     if rows.is_empty() {
         return;
     }

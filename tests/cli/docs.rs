@@ -115,3 +115,29 @@ fn the_page_on_watching_a_runner_has_the_programs_own_table() {
         );
     }
 }
+
+/// Each `console` block of the guide is one command; what it prints stands below it.
+#[test]
+fn the_guide_to_modes_shows_what_its_commands_print() {
+    const FENCE: &str = "```console\n$ syncline ";
+    let page = std::fs::read_to_string(published::folder().join("choosing-modes.md")).unwrap();
+    let policy = page.split("```sync\n").nth(1).unwrap();
+    let policy = policy.split("```").next().unwrap();
+    let dir = crate::support::Dir::with(&[("policy.sync", policy)]);
+    let checked = dir.run(&["check", "--deny", "warnings"]);
+    assert_eq!(checked.status, 0, "{}", checked.stdout);
+    let mut parts = page.split(FENCE);
+    let mut told = parts.next().unwrap().to_owned();
+    let mut commands = 0;
+    for part in parts {
+        let (command, rest) = part.split_once('\n').unwrap();
+        let (_, after) = rest.split_once("```").unwrap();
+        let args: Vec<&str> = command.split_whitespace().collect();
+        let ran = dir.run(&args);
+        assert_eq!(ran.status, 0, "{command}: {}{}", ran.stdout, ran.stderr);
+        told += &format!("{FENCE}{command}\n{}```{after}", ran.stdout);
+        commands += 1;
+    }
+    assert_eq!(commands, 5);
+    in_step("choosing-modes.md", &told);
+}
