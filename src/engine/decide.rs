@@ -1,5 +1,5 @@
-//! What people decide: to send a dead letter's record once more, and which value of a conflict
-//! holds. Both only enter what follows into the store; a runner carries it out.
+//! What people decide: to send a dead letter's record once more, which value of a conflict holds,
+//! and that a paused system be tried again. All only enter what follows into the store; a runner carries it out.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use super::books::{Books, Office};
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Store, Stored};
 use super::program::Program;
 use super::register::Stamp;
+use super::runner::resume_key;
 use crate::time::Instant;
 use crate::value::Value;
 
@@ -90,6 +91,11 @@ pub fn choose(
         let name = names.fields.get(field as usize).map_or("", |f| &f.name);
         store.clear_conflict(&names.name, key, name)
     })
+}
+
+/// Has a runner try a paused system at once: what it was paused for is mended.
+pub fn resume(store: &mut dyn Store, system: &str, now: Instant) -> Stored<()> {
+    store.set_meta(&resume_key(system), &now.0.to_string())
 }
 
 fn in_transaction<T>(
