@@ -16,6 +16,8 @@ mod resolve;
 mod checkpoints;
 #[path = "engine/deletes.rs"]
 mod deletes;
+#[path = "engine/failures.rs"]
+mod failures;
 #[path = "engine/kills.rs"]
 mod kills;
 #[path = "engine/limits.rs"]

@@ -1,19 +1,26 @@
-//! `syncline resume`: lets a paused scenario go on.
+//! `syncline resume`: lets a paused scenario go on, or a system that was paused be tried at once.
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, scenario};
+use super::store::{HEEDED, StoreArgs, failed, fault, scenario, wrong};
 use crate::engine::decide;
 use crate::host::{HostError, now};
+use crate::text::nearest;
 
-/// Let a paused scenario go on
+/// Let a paused scenario go on, or a paused system be tried at once
 ///
-/// What waits goes out, and a start that was missed meanwhile is made up once.
+/// What waits goes out, and a start that was missed meanwhile is made up once. A system that
+/// refused its credentials is paused by itself and tried again now and then; once they are mended,
+/// `--system` has it tried at once.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["scenario", "system"])))]
 pub(super) struct Args {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
-    scenario: String,
+    scenario: Option<String>,
+    /// A system that was paused because a person had to mend something
+    #[arg(long, value_name = "SYSTEM")]
+    system: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -34,7 +41,18 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
 
 fn resume(args: &Args) -> Result<String, (HostError, Exit)> {
     let (mut store, program) = args.store.operate().map_err(fault)?;
-    let name = &scenario(&program, &args.scenario)?.name;
+    if let Some(system) = &args.system {
+        if program.system(system).is_none() {
+            let all = program.plan.systems.iter().map(|s| s.name.as_str());
+            let near = nearest(system, all).map(|n| format!("did you mean `{n}`?"));
+            return Err(wrong(format!("the plan has no system `{system}`"), near));
+        }
+        decide::resume(&mut store, system, now()).map_err(|e| fault(failed(e)))?;
+        return Ok(format!("`{system}` is tried again: {HEEDED}\n"));
+    }
+    // The parser wants one of both.
+    let name = args.scenario.as_deref().unwrap_or_default();
+    let name = &scenario(&program, name)?.name;
     let resumed = decide::unpause(&mut store, name, now()).map_err(|e| fault(failed(e)))?;
     Ok(match resumed {
         true => format!("`{name}` goes on: {HEEDED}\n"),

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::failure::Exit;
 use super::shell::Shell;
 use super::store::store_path;
-use crate::engine::runner::{Observer, Progress};
+use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
 use crate::plan::Plan;
 use crate::render::outcome;
@@ -119,6 +119,19 @@ impl Bar {
 }
 
 impl Observer for Bar {
+    fn alert(&mut self, alert: &Alert<'_>) {
+        let said = match alert {
+            Alert::Paused { system, error } => format!("`{system}` is paused: {error}"),
+            Alert::Resumed { system } => format!("`{system}` answers again"),
+            // What was given up or stopped stands in the outcome and in the store.
+            Alert::DeadLetter(_) | Alert::Aborted { .. } => return,
+        };
+        match &self.0 {
+            Some(bar) => bar.println(said),
+            None => eprintln!("{said}"),
+        }
+    }
+
     fn progress(&mut self, at: &Progress<'_>) {
         let Some(bar) = &self.0 else { return };
         let c = &at.counts;

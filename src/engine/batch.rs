@@ -14,7 +14,7 @@ use super::ports::{
     Stored, SystemIx,
 };
 use super::program::Source;
-use super::runner::{Errand, Runner};
+use super::runner::{Alert, Errand, Runner};
 use super::stage::percent;
 use crate::plan;
 use crate::time::Instant;
@@ -355,7 +355,9 @@ impl Runner<'_> {
         self.count_calls(run.scenario, system, 1);
         let taken = match answer {
             Answer::Page(page) => {
-                run.attempts = 0;
+                if std::mem::take(&mut run.attempts) > 0 {
+                    run.record.note = None;
+                }
                 run.retry_at = None;
                 self.stage_page(&mut run, page)
             }
@@ -363,15 +365,21 @@ impl Runner<'_> {
                 run.attempts += 1;
                 let again = matches!(failure.class, FailureClass::Retry { .. });
                 self.failed(system, &failure, Some(run.scenario));
-                if again && run.attempts <= READ_ATTEMPTS {
+                let remedy = failure.remedy.as_deref();
+                let remedy = remedy.map(|r| format!("; {r}")).unwrap_or_default();
+                let note = format!("`{name}` could not be read: {}{remedy}", failure.message);
+                // By the clock a run waits for a system that is away, as what it writes does.
+                if again && (run.attempts <= READ_ATTEMPTS || !self.options.until_idle) {
+                    if run.attempts == READ_ATTEMPTS + 1 {
+                        run.record.note = Some(note);
+                        self.store.put_run(&run.record)?;
+                    }
                     run.retry_at = Some(self.next_attempt(run.scenario, run.attempts, &failure));
                     if let Phase::Reading(page) = &run.phase {
                         run.phase = Phase::Ask(page.clone());
                     }
                     Ok(())
                 } else {
-                    let remedy = failure.remedy.map(|r| format!("; {r}")).unwrap_or_default();
-                    let note = format!("`{name}` could not be read: {}{remedy}", failure.message);
                     self.stop_run(&mut run, RunStatus::Failed, note)
                 }
             }
@@ -495,6 +503,13 @@ impl Runner<'_> {
         run.record.status = status;
         run.record.ended = Some(self.world.now());
         self.tally(run.scenario).notes.push(note.clone());
+        if status == RunStatus::Aborted {
+            let scenario = &self.program.plan.scenarios[run.scenario as usize].name;
+            self.observer.alert(&Alert::Aborted {
+                scenario,
+                note: &note,
+            });
+        }
         run.record.note = Some(note);
         run.phase = Phase::Over;
         self.store.put_run(&run.record)?;

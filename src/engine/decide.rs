@@ -1,6 +1,7 @@
 //! What people decide: to send a dead letter's record once more, which value of a conflict holds,
-//! that a scenario pauses, goes on or reads everything anew. All only enter what follows into the
-//! store, whether or not a runner has it open; a runner carries it out (see [`super::heed`]).
+//! that a scenario pauses, goes on or reads everything anew, that a paused system be tried again.
+//! All only enter what follows into the store, whether or not a runner has it open; a runner carries
+//! it out (see [`super::heed`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use super::books::{Books, Office};
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Store, Stored};
 use super::program::Program;
 use super::register::Stamp;
+use super::runner::resume_key;
 use crate::time::Instant;
 use crate::value::Value;
 
@@ -189,6 +191,14 @@ pub fn choose(
 pub fn discard(store: &mut dyn Store, letter: &DeadLetter) -> Stored<()> {
     in_transaction(store, |store| {
         store.clear_dead_letter(&letter.system, &letter.entity, &letter.key)
+    })
+}
+
+/// Has a runner try a paused system at once: what it was paused for is mended.
+pub fn resume(store: &mut dyn Store, system: &str, now: Instant) -> Stored<()> {
+    in_transaction(store, |store| {
+        store.set_meta(&resume_key(system), &now.0.to_string())?;
+        asked(store)
     })
 }
 

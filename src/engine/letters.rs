@@ -3,7 +3,7 @@
 use super::books::{load, put};
 use super::owed::forget;
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Stored, SystemIx, Write};
-use super::runner::Runner;
+use super::runner::{Alert, Runner};
 use crate::time::Instant;
 
 /// A write that is given up.
@@ -34,7 +34,7 @@ impl Runner<'_> {
         };
         let payload: serde_json::Map<_, _> = write.fields.iter().filter_map(value).collect();
         let scenario = &program.plan.scenarios[given.scenario as usize].name;
-        self.store.put_dead_letter(&DeadLetter {
+        let mut letter = DeadLetter {
             id: 0,
             system: name.to_owned(),
             entity: names.name.clone(),
@@ -45,7 +45,9 @@ impl Runner<'_> {
             attempts: given.attempts.max(1),
             first_at: given.since,
             last_at: self.world.now(),
-        })?;
+        };
+        letter.id = self.store.put_dead_letter(&letter)?;
+        self.observer.alert(&Alert::DeadLetter(&letter));
         self.letters.insert((system, entity, write.key.clone()));
         let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
         let mut register = load(program, &mut *self.store, entity, &write.key)?;

@@ -10,7 +10,7 @@ use super::ports::{
     WriteReport, WriteRequest,
 };
 use super::register::{How, Known};
-use super::runner::Runner;
+use super::runner::{Alert, Runner};
 use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
@@ -19,6 +19,8 @@ const BATCH: usize = 10_000;
 /// Until-idle runs give up on a system after so many failures in a row: it is down, what waits
 /// stays durable for the next run.
 const PATIENCE: u32 = 4;
+/// A system that a person has to mend is tried again after pauses that double up to this.
+const PAUSE_MOST: Millis = Millis(15 * 60_000);
 
 impl Runner<'_> {
     pub(super) fn batch_limit(&self, system: SystemIx) -> usize {
@@ -302,7 +304,7 @@ impl Runner<'_> {
         // An open breaker holds back the system, not each record for itself: when it closes,
         // priority decides what goes first.
         let due = match self.systems[system as usize].open_until {
-            Some(until) => until,
+            Some(_) => self.world.now(),
             None => self.next_attempt(request.scenario, in_vain, failure),
         };
         self.store.begin()?;
@@ -403,7 +405,19 @@ impl Runner<'_> {
             // Nothing but a person changes this: no use in trying on.
             state.failures = state.failures.max(PATIENCE);
         }
-        if settled || (state.failures >= breaker.failures && !until_idle) {
+        if settled {
+            let (since, tries) = state.paused.unwrap_or((now, 0));
+            let pause = breaker.pause.times(1 << tries.min(20)).min(PAUSE_MOST);
+            state.paused = Some((since, tries + 1));
+            state.open_until = Some(now + pause.max(breaker.pause));
+            if tries == 0 {
+                let alert = Alert::Paused {
+                    system: self.program.system_name(system),
+                    error: state.error.as_deref().unwrap_or_default(),
+                };
+                self.observer.alert(&alert);
+            }
+        } else if state.failures >= breaker.failures && !until_idle {
             state.open_until = Some(now + breaker.pause);
         }
         if let FailureClass::Retry {

@@ -33,6 +33,9 @@ pub trait Observer {
     fn progress(&mut self, at: &Progress<'_>);
     /// How everything stands after a step; asked for very often.
     fn standing(&mut self, _at: &Standing<'_>) {}
+
+    /// Something happened that a person should hear of.
+    fn alert(&mut self, _: &Alert<'_>) {}
 }
 
 /// What a runner has counted, and which systems it cannot reach.
@@ -78,6 +81,33 @@ pub struct Failing<'a> {
     pub auth: bool,
 }
 
+/// What a person should hear of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Alert<'a> {
+    /// A system refuses the credentials, or is not set up as the policy says: it is paused, and
+    /// tried again now and then.
+    Paused {
+        /// The system.
+        system: &'a str,
+        /// What it said.
+        error: &'a str,
+    },
+    /// A paused system answers again.
+    Resumed {
+        /// The system.
+        system: &'a str,
+    },
+    /// A write was given up.
+    DeadLetter(&'a super::ports::DeadLetter),
+    /// A run was stopped before its first write.
+    Aborted {
+        /// The scenario.
+        scenario: &'a str,
+        /// Why.
+        note: &'a str,
+    },
+}
+
 /// Where the runner stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress<'a> {
@@ -113,6 +143,8 @@ pub(super) struct SystemState {
     pub failures: u32,
     /// Its breaker is open: not to be called before this. Stays until it answers again.
     pub open_until: Option<Instant>,
+    /// Since when it is paused for a person to mend something, and how often it was tried since.
+    pub paused: Option<(Instant, u32)>,
     /// It asked not to be called before this.
     pub rest_until: Option<Instant>,
     /// When it last answered well.
@@ -166,6 +198,8 @@ const IDLE_WAIT: Millis = Millis(60_000);
 const STOP_WAIT: Millis = Millis(30_000);
 /// How long the ids of events are remembered.
 const REMEMBER_IDS: Millis = Millis(7 * 86_400_000);
+/// How often a paused system is looked at for a person's word to go on.
+const LOOK_FOR_RESUME: Millis = Millis(5_000);
 /// How often ids are looked at for old ones.
 const FORGET_EVERY: Millis = Millis(3_600_000);
 
@@ -269,6 +303,7 @@ impl<'a> Runner<'a> {
                 self.follow_feeds()?;
                 self.start_due()?;
             }
+            self.resume_systems()?;
             self.advance_runs()?;
             self.dispatch()?;
             self.report();
@@ -321,6 +356,25 @@ impl<'a> Runner<'a> {
         self.store.forget_event_ids(Instant(before))
     }
 
+    /// A person has mended what a system was paused for: it is tried at once.
+    fn resume_systems(&mut self) -> Stored<()> {
+        let now = self.world.now();
+        for (i, state) in self.systems.iter_mut().enumerate() {
+            let Some((since, _)) = state.paused else {
+                continue;
+            };
+            let key = resume_key(&self.program.plan.systems[i].name);
+            let asked: Option<i64> = self.store.meta(&key)?.and_then(|t| t.parse().ok());
+            if asked.is_some_and(|at| at >= since.0) {
+                // Once for each time that it was asked for.
+                state.paused = Some((now + Millis(1), 0));
+                state.open_until = Some(now);
+                state.failures = 0;
+            }
+        }
+        Ok(())
+    }
+
     /// What the books of a transaction are kept over.
     pub(super) fn office(&mut self) -> Office<'_> {
         Office {
@@ -342,10 +396,15 @@ impl<'a> Runner<'a> {
         state.error = None;
         state.open_until = None;
         state.rest_until = None;
+        let resumed = state.paused.take().is_some();
         state.answered = Some(self.world.now());
         if until_idle && matches!(answer, Answer::Written(..)) {
             // What was written there may have followers of its own.
             state.followed = None;
+        }
+        if resumed {
+            let system = self.program.system_name(system);
+            self.observer.alert(&Alert::Resumed { system });
         }
     }
 
@@ -524,6 +583,9 @@ impl<'a> Runner<'a> {
                 };
                 until = until.min(next.max(rests));
             }
+            if self.systems[i].paused.is_some() && !self.options.until_idle {
+                until = until.min(now + LOOK_FOR_RESUME);
+            }
             until = until.min(self.next_dispatch(i as SystemIx)?.unwrap_or(until));
         }
         // A moment ahead at the least: what is due now and did not move waits for an answer.
@@ -552,6 +614,11 @@ impl<'a> Runner<'a> {
         };
         self.observer.progress(&at);
     }
+}
+
+/// Where it is kept when a person last asked that a paused system be tried again.
+pub(super) fn resume_key(system: &str) -> String {
+    format!("resume:{system}")
 }
 
 pub(super) fn position_key(system: &str) -> String {

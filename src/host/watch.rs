@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::engine::runner::{Observer, Progress, Standing, Tally};
+use crate::engine::runner::{Alert, Observer, Progress, Standing, Tally};
 
 /// How often the copy is renewed while the runner has no pause; it steps far more often.
 const RENEW: Duration = Duration::from_millis(250);
@@ -74,6 +74,10 @@ impl<'o> Watched<'o> {
 impl Observer for Watched<'_> {
     fn progress(&mut self, at: &Progress<'_>) {
         self.inner.progress(at);
+    }
+
+    fn alert(&mut self, alert: &Alert<'_>) {
+        self.inner.alert(alert);
     }
 
     fn standing(&mut self, at: &Standing<'_>) {

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use syncline::catalog::Catalog;
 use syncline::engine::ports::*;
 use syncline::engine::program::Program;
-use syncline::engine::runner::{Observer, Options, Progress, Runner, Tally};
+use syncline::engine::runner::{Alert, Observer, Options, Progress, Runner, Tally};
 use syncline::model::{self, Input, OwnConnectors};
 use syncline::plan::Keep;
 use syncline::store::MemoryStore;
@@ -634,10 +634,21 @@ delegate! {
     clear_owed(scenario: &str) -> ();
 }
 
-struct Deaf;
+/// Notes what a person should hear of.
+#[derive(Default)]
+struct Ear(Vec<String>);
 
-impl Observer for Deaf {
+impl Observer for Ear {
     fn progress(&mut self, _: &Progress<'_>) {}
+
+    fn alert(&mut self, alert: &Alert<'_>) {
+        self.0.push(match alert {
+            Alert::Paused { system, error } => format!("{system} paused: {error}"),
+            Alert::Resumed { system } => format!("{system} resumed"),
+            Alert::DeadLetter(letter) => format!("letter: {}", letter.key),
+            Alert::Aborted { scenario, .. } => format!("{scenario} aborted"),
+        });
+    }
 }
 
 /// A program with its world and store.
@@ -647,6 +658,8 @@ pub struct Bench {
     pub store: Shared,
     pub tallies: BTreeMap<String, Tally>,
     pub troubles: Vec<(String, String)>,
+    /// What a person heard of, in order.
+    pub alerts: Vec<String>,
 }
 
 impl Bench {
@@ -717,6 +730,7 @@ impl Bench {
             store,
             tallies: BTreeMap::new(),
             troubles: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 
@@ -741,14 +755,14 @@ impl Bench {
                 .map(|m| (m.entity.clone(), m.system.clone()))
                 .collect(),
         };
-        let mut deaf = Deaf;
+        let mut ear = Ear::default();
         let mut store = self.store.clone();
         let mut runner = Runner::new(
             &self.program,
             &mut store,
             &mut self.sim,
             &events,
-            &mut deaf,
+            &mut ear,
             options,
         )?;
         runner.run()?;
@@ -758,6 +772,8 @@ impl Bench {
             .map(|(s, t)| (plan.scenarios[*s as usize].name.clone(), t.clone()))
             .collect();
         self.troubles = runner.troubles();
+        drop(runner);
+        self.alerts.append(&mut ear.0);
         Ok(())
     }
 
