@@ -36,6 +36,13 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Whether a backfill that was asked for could start now.
+    pub(super) fn can_backfill(&self) -> bool {
+        let free = |scenario| !self.runs.iter().any(|r| r.scenario == scenario);
+        let repeats = self.runs.iter().any(|r| r.redo.is_some());
+        !repeats && self.backfills.iter().any(|(s, _)| free(*s))
+    }
+
     /// Starts the backfills that were asked for, each once its scenario has no run.
     pub(super) fn start_backfills(&mut self) -> Stored<()> {
         for (scenario, asked) in std::mem::take(&mut self.backfills) {

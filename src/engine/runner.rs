@@ -566,7 +566,8 @@ impl<'a> Runner<'a> {
             && !(opened && self.feeds_to_read())
             && self.nothing_more_to_send()?;
         let to_take = opened && self.events_to_take()?;
-        if to_start || to_take || self.runs_can_move() {
+        let to_backfill = !self.options.until_idle && opened && self.can_backfill();
+        if to_start || to_backfill || to_take || self.runs_can_move() {
             return Ok(now);
         }
         let mut until = now + IDLE_WAIT;

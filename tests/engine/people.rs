@@ -171,3 +171,23 @@ fn a_backfill_gives_a_scenario_by_event_what_was_there_before_it() {
     bench.until_idle();
     assert_eq!(bench.value("b", "old", "name"), Some(text("Old")));
 }
+
+#[test]
+fn a_backfill_asked_for_during_a_run_starts_when_that_ends() {
+    let mut bench = by_clock();
+    bench.sim.system("b").manner.slowness = 120_000;
+    let ask = |sim: &mut Sim| {
+        let mut store = sim.store.clone();
+        backfill(&mut store, "s", Instant(sim.now)).unwrap();
+    };
+    let asked = 15 * MINUTE + 2_000;
+    bench.sim.at(asked, Act::Do(Box::new(ask)));
+    bench.for_ms(29 * MINUTE);
+    let runs = bench.run_records("s").into_iter().rev();
+    let starts: Vec<(String, Instant, Option<Instant>)> =
+        runs.map(|r| (r.why, r.started, r.ended)).collect();
+    assert_eq!(starts[0].0, "schedule");
+    assert_eq!(starts[1].0, "backfill");
+    assert!(starts[0].2.unwrap().0 > START + asked, "{starts:?}");
+    assert_eq!(starts[1].1, starts[0].2.unwrap(), "at once: {starts:?}");
+}
