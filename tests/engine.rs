@@ -22,6 +22,8 @@ mod failures;
 mod kills;
 #[path = "engine/limits.rs"]
 mod limits;
+#[path = "engine/outages.rs"]
+mod outages;
 #[path = "engine/outbox.rs"]
 mod outbox;
 #[path = "engine/records.rs"]

@@ -37,6 +37,7 @@ struct Delivery {
 struct Shared {
     intake: Intake,
     writer: Sender<Delivery>,
+    waker: Waker,
 }
 
 /// A server under way; dropping it stops it.
@@ -76,13 +77,18 @@ pub fn start(
     let address = listener.local_addr().map_err(unusable)?;
     let store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
-    std::thread::spawn(move || write(store, &plan, &deliveries, &waker));
+    let flushed = waker.clone();
+    std::thread::spawn(move || write(store, &plan, &deliveries, &flushed));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(unusable)?;
-    let shared = Arc::new(Shared { intake, writer });
+    let shared = Arc::new(Shared {
+        intake,
+        writer,
+        waker,
+    });
     runtime.spawn(async move {
         let app = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
@@ -107,6 +113,9 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if shared.waker.stopping() {
+        return refuse(503, "the runner is stopping; send it again");
+    }
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         return refuse(413, "the body is larger than 1 MiB or was cut off");
     };
