@@ -18,6 +18,8 @@ mod checkpoints;
 mod deletes;
 #[path = "engine/failures.rs"]
 mod failures;
+#[path = "engine/intake.rs"]
+mod intake;
 #[path = "engine/kills.rs"]
 mod kills;
 #[path = "engine/limits.rs"]

@@ -75,10 +75,10 @@ pub fn start(
     };
     listener.set_nonblocking(true).map_err(unusable)?;
     let address = listener.local_addr().map_err(unusable)?;
-    let store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
+    let mut store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
     let flushed = waker.clone();
-    std::thread::spawn(move || write(store, &plan, &deliveries, &flushed));
+    std::thread::spawn(move || write(&mut store, &plan, &deliveries, &mut || flushed.wake()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -168,8 +168,13 @@ fn refuse(status: u16, reason: &str) -> Response {
     (status, format!("{reason}\n")).into_response()
 }
 
-/// Appends what has gathered, flushes once, answers all.
-fn write(mut store: SqliteStore, plan: &Plan, deliveries: &Receiver<Delivery>, waker: &Waker) {
+/// Appends what has gathered, flushes once, answers all; `flushed` hears of each flush.
+fn write(
+    store: &mut SqliteStore,
+    plan: &Plan,
+    deliveries: &Receiver<Delivery>,
+    flushed: &mut dyn FnMut(),
+) {
     while let Ok(first) = deliveries.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -177,12 +182,12 @@ fn write(mut store: SqliteStore, plan: &Plan, deliveries: &Receiver<Delivery>, w
         {
             group.push(next);
         }
-        let stored = append(&mut store, plan, &group);
+        let stored = append(store, plan, &group);
         for delivery in group {
             // A sender that hung up is told nothing; its event is durable all the same.
             let _ = delivery.done.send(stored.clone());
         }
-        waker.wake();
+        flushed();
     }
 }
 
@@ -205,3 +210,7 @@ fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<()
         e.to_string()
     })
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
