@@ -18,10 +18,14 @@ mod checkpoints;
 mod deletes;
 #[path = "engine/failures.rs"]
 mod failures;
+#[path = "engine/intake.rs"]
+mod intake;
 #[path = "engine/kills.rs"]
 mod kills;
 #[path = "engine/limits.rs"]
 mod limits;
+#[path = "engine/outages.rs"]
+mod outages;
 #[path = "engine/outbox.rs"]
 mod outbox;
 #[path = "engine/people.rs"]

@@ -309,3 +309,38 @@ fn a_second_runner_is_refused_and_an_unset_variable_is_named() {
         "{said}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_stored_is_not_acknowledged_and_a_stop_ends_in_good_order() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let mut runner = start(dir.path());
+    assert_eq!(
+        deliver(&runner, "msg_1", &submission("ada@example.com", "Ada")),
+        202
+    );
+    // Somebody holds the store: nothing becomes durable.
+    let holder = rusqlite::Connection::open(dir.path().join(".syncline.db")).unwrap();
+    holder.busy_timeout(Duration::from_secs(10)).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let eve = submission("eve@example.com", "Eve");
+    assert_eq!(deliver(&runner, "msg_2", &eve), 503);
+    holder.execute_batch("ROLLBACK").unwrap();
+    drop(holder);
+    // It may have been the runner whose turn it was: then it has ended, and nothing is lost.
+    if let Ok(Some(_)) = runner.child.try_wait() {
+        runner = start(dir.path());
+    }
+    // The sender tries again, by the same id.
+    assert_eq!(deliver(&runner, "msg_2", &eve), 202);
+    wait_for("both", || {
+        ["ada@example.com", "eve@example.com"]
+            .iter()
+            .all(|email| name_of(dir.path(), email).is_some())
+    });
+    let pid = runner.child.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    let status = runner.child.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+}

@@ -423,6 +423,12 @@ impl Runner<'_> {
 
     /// All is read: deduplicate, count, and let the checkpoint speak.
     fn check(&mut self, run: &mut ActiveRun) -> Stored<()> {
+        // A run that ended well has written what it read: rows that the stage lost are told of.
+        let left = self.store.stage_len(run.record.id)?;
+        if left != run.staged.unsigned_abs() {
+            let note = format!("of {} records that were staged {left} are left", run.staged);
+            return self.stop_run(run, RunStatus::Failed, note);
+        }
         let scenario = &self.program.scenarios[run.scenario as usize];
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let checkpoint = plan.checkpoint.as_ref();

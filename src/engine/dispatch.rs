@@ -25,6 +25,9 @@ pub(super) struct Queued {
     pub call: Call,
 }
 
+/// A call that may go: what for, what it is to the limits, and the call.
+type Ready = (Errand, (Kind, u64), Call);
+
 /// The way to one system.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
@@ -156,7 +159,7 @@ impl Runner<'_> {
         &mut self,
         system: SystemIx,
         held: &mut Vec<(i64, Held)>,
-    ) -> Stored<Option<(Errand, (Kind, u64), Call)>> {
+    ) -> Stored<Option<Ready>> {
         let at = system as usize;
         let now = self.world.now();
         if !self.systems[at].can_be_called(now) {
@@ -378,7 +381,7 @@ impl Runner<'_> {
         priority: Priority,
         claimed: &mut Claimed,
         held: &mut Vec<(i64, Held)>,
-    ) -> Option<(Errand, (Kind, u64), Call)> {
+    ) -> Option<Ready> {
         let at = system as usize;
         let first = self.first_queued(at, priority)?;
         let queued = self.gates[at].queue[priority as usize].get(first)?;

@@ -44,6 +44,7 @@ struct Shared {
     writer: Sender<Delivery>,
     metrics: Metrics,
     live: SharedLive,
+    waker: Waker,
 }
 
 /// A server under way; dropping it stops it.
@@ -85,9 +86,10 @@ pub fn start(
     let program = Program::new((*plan).clone()).map_err(HostError::from_plan)?;
     let seen = SqliteStore::open(&store, OpenMode::Inspect).map_err(HostError::from_store)?;
     let metrics = Metrics::new(program, seen, live.clone());
-    let store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
+    let mut store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
-    std::thread::spawn(move || write(store, &plan, &deliveries, &waker));
+    let flushed = waker.clone();
+    std::thread::spawn(move || write(&mut store, &plan, &deliveries, &mut || flushed.wake()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -98,6 +100,7 @@ pub fn start(
         writer,
         metrics,
         live,
+        waker,
     });
     runtime.spawn(async move {
         let app = Router::new()
@@ -143,6 +146,9 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if shared.waker.stopping() {
+        return refuse(503, "the runner is stopping; send it again");
+    }
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         return refuse(413, "the body is larger than 1 MiB or was cut off");
     };
@@ -195,8 +201,13 @@ fn refuse(status: u16, reason: &str) -> Response {
     (status, format!("{reason}\n")).into_response()
 }
 
-/// Appends what has gathered, flushes once, answers all.
-fn write(mut store: SqliteStore, plan: &Plan, deliveries: &Receiver<Delivery>, waker: &Waker) {
+/// Appends what has gathered, flushes once, answers all; `flushed` hears of each flush.
+fn write(
+    store: &mut SqliteStore,
+    plan: &Plan,
+    deliveries: &Receiver<Delivery>,
+    flushed: &mut dyn FnMut(),
+) {
     while let Ok(first) = deliveries.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -204,12 +215,12 @@ fn write(mut store: SqliteStore, plan: &Plan, deliveries: &Receiver<Delivery>, w
         {
             group.push(next);
         }
-        let stored = append(&mut store, plan, &group);
+        let stored = append(store, plan, &group);
         for delivery in group {
             // A sender that hung up is told nothing; its event is durable all the same.
             let _ = delivery.done.send(stored.clone());
         }
-        waker.wake();
+        flushed();
     }
 }
 
@@ -232,3 +243,7 @@ fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<()
         e.to_string()
     })
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

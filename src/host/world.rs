@@ -1,6 +1,6 @@
-//! The real world: the system clock, a thread for each system, randomness of the machine.
+//! The real world: the system clock, threads for each system, randomness of the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,11 @@ impl Waker {
         let _ = self.sender.send(Message::Wake);
     }
 
+    /// Whether a stop was asked for.
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     /// Asks the runner to stop after the calls in flight.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
@@ -45,8 +50,13 @@ impl Waker {
     }
 }
 
-/// Where a system's calls go in, and its thread.
-type WorkerThread = (Sender<(u64, Call)>, JoinHandle<()>);
+/// A thread that carries out calls to one system, one after the other.
+struct WorkerThread {
+    calls: Sender<(u64, Call)>,
+    thread: JoinHandle<()>,
+    /// Calls that it has and did not answer.
+    under_way: BTreeSet<u64>,
+}
 
 /// Reads a variable of the environment.
 pub type Env = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -56,7 +66,8 @@ pub struct LiveWorld {
     plan: Arc<Plan>,
     base_dir: PathBuf,
     env: Env,
-    workers: BTreeMap<SystemIx, WorkerThread>,
+    /// By system, as many as its plan allows calls at a time; started as they are needed.
+    workers: BTreeMap<SystemIx, Vec<WorkerThread>>,
     inbox: Receiver<Message>,
     waker: Waker,
     random: fastrand::Rng,
@@ -86,32 +97,44 @@ impl LiveWorld {
         self.waker.clone()
     }
 
-    fn worker(&mut self, system: SystemIx) -> &Sender<(u64, Call)> {
-        let (plan, base_dir, env) = (&self.plan, &self.base_dir, &self.env);
-        let answers = &self.waker.sender;
-        let (sender, _) = self.workers.entry(system).or_insert_with(|| {
+    /// A worker that has nothing to do, a new one, or the one that has least.
+    fn worker(&mut self, system: SystemIx) -> &mut WorkerThread {
+        let plan = &self.plan.systems[system as usize];
+        let workers = self.workers.entry(system).or_default();
+        let least = workers.iter().map(|w| w.under_way.len()).min();
+        if least.is_none_or(|n| n > 0) && workers.len() < plan.concurrency.max(1) as usize {
             let (sender, calls) = mpsc::channel();
             let worker = Worker {
-                plan: Arc::clone(plan),
+                plan: Arc::clone(&self.plan),
                 system,
-                base_dir: base_dir.clone(),
-                env: Arc::clone(env),
+                base_dir: self.base_dir.clone(),
+                env: Arc::clone(&self.env),
                 connector: None,
             };
-            let answers = answers.clone();
+            let answers = self.waker.sender.clone();
             let thread = std::thread::spawn(move || worker.run(&calls, &answers));
-            (sender, thread)
-        });
-        sender
+            workers.push(WorkerThread {
+                calls: sender,
+                thread,
+                under_way: BTreeSet::new(),
+            });
+        }
+        let at = (0..workers.len())
+            .min_by_key(|at| workers[*at].under_way.len())
+            .unwrap_or_default();
+        &mut workers[at]
     }
 }
 
 impl Drop for LiveWorld {
     fn drop(&mut self) {
-        for (_, (sender, thread)) in std::mem::take(&mut self.workers) {
-            drop(sender);
-            // A worker that panicked has nothing left to clean up.
-            let _ = thread.join();
+        for worker in std::mem::take(&mut self.workers).into_values().flatten() {
+            drop(worker.calls);
+            // One whose call hangs is left behind: whoever stops the runner must not wait for it.
+            if worker.under_way.is_empty() {
+                // A worker that panicked has nothing left to clean up.
+                let _ = worker.thread.join();
+            }
         }
     }
 }
@@ -122,7 +145,8 @@ impl World for LiveWorld {
     }
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
-        if let Err(refused) = self.worker(system).send((ticket, call)) {
+        let worker = self.worker(system);
+        if let Err(refused) = worker.calls.send((ticket, call)) {
             // Its thread is gone, which only a panic in a connector does: the call has failed.
             let (ticket, call) = refused.0;
             let failure = Failure {
@@ -133,6 +157,8 @@ impl World for LiveWorld {
             self.workers.remove(&system);
             let answer = Answer::Failed(request_of(call), failure);
             let _ = self.waker.sender.send(Message::Answer(ticket, answer));
+        } else {
+            worker.under_way.insert(ticket);
         }
     }
 
@@ -143,7 +169,12 @@ impl World for LiveWorld {
             false => self.inbox.recv_timeout(left).ok(),
         };
         match message {
-            Some(Message::Answer(ticket, answer)) => Some((ticket, answer)),
+            Some(Message::Answer(ticket, answer)) => {
+                for worker in self.workers.values_mut().flatten() {
+                    worker.under_way.remove(&ticket);
+                }
+                Some((ticket, answer))
+            }
             Some(Message::Wake) | None => None,
         }
     }
@@ -221,3 +252,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "world_tests.rs"]
+mod tests;

@@ -1,9 +1,9 @@
 //! When runs start: the clock, windows, what was missed, what goes first.
 
-use syncline::engine::ports::RunStatus;
+use syncline::engine::ports::{RunStatus, Store};
 
 use crate::basics::policy;
-use crate::world::{Bench, START, text};
+use crate::world::{Act, Bench, START, text};
 
 const HOUR: i64 = 3_600_000;
 
@@ -160,4 +160,24 @@ fn a_source_that_cannot_be_read_fails_its_run_and_moves_no_cursor() {
         (run.status, run.counts.read, run.counts.written),
         (RunStatus::Done, 50, 50)
     );
+}
+
+#[test]
+fn a_run_whose_stage_lost_rows_has_not_ended_well() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode daily at 01:00 }")
+        .with_plan(|plan| plan.systems[0].read_page = Some(10));
+    bench.sim.system("a").manner.slowness = 60_000;
+    let mut store = bench.store.clone();
+    // Somebody empties the stage while pages are still to come.
+    let lose = Act::Do(Box::new(move |sim| {
+        assert!(sim.system("a").calls.iter().any(|c| c.1 == "read"));
+        store.stage_open(1).unwrap();
+    }));
+    bench.sim.at(HOUR + 90_000, lose);
+    bench.for_ms(2 * HOUR);
+    let run = bench.run_records("s").pop().unwrap();
+    assert_eq!(run.status, RunStatus::Failed);
+    assert!(run.note.unwrap().contains("of 50 records that were staged"));
+    assert!(run.cursor_after.is_empty());
+    assert_eq!(bench.all_writes(), 0);
 }

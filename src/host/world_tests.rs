@@ -1,0 +1,69 @@
+//! Threads of the live world against a receiver that never answers.
+
+use std::net::TcpListener;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::*;
+use crate::engine::ports::{Write, WriteRequest};
+
+/// A plan with one webhook that takes three calls at a time.
+fn plan(url: &str) -> Plan {
+    serde_json::from_value(serde_json::json!({
+        "syncline_plan": 1, "policy": "p", "digest": "sha256:0", "timezone": "UTC",
+        "systems": [{
+            "name": "desk", "connector": "webhook", "concurrency": 3,
+            "capabilities": {"read": false, "write": true, "upsert": true, "events": false, "deletes": true},
+            "options": {"url": {"value": url}}, "secrets": {"signing": {"env": "SIGNING"}},
+            "budget": 1.0, "failure": 0.0, "latency": 100, "write_batch": 1, "visibility_lag": 0
+        }],
+        "entities": [{"name": "contact", "keys": ["id"], "fields": [
+            {"name": "id", "type": {"type": "text"}},
+            {"name": "name", "type": {"type": "text"}, "optional": true}
+        ]}],
+        "maps": [{"entity": "contact", "system": "desk", "object": "contacts", "fields": [
+            {"field": "id", "column": "id", "key": true},
+            {"field": "name", "column": "name"}
+        ]}],
+        "scenarios": []
+    }))
+    .expect("the test's plan is well formed")
+}
+
+fn write(key: &str) -> Call {
+    Call::Write(WriteRequest {
+        map: 0,
+        scenario: 0,
+        writes: vec![Write {
+            key: key.into(),
+            native_key: None,
+            locator: None,
+            fields: vec![(1, crate::value::Value::Text("x".into()))],
+            delete: false,
+            idempotency_key: key.into(),
+        }],
+    })
+}
+
+#[test]
+fn calls_go_side_by_side_and_one_that_hangs_does_not_keep_the_world() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let url = format!("http://{}/", silent.local_addr().expect("an address"));
+    let env =
+        |name: &str| (name == "SIGNING").then(|| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into());
+    let mut world = LiveWorld::new(Arc::new(plan(&url)), PathBuf::from("."), Arc::new(env));
+    for (ticket, key) in ["a", "b", "c"].into_iter().enumerate() {
+        world.call(ticket as u64, 0, write(key));
+    }
+    // All three are there before any is answered; none ever is.
+    let held: Vec<_> = (0..3).map(|_| silent.accept().expect("a call")).collect();
+    assert_eq!(world.workers[&0].len(), 3);
+    let (gone, told) = channel();
+    std::thread::spawn(move || {
+        drop(world);
+        let _ = gone.send(());
+    });
+    // Far less than the call itself may take.
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(()));
+    drop(held);
+}
