@@ -1,6 +1,7 @@
 //! Every term of one scenario, with its inputs and where each comes from.
 
 use super::build::Ground;
+use super::formulas::Shape;
 use super::place::{self, default};
 use super::types::{Explanation, Input, Place, Term};
 use crate::arithmetic::{
@@ -474,66 +475,6 @@ impl Unit {
                 let text = format!("{value:.6}");
                 text.trim_end_matches('0').trim_end_matches('.').to_owned()
             }
-        }
-    }
-}
-
-/// Which of the model's formulas a scenario's mode and clauses ask for.
-struct Shape {
-    by_event: bool,
-    reconciles: bool,
-    whole: bool,
-}
-
-impl Shape {
-    fn of(figures: &ScenarioFigures, scenario: &Scenario) -> Shape {
-        Shape {
-            by_event: figures.timing.is_realtime(),
-            reconciles: matches!(figures.timing, Timing::Hybrid(_)),
-            whole: scenario.scans_full(),
-        }
-    }
-
-    fn reads(&self) -> &'static str {
-        match (self.by_event, self.reconciles, self.whole) {
-            (true, false, _) => "λ·f · r / (1−p)",
-            (true, true, _) => "λ·f · r / (1−p) + S · ⌈N/g⌉ / (1−p)",
-            (false, _, true) => "S · ⌈N/g⌉ / (1−p), shared by the hops of its clause",
-            (false, ..) => {
-                "S · (P(X = 0) + E⌈X/g⌉) / (1−p), X Poisson of N(1 − e^(−λₑt/N)), shared by the \
-                 hops of its clause"
-            }
-        }
-    }
-
-    fn writes(&self) -> &'static str {
-        match (self.by_event, self.reconciles) {
-            (true, false) => "λ·f · w / (1−p), and r for its own echo",
-            (true, true) => "λ·f · w / (1−p), r for its own echo, S · ⌈N/g⌉ / (1−p) and drift",
-            (false, _) => "S · E⌈X/b⌉ · w / (1−p), X Poisson of f · N(1 − e^(−λt/N))",
-        }
-    }
-
-    fn records(&self) -> &'static str {
-        match (self.by_event, self.reconciles) {
-            (true, false) => "λ·f",
-            (true, true) => "λ·f · (1 + d): a reconcile finds what events lost",
-            (false, _) => "S · f · N(1 − e^(−λt/N)): repeated changes collapse",
-        }
-    }
-
-    fn detect(&self, which: &str) -> &'static str {
-        match (self.by_event, which) {
-            (true, _) => "D",
-            (false, "worst") => "T + lag",
-            (false, _) => "T/2 + lag",
-        }
-    }
-
-    fn write(&self) -> &'static str {
-        match self.by_event {
-            true => "L",
-            false => "the greatest of calls/μ and calls · L/c over its systems, + L",
         }
     }
 }

@@ -16,6 +16,7 @@ mod explain;
 mod feeds;
 pub mod field;
 mod fields;
+mod formulas;
 mod guesses;
 mod named;
 mod notes;

@@ -1,0 +1,64 @@
+//! Which of the model's formulas stand behind a scenario's figures, in letters.
+
+use crate::arithmetic::{ScenarioFigures, Timing};
+use crate::model::Scenario;
+
+/// Which of the model's formulas a scenario's mode and clauses ask for.
+pub(super) struct Shape {
+    pub by_event: bool,
+    reconciles: bool,
+    whole: bool,
+}
+
+impl Shape {
+    pub fn of(figures: &ScenarioFigures, scenario: &Scenario) -> Shape {
+        Shape {
+            by_event: figures.timing.is_realtime(),
+            reconciles: matches!(figures.timing, Timing::Hybrid(_)),
+            whole: scenario.scans_full(),
+        }
+    }
+
+    pub fn reads(&self) -> &'static str {
+        match (self.by_event, self.reconciles, self.whole) {
+            (true, false, _) => "λ·f · r / (1−p)",
+            (true, true, _) => "λ·f · r / (1−p) + S · ⌈N/g⌉ / (1−p)",
+            (false, _, true) => "S · ⌈N/g⌉ / (1−p), shared by the hops of its clause",
+            (false, ..) => {
+                "S · (P(X = 0) + E⌈X/g⌉) / (1−p), X Poisson of N(1 − e^(−λₑt/N)), shared by the \
+                 hops of its clause"
+            }
+        }
+    }
+
+    pub fn writes(&self) -> &'static str {
+        match (self.by_event, self.reconciles) {
+            (true, false) => "λ·f · w / (1−p), and r for its own echo",
+            (true, true) => "λ·f · w / (1−p), r for its own echo, S · ⌈N/g⌉ / (1−p) and drift",
+            (false, _) => "S · E⌈X/b⌉ · w / (1−p), X Poisson of f · N(1 − e^(−λt/N))",
+        }
+    }
+
+    pub fn records(&self) -> &'static str {
+        match (self.by_event, self.reconciles) {
+            (true, false) => "λ·f",
+            (true, true) => "λ·f · (1 + d): a reconcile finds what events lost",
+            (false, _) => "S · f · N(1 − e^(−λt/N)): repeated changes collapse",
+        }
+    }
+
+    pub fn detect(&self, which: &str) -> &'static str {
+        match (self.by_event, which) {
+            (true, _) => "D",
+            (false, "worst") => "T + lag",
+            (false, _) => "T/2 + lag",
+        }
+    }
+
+    pub fn write(&self) -> &'static str {
+        match self.by_event {
+            true => "L",
+            false => "the greatest of calls/μ and calls · L/c over its systems, + L",
+        }
+    }
+}
