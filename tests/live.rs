@@ -320,9 +320,15 @@ fn what_cannot_be_stored_is_not_acknowledged_and_a_stop_ends_in_good_order() {
         deliver(&runner, "msg_1", &submission("ada@example.com", "Ada")),
         202
     );
-    // Somebody holds the store: nothing becomes durable.
     let holder = rusqlite::Connection::open(dir.path().join(".syncline.db")).unwrap();
     holder.busy_timeout(Duration::from_secs(10)).unwrap();
+    // The runner itself has nothing to write any more.
+    wait_for("Ada, and that it is noted", || {
+        let sql = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM events)";
+        let left: i64 = holder.query_row(sql, [], |row| row.get(0)).unwrap();
+        left == 0 && name_of(dir.path(), "ada@example.com").is_some()
+    });
+    // Somebody holds the store: nothing becomes durable.
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let eve = submission("eve@example.com", "Eve");
     assert_eq!(deliver(&runner, "msg_2", &eve), 503);
