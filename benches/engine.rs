@@ -157,6 +157,7 @@ timed! {
     due_waiting(system: &str, priority: Priority, now: Instant, limit: usize) -> Vec<Waiting>;
     next_due(system: &str, priority: Priority) -> Option<Instant>;
     waiting_since(system: &str) -> Option<Instant>;
+    hold_waiting(scenario: &str, due: Option<Instant>) -> ();
     waiting_counts() -> Vec<(String, u64)>;
     put_dead_letter(letter: &DeadLetter) -> i64;
     dead_letters() -> Vec<DeadLetter>;
