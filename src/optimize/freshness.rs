@@ -52,7 +52,7 @@ pub struct Total {
     pub today: Option<f64>,
     /// With the modes proposed.
     pub then: Option<f64>,
-    /// With reads a day of any size, which no whole intervals can better.
+    /// With reads a day of any size, as far as is found.
     pub best: Option<f64>,
 }
 
@@ -140,18 +140,40 @@ pub fn of(ground: Ground, problem: &Problem, asked: Option<Measure>) -> Proposal
         },
     );
     let short = shortage(&world);
-    let ideal = short.is_empty().then(|| ideal(&world, measure)).flatten();
+    let today: Vec<f64> = world.readers.iter().map(|r| r.today).collect();
+    let from_today = match short.is_empty() {
+        true => ideal(&world, measure, &today),
+        false => None,
+    };
     let none = vec![0.0; world.quotas.len()];
+    let worth = from_today.as_ref().map_or(none, |i| i.multipliers.clone());
     let choosing = Choosing {
         readers: &world.readers,
         quotas: &world.quotas,
-        worth: ideal.as_ref().map_or(&none, |i| &i.multipliers),
+        worth: &worth,
         measure,
     };
     let plan = match short.is_empty() {
         true => choosing.best(),
         false => None,
     };
+    // Where calls saturate (each change is written once, however often one reads) there may be
+    // several sharings that no small change betters: the plan may lie near a better one.
+    let from_plan = plan.as_ref().and_then(|plan| {
+        let pairs = world.readers.iter().zip(plan);
+        let reads: Vec<f64> = pairs
+            .map(|(reader, at)| reader.options.get(*at).map_or(0.0, |o| o.reads))
+            .collect();
+        ideal(&world, measure, &reads)
+    });
+    let sum = |ideal: &Ideal| -> f64 {
+        let pairs = world.readers.iter().zip(&ideal.reads);
+        pairs.map(|(r, reads)| r.value(measure, *reads)).sum()
+    };
+    let ideal = [from_plan, from_today]
+        .into_iter()
+        .flatten()
+        .max_by(|a, b| sum(a).total_cmp(&sum(b)));
     let mut modes: Vec<&ModeKind> = ground
         .policy
         .scenarios
@@ -252,18 +274,17 @@ fn shortage(world: &World) -> Vec<String> {
     words
 }
 
-/// The best in reads a day of any size; none: the floors do not fit as evenly spaced reads.
-fn ideal(world: &World, measure: Measure) -> Option<Ideal> {
+/// The best in reads a day of any size, as found from a start; none: the floors do not fit as evenly spaced reads.
+fn ideal(world: &World, measure: Measure, start: &[f64]) -> Option<Ideal> {
     let ranges: Vec<(f64, f64)> = world
         .readers
         .iter()
         .map(Reader::range)
         .collect::<Option<_>>()?;
-    let mut reads: Vec<f64> = world
-        .readers
+    let mut reads: Vec<f64> = start
         .iter()
         .zip(&ranges)
-        .map(|(r, (least, most))| r.today.clamp(*least, *most))
+        .map(|(reads, (least, most))| reads.clamp(*least, *most))
         .collect();
     let left: Vec<f64> = world.quotas.iter().map(Quota::left).collect();
     let mut found = None;

@@ -130,7 +130,7 @@ fn readings(out: &mut String, found: &Optimization, spent: &Freshness, style: St
     if spent.weights == "costs" {
         head.push("weight");
     }
-    head.push("held by");
+    head.push("bound");
     table(out, style, "read by the clock", &head, &rows);
 }
 
