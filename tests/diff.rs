@@ -213,7 +213,8 @@ fn grades_of_an_entry() -> BTreeSet<String> {
             "  whole_file: true\n",
             "  write: { value: 50, verified: false }\n",
         )
-        .replace("deletes: true", "deletes: false");
+        .replace("deletes: true", "deletes: false")
+        + "\nconcurrency: { value: 4, verified: false }\n";
     assert_ne!(entry, other);
     let checked = |entry: &str| {
         let files = [("/w/policy.sync", &*policy), ("/w/own.yaml", entry)];

@@ -235,6 +235,7 @@ kinds! {
         CapabilityLost "capability-lost" [Breaking] "the connector can no longer do something, by its catalog entry";
         CapabilityGained "capability-gained" [Safe] "the connector can do more, by its catalog entry";
         ConnectorFiguresChanged "connector-figures-changed" [Risky] "other batch or page sizes or another visibility lag, by the catalog entry";
+        VendorLimitsChanged "vendor-limits-changed" [Risky, Safe] "other limits of the vendor's, by its catalog entry";
         TierChanged "tier-changed" [Risky] "another tier, with limits and prices of its own";
         SeatsChanged "seats-changed" [Risky, Safe] "other seats; risky where they get fewer, which may lower the vendor's limits";
         OptionChanged "option-changed" [Risky] "an option has another value, is new or is gone";

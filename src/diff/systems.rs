@@ -6,7 +6,7 @@ use super::kind::{Grade, Kind};
 use super::list::{List, joined, names, percent};
 use super::types::About;
 use crate::model;
-use crate::plan::{Capabilities, EnvRef, Limit, Setting, System};
+use crate::plan::{Capabilities, EnvRef, Limit, Setting, System, VendorLimit};
 use crate::text::Span;
 
 pub(super) fn compare(list: &mut List) {
@@ -75,6 +75,7 @@ fn system(list: &mut List, a: &System, b: &System) {
     } else {
         capabilities(list, a, b);
         sizes(list, a, b);
+        vendor_limits(list, a, b);
     }
     if a.tier != b.tier {
         let text = |t: &Option<String>| {
@@ -180,6 +181,37 @@ fn sizes(list: &mut List, a: &System, b: &System) {
         at,
         means,
     );
+}
+
+/// The vendor's limits: they also follow from the tier and the seats, which are told by themselves.
+fn vendor_limits(list: &mut List, a: &System, b: &System) {
+    let of = |s: &System| (s.vendor_limits.clone(), s.concurrency);
+    if of(a) == of(b) || a.tier != b.tier || a.seats != b.seats {
+        return;
+    }
+    let text = |s: &System| {
+        let limits = s.vendor_limits.iter();
+        let mut all: Vec<String> = limits
+            .map(|l| format!("{} {} in {}", l.name, l.calls, l.per))
+            .collect();
+        all.push(format!("{} at a time", s.concurrency));
+        all.join(", ")
+    };
+    let fewer = |l: &VendorLimit| {
+        let now = b.vendor_limits.iter().find(|o| o.name == l.name);
+        now.is_some_and(|o| o.calls < l.calls || o.per > l.per)
+    };
+    let new = |l: &VendorLimit| !a.vendor_limits.iter().any(|o| o.name == l.name);
+    let less = a.vendor_limits.iter().any(fewer)
+        || b.vendor_limits.iter().any(new)
+        || b.concurrency < a.concurrency;
+    let (grade, means) = match less {
+        true => (Grade::Risky, "the vendor allows less, by its entry"),
+        false => (Grade::Safe, "the vendor's limits are others, by its entry"),
+    };
+    let at = |s: &model::System| s.connector.as_ref().map(|c| c.clause);
+    let kind = (Kind::VendorLimitsChanged, grade);
+    said(list, b, kind, (text(a), text(b)), at, means);
 }
 
 fn env_text(e: &EnvRef) -> String {

@@ -37,7 +37,7 @@ fn calls(limits: &mut Limits, span: i64, seed: u64) -> Vec<i64> {
                 limits.spend(now, ONE);
                 made.push(now.0);
                 if random.u8(0..4) == 0 {
-                    now.0 += random.i64(0..span / 50);
+                    now.0 += random.i64(0..(span / 2_000).max(1));
                 }
             }
             Err(held) => {
@@ -69,7 +69,7 @@ fn no_window_that_reaches_back_ever_holds_more_than_it_may() {
             let window = made[i..].iter().take_while(|t| *t - first < per as i64);
             assert!(window.count() as u64 <= n, "{n} in {per} ms");
         }
-        // And it is used: no more than a tenth is lost where calls press.
+        // And it is used, where calls press.
         assert!(made.len() as u64 > n * 15, "{} calls", made.len());
     }
 }
