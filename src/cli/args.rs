@@ -84,7 +84,6 @@ pub(super) enum Command {
     Report(report::Args),
     /// Runs a plan, or compiles a policy first
     Run(run::Args),
-    /// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds
     Status(status::Args),
     /// Lists runs, newest first
     Runs(runs::Args),

@@ -8,6 +8,7 @@ use super::store::{HEEDED, StoreArgs, failed, fault, wrong};
 use crate::engine::decide;
 use crate::engine::ports::{Conflict, Store};
 use crate::host::{HostError, now};
+use crate::plan::Scenario;
 use crate::render::outcome::table;
 use crate::text::nearest;
 
@@ -159,7 +160,27 @@ fn resolve(args: &ResolveArgs) -> Result<String, (HostError, Exit)> {
     let by = by.unwrap_or_else(|| "a person".to_owned());
     let place = (entity, conflict.key.as_str(), field);
     decide::choose(&program, &mut store, now(), place, value, &by).map_err(stored)?;
-    Ok(format!("`{}` is {chosen}: {HEEDED}\n", args.conflict))
+    let name = &program.entities[usize::from(entity)].name;
+    let carries = |s: &&Scenario| {
+        let mut routes = s.routes.iter();
+        routes.any(|r| r.entity == *name && r.fields.contains(&conflict.field))
+    };
+    let carrying = || program.plan.scenarios.iter().filter(carries);
+    let by_clock: Vec<String> = carrying()
+        .filter(|s| !s.mode.realtime)
+        .map(|s| format!("`{}`", s.name))
+        .collect();
+    let mut text = format!("`{}` is {chosen}\n", args.conflict);
+    if carrying().any(|s| s.mode.realtime) {
+        text.push_str(&format!("it goes out at once: {HEEDED}\n"));
+    }
+    if !by_clock.is_empty() {
+        text.push_str(&format!(
+            "it goes out with the next run of {}\n",
+            by_clock.join(", ")
+        ));
+    }
+    Ok(text)
 }
 
 fn chosen(args: &ResolveArgs, conflict: &Conflict) -> Result<Json, (HostError, Exit)> {

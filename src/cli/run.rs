@@ -45,6 +45,13 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         Ok(store) => store,
         Err(error) => return shell.failure(&error),
     };
+    if let Err(error) = names_exist(&plan, &args.only) {
+        shell.failure(&error);
+        return Exit::Usage;
+    }
+    if args.listen.is_none() && !args.until_idle {
+        deaf(&plan, &args.only, shell);
+    }
     let settings = Settings {
         store: store.clone(),
         base_dir,
@@ -59,6 +66,35 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
             exit_of(&result)
         }
         Err(error) => shell.failure(&error),
+    }
+}
+
+fn names_exist(plan: &Plan, names: &[String]) -> Result<(), HostError> {
+    let all = || plan.scenarios.iter().map(|s| s.name.as_str());
+    let missing = names.iter().find(|n| !all().any(|s| s == n.as_str()));
+    missing.map_or(Ok(()), |name| {
+        let near = crate::text::nearest(name, all());
+        Err(HostError {
+            message: format!("the plan has no scenario `{name}`"),
+            remedy: near.map(|n| format!("did you mean `{n}`?")),
+        })
+    })
+}
+
+/// Warns of systems that are heard over HTTP while nobody listens.
+fn deaf(plan: &Plan, only: &[String], shell: &mut Shell) {
+    let scenarios = plan.scenarios.iter();
+    let live = scenarios.filter(|s| s.mode.realtime && (only.is_empty() || only.contains(&s.name)));
+    let from: std::collections::BTreeSet<&str> = live
+        .flat_map(|s| s.routes.iter().map(|r| r.from.as_str()))
+        .collect();
+    for system in &plan.systems {
+        if system.connector == "webhook" && from.contains(system.name.as_str()) {
+            shell.warn(&format!(
+                "`{}` is heard only with `--listen`, as in `--listen 127.0.0.1:8787`",
+                system.name
+            ));
+        }
     }
 }
 

@@ -12,7 +12,10 @@ use crate::engine::program::Program;
 use crate::host::{HostError, now, remembered_plan};
 use crate::render::outcome::{grouped, table};
 
-/// Shows how a store stands: last runs, what waits, dead letters, ages against their bounds
+/// Show how a store stands: last runs, what waits, dead letters, ages against their bounds
+///
+/// Ends with status 1 where there are dead letters. What moves by event, and what the outbox sends
+/// later, belongs to no run: runs count what they read and wrote themselves.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -40,7 +43,15 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
     let fail = failed;
     let mut rows = vec![
         [
-            "scenario", "mode", "last run", "status", "read", "written", "note",
+            "scenario",
+            "mode",
+            "last run",
+            "status",
+            "read",
+            "quarantined",
+            "written",
+            "failed",
+            "note",
         ]
         .map(String::from)
         .to_vec(),
@@ -53,13 +64,15 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
                 run.started.to_string(),
                 run.status.word().to_owned(),
                 grouped(run.counts.read),
+                grouped(run.counts.quarantined),
                 grouped(run.counts.written),
+                grouped(run.counts.failed),
                 run.note.clone().unwrap_or_default(),
             ]),
             None if scenario.mode.realtime && scenario.mode.schedule.is_none() => {
-                row.extend(["-", "by event", "", "", ""].map(String::from));
+                row.extend(["-", "by event", "", "", "", "", ""].map(String::from));
             }
-            None => row.extend(["never", "", "", "", ""].map(String::from)),
+            None => row.extend(["never", "", "", "", "", "", ""].map(String::from)),
         }
         rows.push(row);
     }
@@ -75,12 +88,18 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
         .filter(|(_, n)| *n > 0)
         .collect();
     for (system, count) in &waiting {
-        out.push_str(&format!("\n{} writes wait for `{system}`", grouped(*count)));
+        let waits = counted(*count, "write waits", "writes wait");
+        out.push_str(&format!("\n{waits} for `{system}`"));
     }
     for scenario in &program.plan.scenarios {
         let name = &scenario.name;
         if let Some(since) = decide::paused_since(&mut store, name).map_err(fail)? {
             out.push_str(&format!("\n`{name}` is paused since {since}"));
+        }
+        let owed = store.owed(name).map_err(fail)?.len() as u64;
+        if owed > 0 {
+            let owed = counted(owed, "record waits", "records wait");
+            out.push_str(&format!("\n{owed} for the next run of `{name}`"));
         }
         if let Some(asked) = decide::backfill_asked(&mut store, name).map_err(fail)? {
             out.push_str(&format!(
@@ -90,15 +109,15 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
     }
     let conflicts = store.conflicts().map_err(fail)?.len();
     if conflicts > 0 {
-        let conflicts = grouped(conflicts as u64);
-        out.push_str(&format!("\n{conflicts} conflicts wait for a person"));
+        let conflicts = counted(conflicts as u64, "conflict waits", "conflicts wait");
+        out.push_str(&format!("\n{conflicts} for a person"));
     }
     let letters = store.dead_letters().map_err(fail)?.len();
     let pending = store.pending_events(usize::MAX).map_err(fail)?.len();
     out.push_str(&format!(
-        "\n{} dead letters, {} events to be worked on\n",
-        grouped(letters as u64),
-        grouped(pending as u64)
+        "\n{}, {} to be worked on\n",
+        counted(letters as u64, "dead letter", "dead letters"),
+        counted(pending as u64, "event", "events")
     ));
     let ages = ages(&program, &mut store, now(), false).map_err(fail)?;
     if !ages.is_empty() {
@@ -129,4 +148,13 @@ fn text(args: &Args) -> Result<(String, Exit), HostError> {
         Exit::Clean
     };
     Ok((out, exit))
+}
+
+/// A number with its word.
+fn counted(number: u64, one: &str, several: &str) -> String {
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { several }
+    )
 }

@@ -249,19 +249,30 @@ fn union(field: &FieldRegister) -> Shown<'_> {
 /// Only changes later than a person's choice count; while those differ, the choice stays.
 fn manual(rule: Rule, field: &FieldRegister) -> Shown<'_> {
     let since = field.agreed.as_ref().map_or(i64::MIN, |a| a.at);
-    let mut changed = field.origins.iter().filter(|(_, o)| o.latest.at > since);
-    let Some((_, one)) = changed.next() else {
+    // An origin that never had anything but a gap has said nothing: a record that others made there.
+    let spoke = |o: &Origin| !(o.latest.value.is_null() && o.earliest().value.is_null());
+    let origins = field.origins.iter();
+    let mut changed = origins.filter(|(_, o)| o.latest.at > since && spoke(o));
+    let Some((system, one)) = changed.next() else {
         return match &field.agreed {
             Some(agreed) => chosen(agreed),
             None => last(rule, field),
         };
     };
-    if changed.any(|(_, o)| o.latest.value != one.latest.value) {
-        return Shown::Held {
-            agreed: field.agreed.as_ref(),
-        };
+    let mut newest = (*system, &one.latest);
+    for (system, origin) in changed {
+        let stamp = &origin.latest;
+        if stamp.value != one.latest.value {
+            return Shown::Held {
+                agreed: field.agreed.as_ref(),
+            };
+        }
+        let key = |(s, stamp): (SystemIx, &Stamp)| (stamp.at, precedence(rule, s));
+        if key((*system, stamp)) > key(newest) {
+            newest = (*system, stamp);
+        }
     }
-    last(rule, field)
+    Shown::of(newest.0, newest.1)
 }
 
 #[cfg(test)]

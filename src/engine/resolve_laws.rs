@@ -201,3 +201,26 @@ fn a_manual_conflict_is_held_until_a_person_chose() {
         Shown::Held { agreed: Some(_) }
     ));
 }
+
+#[test]
+fn a_gap_that_was_never_filled_is_no_side_of_a_manual_conflict() {
+    let rule = Rule {
+        resolve: Some(ResolveRule::Manual),
+        owner: Some(0),
+    };
+    let says = |value, at| Stamp {
+        value,
+        at,
+        id: Arc::from("e"),
+    };
+    let mut field = FieldRegister::default();
+    field.merge(0, says(Value::Int(1), 10));
+    field.merge(1, says(Value::Null, 20));
+    assert_eq!(shown(rule, &field).value(), Some(&Value::Int(1)));
+    // Once it was filled, its emptying is a word like any other.
+    let mut emptied = FieldRegister::default();
+    emptied.merge(0, says(Value::Int(1), 10));
+    emptied.merge(1, says(Value::Int(1), 5));
+    emptied.merge(1, says(Value::Null, 20));
+    assert!(matches!(shown(rule, &emptied), Shown::Held { .. }));
+}

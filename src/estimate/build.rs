@@ -43,6 +43,7 @@ fn of_scenario(ground: Ground, scenario: &Scenario) -> Option<ScenarioEstimate> 
         mode: choice::text(&scenario.mode.kind),
         declared: auto.then(|| "auto".to_owned()),
         class: class(&figures.timing),
+        required_seconds: scenario.fresh.as_ref().map(|f| f.value.as_secs_f64()),
         cost_per_month: cost(costs),
         hops: hops(ground, figures),
         what_if: None,

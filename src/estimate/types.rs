@@ -46,6 +46,9 @@ pub struct ScenarioEstimate {
     pub declared: Option<String>,
     /// The class of its mode.
     pub class: Option<ModeClass>,
+    /// How old its own `fresh` lets a change get on any of its hops; absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_seconds: Option<f64>,
     /// What it costs in a month of 30 days.
     pub cost_per_month: Cost,
     /// Its hops; a `clean` is one from its system to the same.

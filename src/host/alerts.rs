@@ -300,7 +300,12 @@ impl Watch {
             .collect();
         Ok(vec![Alert {
             kind: "dead_letter.created",
-            data: json!({ "policy": policy, "count": letters.len(), "causes": causes }),
+            data: json!({
+                "policy": policy,
+                "count": letters.len(),
+                "causes": causes,
+                "newest": text_of(Instant(newest)),
+            }),
             after: (TOLD_LETTERS, newest.to_string()),
         }])
     }

@@ -6,7 +6,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -30,6 +31,8 @@ use crate::store::{OpenMode, SqliteStore};
 
 /// Bodies over this are refused: 1 MiB.
 const MAX_BODY: usize = 1024 * 1024;
+/// How often it is noted that the intake listens.
+const HEARD_EVERY: Duration = Duration::from_secs(5);
 /// Events in one flush.
 const GROUP: usize = 1_000;
 
@@ -208,7 +211,16 @@ fn write(
     deliveries: &Receiver<Delivery>,
     flushed: &mut dyn FnMut(),
 ) {
-    while let Ok(first) = deliveries.recv() {
+    heard(store, plan);
+    loop {
+        let first = match deliveries.recv_timeout(HEARD_EVERY) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                heard(store, plan);
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let mut group = vec![first];
         while group.len() < GROUP
             && let Ok(next) = deliveries.try_recv()
@@ -221,6 +233,22 @@ fn write(
             let _ = delivery.done.send(stored.clone());
         }
         flushed();
+    }
+}
+
+/// Notes that whatever was posted up to now is stored, so that others can tell silence from deafness.
+fn heard(store: &mut SqliteStore, plan: &Plan) {
+    let now = now().0.to_string();
+    let hooks = plan.systems.iter().filter(|s| s.connector == "webhook");
+    let noted = store.begin().and_then(|()| {
+        for system in hooks {
+            store.set_meta(&format!("heard:{}", system.name), &now)?;
+        }
+        store.commit()
+    });
+    if noted.is_err() {
+        // It is noted the next time; ages only look greater until then.
+        let _ = store.rollback();
     }
 }
 

@@ -70,7 +70,7 @@ fn sum(spent: &Freshness, total: Option<f64>) -> String {
     };
     match spent.measure.as_str() {
         "age" => format!("{} waiting", figures::duration(mean * 86_400.0)),
-        "harmonic" => format!("{mean:.3} stale"),
+        "harmonic" => format!("harmonic staleness {mean:.3}"),
         _ => format!("{} fresh", figures::share(mean)),
     }
 }

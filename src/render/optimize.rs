@@ -60,7 +60,7 @@ fn verdict(found: &Optimization) -> String {
         n => format!(" in {n} solves"),
     });
     let proof = match (found.result, found.at_least, then) {
-        (Ending::Optimal, ..) => format!("proven optimal{solves}"),
+        (Ending::Optimal, ..) => format!("proven the cheapest of the modes tried{solves}"),
         (Ending::Feasible, Some(least), Some(then)) => format!(
             "not proven{solves}: nothing costs less than {} {currency}, a gap of {}",
             figures::money(least),

@@ -35,7 +35,7 @@ fn a_paused_scenario_waits_and_goes_on() {
     assert_eq!(name_of(dir.path(), "bob@x.example"), None);
     let (_, status) = syncline(dir.path(), &["status"]);
     assert!(status.contains("`signup` is paused since"), "{status}");
-    assert!(status.contains("1 writes wait for `crm`"), "{status}");
+    assert!(status.contains("1 write waits for `crm`"), "{status}");
     assert_eq!(syncline(dir.path(), &["resume", "signup"]).0, 0);
     wait_for("Bob", || name_of(dir.path(), "bob@x.example").is_some());
     let (status, said) = syncline(dir.path(), &["resume", "sign_up"]);
@@ -102,10 +102,10 @@ fn a_conflict_is_listed_and_a_choice_goes_everywhere() {
     std::fs::write(dir.path().join("policy.sync"), MANUAL).unwrap();
     for system in ["left", "right"] {
         let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
-        db.execute_batch(&format!(
+        db.execute_batch(
             "CREATE TABLE people (id TEXT PRIMARY KEY, note TEXT, at TEXT);
-             INSERT INTO people VALUES ('1', 'same', '2026-01-01T00:00:00Z')"
-        ))
+             INSERT INTO people VALUES ('1', 'same', '2026-01-01T00:00:00Z')",
+        )
         .unwrap();
     }
     let run = || syncline(dir.path(), &["run", "--until-idle", "."]);

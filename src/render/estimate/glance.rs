@@ -41,7 +41,23 @@ fn if_badly(estimate: &Estimate) -> Option<String> {
             )
         })
     });
-    let broken: Vec<String> = quotas.chain(fields).collect();
+    let scenarios = estimate.scenarios.iter().filter_map(|s| {
+        let within = s.required_seconds?;
+        let late = s.hops.iter().find_map(|h| {
+            let taken = h.staleness_seconds.worst?;
+            let high = h.ranges.get("staleness.worst")?.high;
+            (taken <= within && high.is_none_or(|h| h > within)).then_some((h, high))
+        });
+        let (hop, high) = late?;
+        Some(format!(
+            "`{}` takes {} to `{}`, over its `fresh {}`",
+            s.name,
+            delay(high).replace("no bound", "without bound"),
+            hop.to,
+            figures::duration(within)
+        ))
+    });
+    let broken: Vec<String> = quotas.chain(fields).chain(scenarios).collect();
     let shown = broken.get(..broken.len().min(BROKEN_SHOWN))?.join("; ");
     let more = match broken.len().saturating_sub(BROKEN_SHOWN) {
         0 => String::new(),

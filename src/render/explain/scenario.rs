@@ -67,7 +67,7 @@ fn answer(explained: &ScenarioExplained) -> String {
                 )
             });
             format!(
-                "the mode stands: `{now}` keeps every bound and limit, and no mode costs less{simpler}; it is declared"
+                "the mode stands: `{now}` keeps every bound and limit, and no mode that was tried costs less{simpler}; it is declared"
             )
         }
         Answer::Cheaper => format!(
