@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, wrong};
+use super::store::{HEEDED, StoreArgs, failed, fault, told, wrong};
 use crate::engine::decide;
 use crate::engine::ports::{Conflict, Store};
 use crate::host::{HostError, now};
@@ -58,16 +58,10 @@ struct ResolveArgs {
 /// Runs the command.
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     let done = match &args.action {
-        Action::List(args) => list(args, shell),
-        Action::Resolve(args) => resolve(args).map(|text| shell.print(&text)),
+        Action::List(args) => list(args),
+        Action::Resolve(args) => resolve(args),
     };
-    match done {
-        Ok(()) => Exit::Clean,
-        Err((error, exit)) => {
-            shell.failure(&error);
-            exit
-        }
-    }
+    told(done, shell)
 }
 
 fn name_of(conflict: &Conflict) -> String {
@@ -78,7 +72,7 @@ fn said(conflict: &Conflict) -> Map<String, Json> {
     serde_json::from_str(&conflict.values).unwrap_or_default()
 }
 
-fn list(args: &ListArgs, shell: &mut Shell) -> Result<(), (HostError, Exit)> {
+fn list(args: &ListArgs) -> Result<String, (HostError, Exit)> {
     let mut store = args.store.open().map_err(fault)?;
     let conflicts = store.conflicts().map_err(|e| fault(failed(e)))?;
     if args.format == "json" {
@@ -91,12 +85,11 @@ fn list(args: &ListArgs, shell: &mut Shell) -> Result<(), (HostError, Exit)> {
                 })
             })
             .collect();
-        shell.print_json(&json!({ "version": 1, "conflicts": all }));
-        return Ok(());
+        let shown = json!({ "version": 1, "conflicts": all });
+        return Ok(format!("{shown:#}\n"));
     }
     if conflicts.is_empty() {
-        shell.print("no conflicts\n");
-        return Ok(());
+        return Ok("no conflicts\n".to_owned());
     }
     let mut rows = vec![["conflict", "since", "says"].map(String::from).to_vec()];
     for conflict in &conflicts {
@@ -110,8 +103,7 @@ fn list(args: &ListArgs, shell: &mut Shell) -> Result<(), (HostError, Exit)> {
             said.join(", "),
         ]);
     }
-    shell.print(&table(&rows, 99));
-    Ok(())
+    Ok(table(&rows, 99))
 }
 
 fn resolve(args: &ResolveArgs) -> Result<String, (HostError, Exit)> {

@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, wrong};
+use super::store::{HEEDED, StoreArgs, failed, fault, told, wrong};
 use crate::engine::decide;
 use crate::engine::ports::{DeadLetter, Store};
 use crate::engine::program::Program;
@@ -69,27 +69,21 @@ struct ListArgs {
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     let done = match &args.action {
         Action::List(args) => return list(args, shell),
-        Action::Show(args) => show(args, shell),
-        Action::Replay(args) => replay(args).map(|text| shell.print(&text)),
-        Action::Discard(args) => discard(args).map(|text| shell.print(&text)),
+        Action::Show(args) => show(args),
+        Action::Replay(args) => replay(args),
+        Action::Discard(args) => discard(args),
     };
-    match done {
-        Ok(()) => Exit::Clean,
-        Err((error, exit)) => {
-            shell.failure(&error);
-            exit
-        }
-    }
+    told(done, shell)
 }
 
-fn show(args: &ShowArgs, shell: &mut Shell) -> Result<(), (HostError, Exit)> {
+fn show(args: &ShowArgs) -> Result<String, (HostError, Exit)> {
     let mut store = args.store.open().map_err(fault)?;
     let letters = store.dead_letters().map_err(|e| fault(failed(e)))?;
     let letter = letters.into_iter().find(|l| l.id == args.letter);
     let letter = letter.ok_or_else(|| no_letter(args.letter))?;
     if args.format == "json" {
-        shell.print_json(&serde_json::json!({ "version": 1, "dead_letter": letter }));
-        return Ok(());
+        let shown = serde_json::json!({ "version": 1, "dead_letter": letter });
+        return Ok(format!("{shown:#}\n"));
     }
     let rows = [
         ("letter", letter.id.to_string()),
@@ -102,11 +96,9 @@ fn show(args: &ShowArgs, shell: &mut Shell) -> Result<(), (HostError, Exit)> {
         ("given up", letter.last_at.to_string()),
         ("payload", letter.payload),
     ];
-    let text: String = rows
+    Ok(rows
         .map(|(name, value)| format!("{name:<13} {value}\n"))
-        .concat();
-    shell.print(&text);
-    Ok(())
+        .concat())
 }
 
 fn no_letter(id: i64) -> (HostError, Exit) {

@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, scenario};
+use super::store::{HEEDED, StoreArgs, failed, fault, scenario, told};
 use crate::engine::decide;
 use crate::host::{HostError, now};
 
@@ -21,16 +21,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
-    match pause(args) {
-        Ok(text) => {
-            shell.print(&text);
-            Exit::Clean
-        }
-        Err((error, exit)) => {
-            shell.failure(&error);
-            exit
-        }
-    }
+    told(pause(args), shell)
 }
 
 fn pause(args: &Args) -> Result<String, (HostError, Exit)> {

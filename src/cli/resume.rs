@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, scenario, wrong};
+use super::store::{HEEDED, StoreArgs, failed, fault, scenario, told, wrong};
 use crate::engine::decide;
 use crate::host::{HostError, now};
 use crate::text::nearest;
@@ -27,16 +27,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
-    match resume(args) {
-        Ok(text) => {
-            shell.print(&text);
-            Exit::Clean
-        }
-        Err((error, exit)) => {
-            shell.failure(&error);
-            exit
-        }
-    }
+    told(resume(args), shell)
 }
 
 fn resume(args: &Args) -> Result<String, (HostError, Exit)> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::Exit;
+use super::shell::Shell;
 use crate::engine::ports::StoreError;
 use crate::engine::program::Program;
 use crate::host::{HostError, remembered_plan};
@@ -58,6 +59,20 @@ pub(super) fn wrong(message: String, remedy: Option<String>) -> (HostError, Exit
 /// A store that could not be used.
 pub(super) fn fault(error: HostError) -> (HostError, Exit) {
     (error, Exit::Unreachable)
+}
+
+/// Shows what a command did, or why it did not.
+pub(super) fn told(done: Result<String, (HostError, Exit)>, shell: &mut Shell) -> Exit {
+    match done {
+        Ok(text) => {
+            shell.print(&text);
+            Exit::Clean
+        }
+        Err((error, exit)) => {
+            shell.failure(&error);
+            exit
+        }
+    }
 }
 
 /// The plan's scenario of that name.
