@@ -182,6 +182,10 @@ impl Tried {
             Some(SystemThen {
                 name: ground.name(id).to_owned(),
                 calls_per_day: known.then(|| load.per_day().total()),
+                quota_counts: tightest(facts, load).and_then(|q| match q.counts.unit() {
+                    "calls" => None,
+                    unit => Some(unit.to_owned()),
+                }),
                 utilisation: used.filter(|_| known),
             })
         });
@@ -275,8 +279,9 @@ impl Tried {
             let used = quota.map_or(0.0, |q| quota_share(facts, q, load.busiest_day()));
             if used > 1.0 + TOLERANCE {
                 let used = figures::share(used);
+                let unit = quota.map_or("calls", |q| q.counts.unit());
                 why.push(format!(
-                    "it needs {used} of what may be used of `{name}` a day"
+                    "it needs {used} of the {unit} that may be used of `{name}` a day"
                 ));
             }
             let peak = |l: &_| choice::burst_share(l, load);

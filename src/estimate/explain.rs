@@ -341,7 +341,7 @@ impl Writer<'_> {
                 of,
                 symbol,
                 &meaning,
-                format!("{calls} calls per {per}"),
+                format!("{calls} {} per {per}", limit.counts.unit()),
                 place,
             );
         }

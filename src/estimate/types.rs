@@ -252,6 +252,9 @@ pub struct SystemThen {
     pub name: String,
     /// Calls a day by all scenarios.
     pub calls_per_day: Option<f64>,
+    /// What its tightest quota counts, where it is not calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_counts: Option<String>,
     /// The share of the budget that is used, on a mean day.
     pub utilisation: Option<f64>,
 }

@@ -315,7 +315,10 @@ fn each_mode_says_what_it_would_do_and_whether_it_may() {
         .as_str()
         .unwrap()
         .to_owned();
-    assert_eq!(why, "it needs 104 % of what may be used of `mailer` a day");
+    assert_eq!(
+        why,
+        "it needs 104 % of the calls that may be used of `mailer` a day"
+    );
     assert_eq!(named(hourly, "every 5m")["feasible"], true);
 }
 

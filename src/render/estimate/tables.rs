@@ -372,7 +372,13 @@ fn candidate(now: &str, candidate: &Candidate) -> Vec<String> {
         mode,
         calls.join(", "),
         used.map_or(NOTHING.to_owned(), |s| {
-            format!("{} {}", s.name, known(s.utilisation, figures::share))
+            let counts = s.quota_counts.as_ref();
+            let counts = counts.map_or(String::new(), |unit| format!(" of its {unit}"));
+            format!(
+                "{} {}{counts}",
+                s.name,
+                known(s.utilisation, figures::share)
+            )
         }),
         delay(slowest(&candidate.hops, |h| h.staleness_seconds.mean)),
         delay(slowest(&candidate.hops, |h| h.staleness_seconds.worst)),
