@@ -24,6 +24,7 @@ mod fmt;
 mod git;
 mod graph;
 mod init;
+mod log;
 mod man;
 mod optimize;
 mod pause;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::failure::Exit;
+use super::log::{Log, LogFormat};
 use super::shell::Shell;
 use super::store::store_path;
 use crate::engine::runner::{Alert, Observer, Progress};
@@ -30,6 +31,9 @@ pub(super) struct Args {
     /// Run every scheduled scenario once, drain, print a summary and end
     #[arg(long)]
     until_idle: bool,
+    /// Write a line on standard error for everything that happens, in place of a progress bar
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log: Option<LogFormat>,
     /// Run only this scenario (may be repeated)
     #[arg(long, value_name = "SCENARIO")]
     only: Vec<String>,
@@ -60,7 +64,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         only: args.only.iter().cloned().collect(),
         env: Arc::new(|name| std::env::var(name).ok()),
     };
-    match drive(&plan, &settings, shell) {
+    match drive(&plan, &settings, args.log, shell) {
         Ok(result) => {
             shell.print(&outcome::human(&plan, &result, &store));
             exit_of(&result)
@@ -98,19 +102,28 @@ fn deaf(plan: &Plan, only: &[String], shell: &mut Shell) {
     }
 }
 
-/// Runs a plan with a progress bar (on a terminal) until it is idle or told to stop.
-pub(super) fn drive(
+/// Runs a plan, with a log or a progress bar (on a terminal), until it is idle or told to stop.
+fn drive(
     plan: &Plan,
     settings: &Settings,
+    log: Option<LogFormat>,
     shell: &mut Shell,
 ) -> Result<Outcome, HostError> {
-    let mut bar = Bar::new(shell.quiet());
     let mut ready = |address: Option<std::net::SocketAddr>, waker: host::Waker| {
-        if let Some(address) = address {
-            eprintln!("listening on http://{address}");
+        match (address, log.map(Log)) {
+            (Some(address), Some(log)) => {
+                let url = format!("http://{address}");
+                log.line("info", "listening", serde_json::json!({ "url": url }));
+            }
+            (Some(address), None) => eprintln!("listening on http://{address}"),
+            (None, _) => {}
         }
         host::stop_on_signal(waker);
     };
+    if let Some(format) = log {
+        return host::run(plan, settings, &mut Log(format), &mut ready);
+    }
+    let mut bar = Bar::new(shell.quiet());
     let result = host::run(plan, settings, &mut bar, &mut ready);
     bar.finish();
     result

@@ -196,6 +196,7 @@ impl Runner<'_> {
             .set_meta(&format!("started:{}", plan.name), &now.0.to_string())?;
         self.store.commit()?;
         self.store.stage_open(record.id)?;
+        self.observer.run_started(&record);
         self.clock.forget(scenario);
         self.runs.push(ActiveRun {
             phase: Phase::Ask(None),
@@ -519,6 +520,7 @@ impl Runner<'_> {
         run.record.note = Some(note);
         run.phase = Phase::Over;
         self.store.put_run(&run.record)?;
+        self.observer.run_ended(&run.record);
         self.store.stage_drop(run.record.id)
     }
 
@@ -548,6 +550,7 @@ impl Runner<'_> {
         }
         self.store.put_run(&run.record)?;
         self.store.commit()?;
+        self.observer.run_ended(&run.record);
         run.phase = Phase::Over;
         self.store.stage_drop(run.record.id)
     }

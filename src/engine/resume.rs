@@ -19,6 +19,7 @@ impl Runner<'_> {
                 && self.store.stage_len(record.id)? > 0;
             match scenario {
                 Some(scenario) if wrote(&record) && readable => {
+                    self.observer.run_started(&record);
                     self.runs.push(ActiveRun {
                         phase: Phase::Write(record.confirmed.clone()),
                         cursors: record.cursor_after.clone(),
@@ -54,6 +55,7 @@ impl Runner<'_> {
             ..record
         };
         self.store.put_run(&record)?;
+        self.observer.run_ended(&record);
         self.store.stage_drop(record.id)?;
         match scenario {
             Some(scenario) => self.start_run(scenario, if opening { OPENING } else { "resumed" }),

@@ -12,8 +12,8 @@ use super::dispatch::Gate;
 use super::due::StartClock;
 use super::limits::Limits;
 use super::ports::{
-    Answer, Call, Decoder, EntityIx, RunCounts, ScenarioIx, Store, StoreError, Stored, SystemIx,
-    World,
+    Answer, Call, Decoder, EntityIx, RunCounts, RunRecord, ScenarioIx, Store, StoreError, Stored,
+    SystemIx, World,
 };
 use super::program::Program;
 use crate::time::{Instant, Millis};
@@ -36,6 +36,10 @@ pub trait Observer {
 
     /// Something happened that a person should hear of.
     fn alert(&mut self, _: &Alert<'_>) {}
+    /// A run began, anew or where a killed runner left it.
+    fn run_started(&mut self, _: &RunRecord) {}
+    /// A run is over.
+    fn run_ended(&mut self, _: &RunRecord) {}
 }
 
 /// What a runner has counted, and which systems it cannot reach.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::engine::ports::RunRecord;
 use crate::engine::runner::{Alert, Observer, Progress, Standing, Tally};
 
 /// How often the copy is renewed while the runner has no pause; it steps far more often.
@@ -78,6 +79,14 @@ impl Observer for Watched<'_> {
 
     fn alert(&mut self, alert: &Alert<'_>) {
         self.inner.alert(alert);
+    }
+
+    fn run_started(&mut self, run: &RunRecord) {
+        self.inner.run_started(run);
+    }
+
+    fn run_ended(&mut self, run: &RunRecord) {
+        self.inner.run_ended(run);
     }
 
     fn standing(&mut self, at: &Standing<'_>) {

@@ -1,0 +1,57 @@
+//! What `run --log` writes.
+
+use super::*;
+
+#[test]
+fn each_line_of_the_log_is_an_object_and_no_record_stands_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let policy = POLICY.to_owned()
+        + r#"system copy { connector sqlite option path = "copy.db" }
+map contact in copy "contacts" { same_names cursor "updated_at" }
+scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
+"#;
+    std::fs::write(dir.path().join("policy.sync"), policy).unwrap();
+    let copy = rusqlite::Connection::open(dir.path().join("copy.db")).unwrap();
+    copy.execute_batch(
+        "CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT CHECK (name <> 'Bob'), updated_at TEXT)",
+    )
+    .unwrap();
+    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
+    crm.execute_batch(
+        "INSERT INTO contacts VALUES ('bob@x.example', 'Bob', '2026-01-01'), ('ada@x.example', 'Ada', '2026-01-01')",
+    )
+    .unwrap();
+    let run = |format: &str| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_syncline"))
+            .args(["run", "--until-idle", "--log", format])
+            .arg(dir.path())
+            .env("FORMS_SECRET", SECRET)
+            .output()
+            .unwrap();
+        String::from_utf8(ran.stderr).unwrap()
+    };
+    let log = run("json");
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    let events: Vec<&str> = lines.iter().map(|l| l["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["run.started", "dead_letter", "run.ended"], "{log}");
+    assert_eq!(lines[2]["scenario"], "nightly");
+    assert_eq!(
+        (&lines[2]["read"], &lines[2]["written"]),
+        (&2.into(), &1.into())
+    );
+    for line in &lines {
+        assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
+        assert!(["info", "warn", "error"].contains(&line["level"].as_str().unwrap()));
+    }
+    assert!(!log.contains("bob@"), "{log}");
+    let text = run("text");
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(
+        text.contains(" info run.started scenario=\"nightly\" run=2 why=\"until-idle\"\n"),
+        "{text}"
+    );
+}
