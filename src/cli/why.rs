@@ -92,6 +92,15 @@ fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
         field = Some(ix);
         doc = store.record(entity, key).map_err(stored)?;
     }
+    if doc.is_none()
+        && let Some((before, name)) = rest.rsplit_once('.')
+        && names.field(name).is_none()
+        && store.record(entity, before).map_err(stored)?.is_some()
+    {
+        let all = names.fields.iter().map(|f| f.name.as_str());
+        let near = crate::text::nearest(name, all).map(|n| format!("did you mean `{n}`?"));
+        return Err(usage(format!("{entity} has no field `{name}`"), near));
+    }
     let doc = doc.ok_or_else(|| {
         usage(
             format!("nothing is known of {entity} `{rest}`"),

@@ -160,6 +160,13 @@ fn a_conflict_is_listed_and_a_choice_goes_everywhere() {
     );
     let (_, why) = syncline(dir.path(), &["why", "person:1.note"]);
     assert!(why.contains("ada"), "{why}");
+    let (status, why) = syncline(dir.path(), &["why", "person:1.notes"]);
+    assert_eq!(status, 2);
+    let told = "person has no field `notes`";
+    assert!(
+        why.contains(told) && why.contains("did you mean `note`?"),
+        "{why}"
+    );
 }
 
 const MANUAL: &str = r#"policy manual { timezone "UTC" }
