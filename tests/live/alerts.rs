@@ -108,7 +108,12 @@ fn a_dead_letter_is_told_once_it_is_there_and_again_until_it_is_heard() {
     assert_eq!(body["data"]["count"], 1);
     assert_eq!(body["data"]["causes"][0]["system"], "crm");
     assert!(!body.to_string().contains("bob@"), "no keys: {body}");
-    // What was heard is not told again, by the next runner neither.
+    // What was heard is not told again, by the next runner neither, once it is remembered.
+    wait_for("the memory of it", || {
+        let store = rusqlite::Connection::open(dir.path().join(".syncline.db")).unwrap();
+        let told = "SELECT value FROM meta WHERE key = 'alerted:letters'";
+        store.query_row(told, [], |r| r.get::<_, String>(0)).is_ok()
+    });
     drop(runner);
     let runner = start_with(dir.path(), &env);
     assert_eq!(
