@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, scenario, told, wrong};
+use super::store::{HEEDED, StoreArgs, fault, scenario, told, wrong};
 use crate::engine::decide;
 use crate::host::{HostError, now};
 
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
 
 fn backfill(args: &Args) -> Result<String, (HostError, Exit)> {
     let (mut store, program) = args.store.operate().map_err(fault)?;
-    let plan = scenario(&program, &args.scenario)?;
+    let plan = scenario(&program.plan, &args.scenario)?;
     let name = &plan.name;
     let can_be_read = |system: &str| {
         let found = program.plan.systems.iter().find(|s| s.name == system);
@@ -40,7 +40,7 @@ fn backfill(args: &Args) -> Result<String, (HostError, Exit)> {
             Some("have its sender deliver the events once more".into()),
         ));
     }
-    let stored = |e| fault(failed(e));
+    let stored = |e| fault(HostError::from_store(e));
     decide::backfill(&mut store, name, now()).map_err(stored)?;
     let paused = decide::paused_since(&mut store, name).map_err(stored)?;
     let after = match paused {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, told, wrong};
+use super::store::{HEEDED, StoreArgs, fault, told, wrong};
 use crate::engine::decide;
 use crate::engine::ports::{Conflict, Store};
 use crate::host::{HostError, now};
@@ -74,7 +74,9 @@ fn said(conflict: &Conflict) -> Map<String, Json> {
 
 fn list(args: &ListArgs) -> Result<String, (HostError, Exit)> {
     let mut store = args.store.open().map_err(fault)?;
-    let conflicts = store.conflicts().map_err(|e| fault(failed(e)))?;
+    let conflicts = store
+        .conflicts()
+        .map_err(|e| fault(HostError::from_store(e)))?;
     if args.format == "json" {
         let all: Vec<Json> = conflicts
             .iter()
@@ -108,7 +110,7 @@ fn list(args: &ListArgs) -> Result<String, (HostError, Exit)> {
 
 fn resolve(args: &ResolveArgs) -> Result<String, (HostError, Exit)> {
     let (mut store, program) = args.store.operate().map_err(fault)?;
-    let stored = |e| fault(failed(e));
+    let stored = |e| fault(HostError::from_store(e));
     let conflicts = store.conflicts().map_err(stored)?;
     let conflict = conflicts.iter().find(|c| name_of(c) == args.conflict);
     let conflict = conflict.ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, told, wrong};
+use super::store::{HEEDED, StoreArgs, fault, told, wrong};
 use crate::engine::decide;
 use crate::engine::ports::{DeadLetter, Store};
 use crate::engine::program::Program;
@@ -78,7 +78,9 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
 
 fn show(args: &ShowArgs) -> Result<String, (HostError, Exit)> {
     let mut store = args.store.open().map_err(fault)?;
-    let letters = store.dead_letters().map_err(|e| fault(failed(e)))?;
+    let letters = store
+        .dead_letters()
+        .map_err(|e| fault(HostError::from_store(e)))?;
     let letter = letters.into_iter().find(|l| l.id == args.letter);
     let letter = letter.ok_or_else(|| no_letter(args.letter))?;
     if args.format == "json" {
@@ -114,7 +116,9 @@ fn picked(
     store: &mut dyn Store,
     program: &Program,
 ) -> Result<Vec<DeadLetter>, (HostError, Exit)> {
-    let all = store.dead_letters().map_err(|e| fault(failed(e)))?;
+    let all = store
+        .dead_letters()
+        .map_err(|e| fault(HostError::from_store(e)))?;
     if let Some(system) = &args.system {
         if program.system(system).is_none() && !all.iter().any(|l| l.system == *system) {
             return Err(wrong(format!("the plan has no system `{system}`"), None));
@@ -137,7 +141,7 @@ fn replay(args: &PickArgs) -> Result<String, (HostError, Exit)> {
     let (mut sent, mut over) = (0_u64, 0_u64);
     for letter in picked(args, &mut store, &program)? {
         let sends = decide::replay(&program, &mut store, now(), &letter);
-        match sends.map_err(|e| fault(failed(e)))? {
+        match sends.map_err(|e| fault(HostError::from_store(e)))? {
             true => sent += 1,
             false => over += 1,
         }
@@ -154,7 +158,7 @@ fn discard(args: &PickArgs) -> Result<String, (HostError, Exit)> {
     let (mut store, program) = args.store.operate().map_err(fault)?;
     let letters = picked(args, &mut store, &program)?;
     for letter in &letters {
-        decide::discard(&mut store, letter).map_err(|e| fault(failed(e)))?;
+        decide::discard(&mut store, letter).map_err(|e| fault(HostError::from_store(e)))?;
     }
     Ok(format!(
         "{} discarded\n",
@@ -166,7 +170,7 @@ fn list(args: &ListArgs, shell: &mut Shell) -> Exit {
     let letters = args
         .store
         .open()
-        .and_then(|mut store| store.dead_letters().map_err(failed));
+        .and_then(|mut store| store.dead_letters().map_err(HostError::from_store));
     let mut letters = match letters {
         Ok(letters) => letters,
         Err(error) => return shell.failure(&error),

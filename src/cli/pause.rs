@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, scenario, told};
+use super::store::{HEEDED, StoreArgs, fault, scenario, told};
 use crate::engine::decide;
 use crate::host::{HostError, now};
 
@@ -26,8 +26,8 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
 
 fn pause(args: &Args) -> Result<String, (HostError, Exit)> {
     let (mut store, program) = args.store.operate().map_err(fault)?;
-    let name = &scenario(&program, &args.scenario)?.name;
-    let stored = |e| fault(failed(e));
+    let name = &scenario(&program.plan, &args.scenario)?.name;
+    let stored = |e| fault(HostError::from_store(e));
     Ok(
         match decide::pause(&mut store, name, now()).map_err(stored)? {
             true => format!("`{name}` is paused: {HEEDED}\n"),

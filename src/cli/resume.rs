@@ -2,7 +2,7 @@
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{HEEDED, StoreArgs, failed, fault, scenario, told, wrong};
+use super::store::{HEEDED, StoreArgs, fault, scenario, told, wrong};
 use crate::engine::decide;
 use crate::host::{HostError, now};
 use crate::text::nearest;
@@ -38,13 +38,14 @@ fn resume(args: &Args) -> Result<String, (HostError, Exit)> {
             let near = nearest(system, all).map(|n| format!("did you mean `{n}`?"));
             return Err(wrong(format!("the plan has no system `{system}`"), near));
         }
-        decide::resume(&mut store, system, now()).map_err(|e| fault(failed(e)))?;
+        decide::resume(&mut store, system, now()).map_err(|e| fault(HostError::from_store(e)))?;
         return Ok(format!("`{system}` is tried again: {HEEDED}\n"));
     }
     // The parser wants one of both.
     let name = args.scenario.as_deref().unwrap_or_default();
-    let name = &scenario(&program, name)?.name;
-    let resumed = decide::unpause(&mut store, name, now()).map_err(|e| fault(failed(e)))?;
+    let name = &scenario(&program.plan, name)?.name;
+    let resumed =
+        decide::unpause(&mut store, name, now()).map_err(|e| fault(HostError::from_store(e)))?;
     Ok(match resumed {
         true => format!("`{name}` goes on: {HEEDED}\n"),
         false => format!("`{name}` is not paused\n"),

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::failure::Exit;
 use super::log::{Log, LogFormat};
 use super::shell::Shell;
-use super::store::store_path;
+use super::store::{scenario, store_path};
 use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
 use crate::plan::Plan;
@@ -49,9 +49,11 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         Ok(store) => store,
         Err(error) => return shell.failure(&error),
     };
-    if let Err(error) = names_exist(&plan, &args.only) {
-        shell.failure(&error);
-        return Exit::Usage;
+    for name in &args.only {
+        if let Err((error, exit)) = scenario(&plan, name) {
+            shell.failure(&error);
+            return exit;
+        }
     }
     if args.listen.is_none() && !args.until_idle {
         deaf(&plan, &args.only, shell);
@@ -71,18 +73,6 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         }
         Err(error) => shell.failure(&error),
     }
-}
-
-fn names_exist(plan: &Plan, names: &[String]) -> Result<(), HostError> {
-    let all = || plan.scenarios.iter().map(|s| s.name.as_str());
-    let missing = names.iter().find(|n| !all().any(|s| s == n.as_str()));
-    missing.map_or(Ok(()), |name| {
-        let near = crate::text::nearest(name, all());
-        Err(HostError {
-            message: format!("the plan has no scenario `{name}`"),
-            remedy: near.map(|n| format!("did you mean `{n}`?")),
-        })
-    })
 }
 
 /// Warns of systems that are heard over HTTP while nobody listens.

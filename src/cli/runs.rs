@@ -28,10 +28,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     let runs = args.store.open().and_then(|mut store| {
         store
             .runs(args.only.as_deref(), args.limit)
-            .map_err(|e| HostError {
-                message: e.message,
-                remedy: e.remedy,
-            })
+            .map_err(HostError::from_store)
     });
     let runs = match runs {
         Ok(runs) => runs,

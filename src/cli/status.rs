@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::{StoreArgs, failed};
+use super::store::StoreArgs;
 use crate::engine::decide;
 use crate::engine::freshness::ages;
 use crate::engine::ports::Store;
@@ -36,11 +36,8 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
 fn text(args: &Args) -> Result<(String, Exit), HostError> {
     let mut store = args.store.open()?;
     let plan = remembered_plan(&mut store)?;
-    let program = Program::new(plan).map_err(|e| HostError {
-        message: e.to_string(),
-        remedy: None,
-    })?;
-    let fail = failed;
+    let program = Program::new(plan).map_err(HostError::from_plan)?;
+    let fail = HostError::from_store;
     let mut rows = vec![
         [
             "scenario",

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Exit;
 use super::shell::Shell;
-use crate::engine::ports::StoreError;
 use crate::engine::program::Program;
 use crate::host::{HostError, remembered_plan};
-use crate::plan::Scenario;
+use crate::plan::{Plan, Scenario};
 use crate::store::{OpenMode, SqliteStore};
 use crate::text::nearest;
 
@@ -27,27 +26,17 @@ impl StoreArgs {
     /// it was last run with.
     pub fn operate(&self) -> Result<(SqliteStore, Program), HostError> {
         let path = store_path(self.store.as_deref(), Path::new("."))?;
-        let mut store = SqliteStore::open(&path, OpenMode::Operate).map_err(failed)?;
+        let mut store =
+            SqliteStore::open(&path, OpenMode::Operate).map_err(HostError::from_store)?;
         let plan = remembered_plan(&mut store)?;
-        let program = Program::new(plan).map_err(|e| HostError {
-            message: e.to_string(),
-            remedy: None,
-        })?;
+        let program = Program::new(plan).map_err(HostError::from_plan)?;
         Ok((store, program))
     }
 
     /// Opens it to look at, whether or not a runner has it open.
     pub fn open(&self) -> Result<SqliteStore, HostError> {
         let path = store_path(self.store.as_deref(), Path::new("."))?;
-        SqliteStore::open(&path, OpenMode::Inspect).map_err(failed)
-    }
-}
-
-/// What a failing store says, as commands say it.
-pub(super) fn failed(error: StoreError) -> HostError {
-    HostError {
-        message: error.message,
-        remedy: error.remedy,
+        SqliteStore::open(&path, OpenMode::Inspect).map_err(HostError::from_store)
     }
 }
 
@@ -76,11 +65,8 @@ pub(super) fn told(done: Result<String, (HostError, Exit)>, shell: &mut Shell) -
 }
 
 /// The plan's scenario of that name.
-pub(super) fn scenario<'p>(
-    program: &'p Program,
-    name: &str,
-) -> Result<&'p Scenario, (HostError, Exit)> {
-    let scenarios = || program.plan.scenarios.iter();
+pub(super) fn scenario<'p>(plan: &'p Plan, name: &str) -> Result<&'p Scenario, (HostError, Exit)> {
+    let scenarios = || plan.scenarios.iter();
     scenarios().find(|s| s.name == name).ok_or_else(|| {
         let near = nearest(name, scenarios().map(|s| s.name.as_str()));
         wrong(

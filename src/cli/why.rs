@@ -47,15 +47,7 @@ fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
     let usage =
         |message: String, remedy: Option<String>| (HostError { message, remedy }, Exit::Usage);
     let fault = |e: HostError| (e, Exit::Unreachable);
-    let stored = |e: crate::engine::ports::StoreError| {
-        (
-            HostError {
-                message: e.message,
-                remedy: e.remedy,
-            },
-            Exit::Unreachable,
-        )
-    };
+    let stored = |e| fault(HostError::from_store(e));
     let (entity, rest) = args.record.split_once(':').ok_or_else(|| {
         usage(
             format!("`{}` names no record", args.record),

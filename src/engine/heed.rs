@@ -13,6 +13,7 @@ impl Runner<'_> {
             return Ok(());
         }
         self.heeded = asked;
+        self.resume_systems()?;
         let program = self.program;
         let paused = paused(program, &mut *self.store)?;
         let before = std::mem::replace(&mut self.paused, paused);

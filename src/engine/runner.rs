@@ -202,8 +202,6 @@ const IDLE_WAIT: Millis = Millis(60_000);
 const STOP_WAIT: Millis = Millis(30_000);
 /// How long the ids of events are remembered.
 const REMEMBER_IDS: Millis = Millis(7 * 86_400_000);
-/// How often a paused system is looked at for a person's word to go on.
-const LOOK_FOR_RESUME: Millis = Millis(5_000);
 /// How often ids are looked at for old ones.
 const FORGET_EVERY: Millis = Millis(3_600_000);
 
@@ -307,7 +305,6 @@ impl<'a> Runner<'a> {
                 self.follow_feeds()?;
                 self.start_due()?;
             }
-            self.resume_systems()?;
             self.advance_runs()?;
             self.dispatch()?;
             self.report();
@@ -361,7 +358,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A person has mended what a system was paused for: it is tried at once.
-    fn resume_systems(&mut self) -> Stored<()> {
+    pub(super) fn resume_systems(&mut self) -> Stored<()> {
         let now = self.world.now();
         for (i, state) in self.systems.iter_mut().enumerate() {
             let Some((since, _)) = state.paused else {
@@ -587,9 +584,6 @@ impl<'a> Runner<'a> {
                     None => state.follow_after.unwrap_or(now),
                 };
                 until = until.min(next.max(rests));
-            }
-            if self.systems[i].paused.is_some() && !self.options.until_idle {
-                until = until.min(now + LOOK_FOR_RESUME);
             }
             until = until.min(self.next_dispatch(i as SystemIx)?.unwrap_or(until));
         }

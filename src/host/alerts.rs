@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -64,7 +65,7 @@ impl Drop for Alerts {
 
 /// Starts to look, where the plan has an `alert`.
 pub(super) fn start(
-    program: Program,
+    program: Arc<Program>,
     env: &Env,
     store: &Path,
     live: SharedLive,
@@ -141,7 +142,7 @@ impl Alert {
 }
 
 struct Watch {
-    program: Program,
+    program: Arc<Program>,
     store: SqliteStore,
     live: SharedLive,
     post: Post,

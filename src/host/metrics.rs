@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::encode;
@@ -249,14 +249,14 @@ impl Collector for Samples {
 
 /// Tells the metrics of a runner.
 pub(super) struct Metrics {
-    program: Program,
+    program: Arc<Program>,
     store: Mutex<SqliteStore>,
     live: SharedLive,
 }
 
 impl Metrics {
     /// Over a store that is open to look at.
-    pub fn new(program: Program, store: SqliteStore, live: SharedLive) -> Metrics {
+    pub fn new(program: Arc<Program>, store: SqliteStore, live: SharedLive) -> Metrics {
         Metrics {
             program,
             store: Mutex::new(store),

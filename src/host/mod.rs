@@ -38,14 +38,16 @@ pub struct HostError {
 }
 
 impl HostError {
-    fn from_store(error: StoreError) -> Self {
+    /// What a store says.
+    pub fn from_store(error: StoreError) -> Self {
         HostError {
             message: error.message,
             remedy: error.remedy,
         }
     }
 
-    fn from_plan(error: BadPlan) -> Self {
+    /// What a plan that cannot be run says.
+    pub fn from_plan(error: BadPlan) -> Self {
         HostError {
             message: error.to_string(),
             remedy: None,
@@ -109,7 +111,7 @@ pub fn run(
     observer: &mut dyn Observer,
     ready: &mut dyn FnMut(Option<std::net::SocketAddr>, Waker),
 ) -> Result<Outcome, HostError> {
-    let program = Program::new(plan.clone()).map_err(HostError::from_plan)?;
+    let program = Arc::new(Program::new(plan.clone()).map_err(HostError::from_plan)?);
     let only = scenarios_named(&program, &settings.only)?;
     require_variables(&program, settings)?;
     let mut store =
@@ -124,7 +126,7 @@ pub fn run(
     let live = SharedLive::default();
     let server = match &settings.listen {
         Some(address) => Some(server::start(
-            shared,
+            (shared, Arc::clone(&program)),
             &settings.env,
             address,
             settings.store.clone(),
@@ -134,8 +136,12 @@ pub fn run(
         None => None,
     };
     let asked = asked::watch(&settings.store, world.waker())?;
-    let told = Program::new(plan.clone()).map_err(HostError::from_plan)?;
-    let alerts = alerts::start(told, &settings.env, &settings.store, live.clone())?;
+    let alerts = alerts::start(
+        Arc::clone(&program),
+        &settings.env,
+        &settings.store,
+        live.clone(),
+    )?;
     ready(server.as_ref().map(|s| s.address), world.waker());
     let decoder = decode::Events::new(plan).map_err(HostError::from_failure)?;
     let options = Options {

@@ -67,7 +67,7 @@ impl Drop for IntakeServer {
 
 /// Starts listening.
 pub fn start(
-    plan: Arc<Plan>,
+    (plan, program): (Arc<Plan>, Arc<Program>),
     env: &super::world::Env,
     address: &str,
     store: PathBuf,
@@ -86,7 +86,6 @@ pub fn start(
     };
     listener.set_nonblocking(true).map_err(unusable)?;
     let address = listener.local_addr().map_err(unusable)?;
-    let program = Program::new((*plan).clone()).map_err(HostError::from_plan)?;
     let seen = SqliteStore::open(&store, OpenMode::Inspect).map_err(HostError::from_store)?;
     let metrics = Metrics::new(program, seen, live.clone());
     let mut store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
