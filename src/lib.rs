@@ -40,5 +40,6 @@ pub mod store;
 
 pub mod host;
 pub mod render;
+pub mod sim;
 
 pub mod cli;

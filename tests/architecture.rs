@@ -30,6 +30,7 @@ const RANKS: &[(&str, u8)] = &[
     ("store", 9),
     ("host", 10),
     ("render", 10),
+    ("sim", 10),
     ("cli", 11),
 ];
 
@@ -43,6 +44,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("choice", "arithmetic"),
     // What a run came to is printed from the host's own account of it.
     ("render", "host"),
+    // And what tests came to, from the account of the world they ran in.
+    ("render", "sim"),
 ];
 
 fn sources(dir: &Path, out: &mut Vec<PathBuf>) {

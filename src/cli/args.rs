@@ -7,7 +7,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use super::{
     backfill, catalog, check, completions, conflicts, dead_letters, diff, estimate, events,
     explain, fmt, graph, init, man, optimize, pause, plan, report, resume, run, runs, status,
-    suppressions, why,
+    suppressions, test, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -76,6 +76,7 @@ pub(super) enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Suppressions(suppressions::Args),
+    Test(test::Args),
     Plan(plan::Args),
     Estimate(estimate::Args),
     Diff(diff::Args),

@@ -40,6 +40,7 @@ mod shell;
 mod status;
 mod store;
 mod suppressions;
+mod test;
 mod unified;
 mod why;
 
@@ -107,6 +108,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Estimate(args) => estimate::run(args, shell),
         Command::Diff(args) => diff::run(args, shell),
         Command::Optimize(args) => optimize::run(args, shell),
+        Command::Test(args) => test::run(args, shell),
         Command::Graph(args) => graph::run(args, shell),
         Command::Report(args) => report::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),

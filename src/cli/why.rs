@@ -8,6 +8,7 @@ use crate::engine::program::Program;
 use crate::engine::register_json;
 use crate::engine::why::{RecordStory, tell};
 use crate::host::{HostError, remembered_plan};
+use crate::render;
 
 /// Tells who won a record's fields, why, what lost, and what each system holds
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
             Exit::Clean
         }
         Ok(story) => {
-            shell.print(&human(&story));
+            shell.print(&render::why::record(&story));
             Exit::Clean
         }
         Err((error, exit)) => {
@@ -109,38 +110,4 @@ fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
         )
     })?;
     Ok(tell(&program, names, key, &register, field, system))
-}
-
-fn human(story: &RecordStory) -> String {
-    let mut out = format!("{} (version {})\n", story.record, story.version);
-    for field in &story.fields {
-        let value = field
-            .value
-            .as_ref()
-            .map_or("nothing".to_owned(), ToString::to_string);
-        out.push_str(&format!(
-            "\n{} = {value}\n  {}\n",
-            field.field, field.because
-        ));
-        for said in &field.said {
-            let mark = if said.won { "won " } else { "lost" };
-            let by = if said.by.is_empty() {
-                String::new()
-            } else {
-                format!(", {}", said.by)
-            };
-            out.push_str(&format!(
-                "  {mark} `{}` said {} at {}{by}\n",
-                said.system, said.value, said.at
-            ));
-        }
-        for held in &field.held {
-            let step = if held.in_step { "" } else { " (differs)" };
-            out.push_str(&format!(
-                "  in   `{}`: {} {} at {}{step}\n",
-                held.system, held.value, held.how, held.at
-            ));
-        }
-    }
-    out
 }

@@ -17,7 +17,7 @@ const IDS: [&str; 3] = ["event_id", "message_id", "webhook_id"];
 /// Members that hold an event's own time.
 const TIMES: [&str; 5] = ["timestamp", "occurred_at", "created_at", "created", "time"];
 /// The member by which Syncline's own feeds name the object that an event tells of.
-pub(super) const OBJECT: &str = "syncline_object";
+pub const OBJECT: &str = "syncline_object";
 /// Last words of a name that say that the record is gone.
 const GONE: [&str; 3] = ["deleted", "removed", "destroyed"];
 

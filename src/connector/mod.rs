@@ -11,6 +11,7 @@
 
 pub mod codec;
 mod cursor;
+pub mod decode;
 pub mod event;
 mod failure;
 mod file;

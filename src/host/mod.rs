@@ -4,7 +4,6 @@
 
 pub mod alerts;
 mod asked;
-mod decode;
 pub mod metrics;
 mod server;
 mod signals;
@@ -143,7 +142,7 @@ pub fn run(
         live.clone(),
     )?;
     ready(server.as_ref().map(|s| s.address), world.waker());
-    let decoder = decode::Events::new(plan).map_err(HostError::from_failure)?;
+    let decoder = crate::connector::decode::Events::new(plan).map_err(HostError::from_failure)?;
     let options = Options {
         until_idle: settings.until_idle,
         only,

@@ -144,7 +144,7 @@ fn account(diagnostic: &Diagnostic) -> String {
 }
 
 /// A text without the characters that no XML 1.0 document may hold, escaped or not.
-fn legal(text: &str) -> String {
+pub(super) fn legal(text: &str) -> String {
     let fits = |c: char| {
         matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
             && !matches!(c, '\u{7f}'..='\u{9f}')

@@ -27,6 +27,8 @@ pub mod sarif;
 mod snippet;
 mod style;
 pub mod suppressions;
+pub mod trials;
+pub mod why;
 
 pub use report::{
     Accepted, Diagnostic, Edit, Fix, Label, Position, Range, Report, Severity, Summary, place,

@@ -15,7 +15,7 @@ mod write;
 mod tests;
 
 pub use cell::{Cell, Record};
-pub(super) use write::Raw;
+pub use write::Raw;
 
 use crate::engine::ports::{Failure, FieldIx, MapIx};
 use crate::plan::{Entity, Map, MapField, Plan};

@@ -10,7 +10,7 @@ use crate::value::{Type, Value};
 
 /// A cell to be written.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::connector) enum Raw<'a> {
+pub enum Raw<'a> {
     /// A value as it is.
     Value(Cow<'a, Value>),
     /// A text as it is.
@@ -21,7 +21,7 @@ pub(in crate::connector) enum Raw<'a> {
 
 impl Raw<'_> {
     /// As a CSV cell shows it.
-    pub(in crate::connector) fn text(&self) -> Cow<'_, str> {
+    pub fn text(&self) -> Cow<'_, str> {
         match self {
             Raw::Value(value) => match value.as_ref() {
                 Value::Text(text) | Value::Json(text) => Cow::Borrowed(text),
@@ -35,7 +35,7 @@ impl Raw<'_> {
     }
 
     /// As a JSON member.
-    pub(in crate::connector) fn json(&self) -> Json {
+    pub fn json(&self) -> Json {
         match self {
             Raw::Value(value) => value.to_json(),
             Raw::Text(text) => Json::String((*text).to_owned()),
@@ -46,7 +46,7 @@ impl Raw<'_> {
 
 impl Binding {
     /// The cells of the key's columns, in the key's order.
-    pub(in crate::connector) fn encode_key<'a>(
+    pub fn encode_key<'a>(
         &self,
         write: &'a Write,
     ) -> Result<Vec<Raw<'a>>, String> {
@@ -87,7 +87,7 @@ impl Binding {
 
     /// The cells of a write's fields, each with its position among the wanted columns. Fields that
     /// the map does not have are left out.
-    pub(in crate::connector) fn encode<'a>(
+    pub fn encode<'a>(
         &self,
         write: &'a Write,
     ) -> Result<Vec<(usize, Raw<'a>)>, String> {

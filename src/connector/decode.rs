@@ -1,19 +1,20 @@
-//! Events into the policy's terms, for the engine.
+//! Events into the policy's terms, for the engine: by the map of each entity that the sender maps.
 
 use std::collections::BTreeMap;
 
-use crate::connector::codec::Binding;
-use crate::connector::event::Event;
+use super::codec::Binding;
+use super::event::Event;
 use crate::engine::ports::{Decoded, Decoder, Failure, MapIx, StoredEvent};
 use crate::plan::Plan;
 
 /// The bindings of every map, by the name of their system.
-pub(super) struct Events {
+pub struct Events {
     bindings: BTreeMap<String, Vec<(MapIx, Binding)>>,
 }
 
 impl Events {
-    pub(super) fn new(plan: &Plan) -> Result<Self, Failure> {
+    /// Reads the events of every system of a plan; an error where a map cannot be bound.
+    pub fn new(plan: &Plan) -> Result<Self, Failure> {
         let mut bindings: BTreeMap<String, Vec<(MapIx, Binding)>> = BTreeMap::new();
         for (i, map) in plan.maps.iter().enumerate() {
             let binding = Binding::compile(plan, i as MapIx)?;

@@ -1,0 +1,26 @@
+//! Virtual worlds: the engine under a clock that leaps, with systems that are emulated in memory.
+//!
+//! Rank 10, without I/O. A [`World`] is the engine's outside in one value: its clock stands until
+//! nothing can happen before the next moment, and then leaps there; its systems ([`Emulated`]) hold
+//! records in their own terms and answer calls as their plan and their catalog entry say
+//! ([`Manner`]). What people and programs do there in the meantime comes from a [`Driver`]: the
+//! steps of a test, generated load, a search for faults. Everything that is left to chance comes
+//! from one seed, so a world runs the same way each time.
+//!
+//! May use the plan, the engine, the codec between columns and fields, the store in memory, and all
+//! below them. Must not know a real clock, file or socket, nor how anything is shown.
+
+mod emulated;
+mod limits;
+mod manner;
+mod shared;
+mod systems;
+pub mod trial;
+mod world;
+
+pub use emulated::{Emulated, Maps, Native};
+pub use limits::{Meter, Metered};
+pub use manner::{Manner, Wants};
+pub use shared::{Cut, SharedStore};
+pub use systems::{Applied, Asked, Driver, Outcome, Systems};
+pub use world::World;
