@@ -568,7 +568,9 @@ impl<'a> Runner<'a> {
             && self.nothing_more_to_send()?;
         let to_take = opened && self.events_to_take()?;
         let to_backfill = !self.options.until_idle && opened && self.can_backfill();
-        if to_start || to_backfill || to_take || self.runs_can_move() {
+        // The next scenario of the opening starts as soon as the one before it is over.
+        let to_open = !self.options.until_idle && !opened && self.runs.is_empty();
+        if to_start || to_open || to_backfill || to_take || self.runs_can_move() {
             return Ok(now);
         }
         let mut until = now + IDLE_WAIT;
