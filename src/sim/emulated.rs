@@ -11,7 +11,8 @@ use super::manner::Manner;
 use crate::catalog::ChangeTime;
 use crate::connector::codec::Binding;
 use crate::engine::ports::{
-    EventPage, Failure, FieldIx, MapIx, Page, RawEvent, ReadRequest, Row, SystemIx, Write, WriteRequest,
+    EventPage, Failure, FieldIx, MapIx, Page, RawEvent, ReadRequest, Row, SystemIx, Write,
+    WriteRequest,
 };
 use crate::plan;
 use crate::time::{Instant, Millis};
@@ -155,7 +156,9 @@ impl Emulated {
 
     fn shown(&self, map: MapIx, held: &Native) -> Option<Row> {
         let bound = self.maps.get(&map)?;
-        let row = bound.binding.row_from_json(&Json::Object(held.cells.clone()));
+        let row = bound
+            .binding
+            .row_from_json(&Json::Object(held.cells.clone()));
         Some(row)
     }
 
@@ -301,7 +304,8 @@ impl Emulated {
     /// A page: of all records in the order of keys, or of those changed since a cursor in the
     /// order of change.
     pub(super) fn read(&self, request: &ReadRequest, now: Instant) -> Page {
-        let (Some(bound), Some(table)) = (self.maps.get(&request.map), self.tables.get(&request.map))
+        let (Some(bound), Some(table)) =
+            (self.maps.get(&request.map), self.tables.get(&request.map))
         else {
             return Page::default();
         };
@@ -329,7 +333,10 @@ impl Emulated {
         let first = || {
             let seen = table.changes.iter().rev();
             let mut seen = seen.filter(|(_, key)| {
-                table.records.get(key).is_some_and(|held| held.visible <= now)
+                table
+                    .records
+                    .get(key)
+                    .is_some_and(|held| held.visible <= now)
             });
             seen.next().map_or(0, |(changed, _)| *changed)
         };
@@ -428,7 +435,11 @@ impl Emulated {
 
     /// How long a call takes.
     pub(super) fn takes(&self, write: bool, chance: f64) -> Millis {
-        let whole = if write { self.manner.write } else { self.manner.read };
+        let whole = if write {
+            self.manner.write
+        } else {
+            self.manner.read
+        };
         let shorter = whole.0 as f64 * self.manner.spread.clamp(0.0, 1.0) * chance;
         Millis(whole.0 - (shorter as u64).min(whole.0))
     }

@@ -46,7 +46,10 @@ impl Meter {
     /// The limits of a system of a plan whose schedules are read in `zone`: the vendor's, and the
     /// policy's own.
     pub fn of(system: &plan::System, zone: Zone) -> Self {
-        let vendor = system.vendor_limits.iter().map(|l| Metered::vendor(l, zone));
+        let vendor = system
+            .vendor_limits
+            .iter()
+            .map(|l| Metered::vendor(l, zone));
         let own = system.limits.iter().map(Metered::own);
         Meter {
             limits: vendor.chain(own).filter(|m| m.per > Millis::ZERO).collect(),

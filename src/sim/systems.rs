@@ -10,9 +10,7 @@ use super::manner::Manner;
 use super::shared::SharedStore;
 use crate::catalog::{ChangeTime, Entry, Payload};
 use crate::connector::event::OBJECT;
-use crate::engine::ports::{
-    MapIx, RawEvent, ScenarioIx, Store as _, StoreError, SystemIx, Write,
-};
+use crate::engine::ports::{MapIx, RawEvent, ScenarioIx, Store as _, StoreError, SystemIx, Write};
 use crate::engine::program::Program;
 use crate::time::{Instant, Millis};
 use crate::value::Value;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::systems::{Applied, Asked, Driver, Outcome, Systems};
 use crate::engine::ports::{
-    Answer, Call, EventPage, Failure, FailureClass, SystemIx, World as Outside,
-    WriteReport, WriteRequest,
+    Answer, Call, EventPage, Failure, FailureClass, SystemIx, World as Outside, WriteReport,
+    WriteRequest,
 };
 use crate::time::Instant;
 
@@ -251,11 +251,19 @@ impl<D: Driver> World<D> {
         let now = self.systems.now;
         let there = self.systems.get(system);
         let refuses = &there.manner.refuses;
-        if request.writes.iter().any(|w| refuses.whole.contains(&w.key)) {
+        if request
+            .writes
+            .iter()
+            .any(|w| refuses.whole.contains(&w.key))
+        {
             let failure = failure(FailureClass::Reject, "400 the batch is refused");
             return Answer::Failed(Some(request), failure);
         }
-        if request.writes.iter().any(|w| refuses.chokes.contains(&w.key)) {
+        if request
+            .writes
+            .iter()
+            .any(|w| refuses.chokes.contains(&w.key))
+        {
             let class = FailureClass::Retry { after_ms: None };
             return Answer::Failed(Some(request), failure(class, "500"));
         }
@@ -409,4 +417,3 @@ impl<D: Driver> Outside for World<D> {
         self.systems.stopping
     }
 }
-

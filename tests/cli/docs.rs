@@ -86,6 +86,12 @@ fn the_schema_of_an_optimization_is_published() {
 }
 
 #[test]
+fn the_schema_of_test_results_is_published() {
+    let schema = syncline::render::trials::schema();
+    in_step("test.schema.json", &format!("{schema:#}\n"));
+}
+
+#[test]
 fn the_picture_in_the_readme_is_the_programs_own() {
     let policy = format!("{}/examples/acme", env!("CARGO_MANIFEST_DIR"));
     let dir = crate::support::Dir::new();
@@ -116,16 +122,10 @@ fn the_page_on_watching_a_runner_has_the_programs_own_table() {
     }
 }
 
-/// Each `console` block of the guide is one command; what it prints stands below it.
-#[test]
-fn the_guide_to_modes_shows_what_its_commands_print() {
+/// A page each of whose `console` blocks is one command, with what it prints below it: told anew in
+/// `dir`, and how many there are. Each ends with the status at its place in `statuses`, else 0.
+fn retold(page: &str, dir: &crate::support::Dir, statuses: &[i32]) -> (String, usize) {
     const FENCE: &str = "```console\n$ syncline ";
-    let page = std::fs::read_to_string(published::folder().join("choosing-modes.md")).unwrap();
-    let policy = page.split("```sync\n").nth(1).unwrap();
-    let policy = policy.split("```").next().unwrap();
-    let dir = crate::support::Dir::with(&[("policy.sync", policy)]);
-    let checked = dir.run(&["check", "--deny", "warnings"]);
-    assert_eq!(checked.status, 0, "{}", checked.stdout);
     let mut parts = page.split(FENCE);
     let mut told = parts.next().unwrap().to_owned();
     let mut commands = 0;
@@ -134,10 +134,45 @@ fn the_guide_to_modes_shows_what_its_commands_print() {
         let (_, after) = rest.split_once("```").unwrap();
         let args: Vec<&str> = command.split_whitespace().collect();
         let ran = dir.run(&args);
-        assert_eq!(ran.status, 0, "{command}: {}{}", ran.stdout, ran.stderr);
+        let status = statuses.get(commands).copied().unwrap_or(0);
+        assert_eq!(
+            ran.status, status,
+            "{command}: {}{}",
+            ran.stdout, ran.stderr
+        );
         told += &format!("{FENCE}{command}\n{}```{after}", ran.stdout);
         commands += 1;
     }
+    (told, commands)
+}
+
+/// The first policy of a page.
+fn policy_of<'p>(page: &'p str, fence: &str) -> &'p str {
+    let policy = page.split(fence).nth(1).unwrap();
+    policy.split("```").next().unwrap()
+}
+
+#[test]
+fn the_guide_to_modes_shows_what_its_commands_print() {
+    let page = std::fs::read_to_string(published::folder().join("choosing-modes.md")).unwrap();
+    let policy = policy_of(&page, "```sync\n");
+    let dir = crate::support::Dir::with(&[("policy.sync", policy)]);
+    let checked = dir.run(&["check", "--deny", "warnings"]);
+    assert_eq!(checked.status, 0, "{}", checked.stdout);
+    let (told, commands) = retold(&page, &dir, &[]);
     assert_eq!(commands, 5);
     in_step("choosing-modes.md", &told);
+}
+
+#[test]
+fn the_guide_to_tests_shows_what_its_commands_print() {
+    let page = std::fs::read_to_string(published::folder().join("testing.md")).unwrap();
+    let policy = policy_of(&page, "```sync policy.sync\n");
+    let last = policy.replace("resolve any_true", "resolve last_write_wins");
+    let dir = crate::support::Dir::with(&[("policy.sync", policy), ("last.sync", &last)]);
+    let checked = dir.run(&["check", "--deny", "warnings"]);
+    assert_eq!(checked.status, 0, "{}", checked.stdout);
+    let (told, commands) = retold(&page, &dir, &[0, 1, 0]);
+    assert_eq!(commands, 3);
+    in_step("testing.md", &told);
 }

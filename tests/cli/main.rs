@@ -18,3 +18,4 @@ mod report;
 mod robust;
 mod support;
 mod suppressions;
+mod test;

@@ -46,10 +46,7 @@ impl Raw<'_> {
 
 impl Binding {
     /// The cells of the key's columns, in the key's order.
-    pub fn encode_key<'a>(
-        &self,
-        write: &'a Write,
-    ) -> Result<Vec<Raw<'a>>, String> {
+    pub fn encode_key<'a>(&self, write: &'a Write) -> Result<Vec<Raw<'a>>, String> {
         let native = write.native_key.as_deref();
         let key = native.unwrap_or(&write.key);
         if let [column] = self.keys.as_slice()
@@ -87,10 +84,7 @@ impl Binding {
 
     /// The cells of a write's fields, each with its position among the wanted columns. Fields that
     /// the map does not have are left out.
-    pub fn encode<'a>(
-        &self,
-        write: &'a Write,
-    ) -> Result<Vec<(usize, Raw<'a>)>, String> {
+    pub fn encode<'a>(&self, write: &'a Write) -> Result<Vec<(usize, Raw<'a>)>, String> {
         let mut cells = Vec::with_capacity(write.fields.len());
         for (field, value) in &write.fields {
             if let Some(column) = self.column_of(*field) {

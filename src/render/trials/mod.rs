@@ -9,6 +9,7 @@ pub use json::{json, schema};
 pub use junit::junit;
 
 use crate::render::Position;
+use crate::render::style::count;
 use crate::sim::trial::{Coverage, Difference, Differs, Misfit, Trial, Uncovered, Unmet};
 use crate::text::{Sources, Span};
 
@@ -73,12 +74,13 @@ fn lines(unmet: &Unmet) -> Vec<String> {
             at_most,
             made,
         } => vec![format!(
-            "`{system}` was called {made} times, and {at_most} is the most"
+            "`{system}` got {}, and {at_most} is the most",
+            count(*made as usize, "call")
         )],
         Difference::DeadLetters { at_most, letters } => {
             let mut lines = vec![format!(
-                "{} writes were given up, and {at_most} is the most",
-                letters.len()
+                "{} given up, and {at_most} is the most",
+                count(letters.len(), "write")
             )];
             lines.extend(letters.iter().map(|l| {
                 format!(

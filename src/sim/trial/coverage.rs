@@ -105,7 +105,8 @@ impl Coverage {
 fn carried(program: &Program) -> BTreeSet<(EntityIx, FieldIx, SystemIx)> {
     let mut out = BTreeSet::new();
     for route in program.plan.scenarios.iter().flat_map(|s| &s.routes) {
-        let (Some(entity), Some(from)) = (program.entity(&route.entity), program.system(&route.from))
+        let (Some(entity), Some(from)) =
+            (program.entity(&route.entity), program.system(&route.from))
         else {
             continue;
         };

@@ -207,9 +207,14 @@ impl<'p> Suite<'p> {
             let system = self.policy.system(self.policy.system_named(name)?);
             system.connector.as_ref()?.entry.as_deref()
         };
-        Systems::new(&self.program, &self.maps, start, SEED, entry, |_, manner| {
-            manner.unfailing()
-        })
+        Systems::new(
+            &self.program,
+            &self.maps,
+            start,
+            SEED,
+            entry,
+            |_, manner| manner.unfailing(),
+        )
     }
 
     fn play(&self, script: Script, systems: Systems, trial: &mut Trial) {
