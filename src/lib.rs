@@ -5,6 +5,7 @@
 //! and what each may know are drawn in `docs/architecture.md`; `tests/architecture.rs` holds them.
 #![forbid(unsafe_code)]
 
+pub mod failpoint;
 pub mod terms;
 pub mod text;
 pub mod time;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by rank, as drawn in `docs/architecture.md`.
 const RANKS: &[(&str, u8)] = &[
+    ("failpoint", 0),
     ("terms", 0),
     ("text", 0),
     ("time", 0),

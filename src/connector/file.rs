@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::codec::Binding;
 use super::failure::{file as file_failure, retry, setup};
 use crate::engine::ports::{Failure, MapIx, SystemIx};
+use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
 
 /// The maps of a system whose objects are files.
@@ -245,7 +246,9 @@ impl Rewrite {
                 let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
                 file.sync_all()?;
             }
+            reach(Point::FileWritten);
             fs::rename(&rewrite.beside, &rewrite.target)?;
+            reach(Point::FileReplaced);
             sync_directory(&parent_of(&rewrite.target))
         };
         put(&mut self).map_err(|e| {

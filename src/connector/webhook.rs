@@ -18,6 +18,7 @@ use crate::engine::ports::{
     Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, Write, WriteReport,
     WriteRequest,
 };
+use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
 use crate::time::Instant;
 
@@ -97,7 +98,9 @@ impl Connector for Webhook {
         let mut report = WriteReport::default();
         for (at, write) in request.writes.iter().enumerate() {
             report.calls += 1;
-            if let Told::Refused(why) = self.send(binding, write)? {
+            let told = self.send(binding, write);
+            reach(Point::WebhookPosted);
+            if let Told::Refused(why) = told? {
                 report.rejected.push((at, why));
             }
         }

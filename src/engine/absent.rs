@@ -18,6 +18,7 @@ use super::register::Register;
 use super::register_json;
 use super::runner::{Runner, damaged};
 use super::stage::Payload;
+use crate::failpoint::{Point, reach};
 
 /// What is made of a record that a system did not show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,7 @@ impl Runner<'_> {
             }
         }
         books.close(&mut self.office())?;
+        reach(Point::AbsentWorkedOut);
         self.store.commit()?;
         run.phase = Phase::Absent(entity_at, Some(upto));
         Ok(())

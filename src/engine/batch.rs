@@ -16,6 +16,7 @@ use super::ports::{
 use super::program::Source;
 use super::runner::{Alert, Errand, Runner};
 use super::stage::percent;
+use crate::failpoint::{Point, reach};
 use crate::plan;
 use crate::time::Instant;
 
@@ -195,6 +196,7 @@ impl Runner<'_> {
         self.store
             .set_meta(&format!("started:{}", plan.name), &now.0.to_string())?;
         self.store.commit()?;
+        reach(Point::RunOpened);
         self.store.stage_open(record.id)?;
         self.observer.run_started(&record);
         self.clock.forget(scenario);
@@ -411,6 +413,7 @@ impl Runner<'_> {
         let sifted = self.sift(run, source, page.rows);
         self.store.stage_put(run.record.id, sifted.staged)?;
         self.store.put_quarantined(&sifted.kept_back)?;
+        reach(Point::RunStaged);
         let counts = run.record.counts;
         let tally = self.tally(run.scenario);
         tally.counts.read += counts.read - before.read;
@@ -424,6 +427,7 @@ impl Runner<'_> {
 
     /// All is read: deduplicate, count, and let the checkpoint speak.
     fn check(&mut self, run: &mut ActiveRun) -> Stored<()> {
+        reach(Point::RunChecking);
         // A run that ended well has written what it read: rows that the stage lost are told of.
         let left = self.store.stage_len(run.record.id)?;
         if left != run.staged.unsigned_abs() {
@@ -472,7 +476,9 @@ impl Runner<'_> {
         self.enter_owed(run.scenario)?;
         run.record.status = RunStatus::Writing;
         run.record.cursor_after = run.cursors.clone();
+        reach(Point::RunChecked);
         self.store.put_run(&run.record)?;
+        reach(Point::RunWriting);
         run.phase = Phase::Write(None);
         Ok(())
     }
@@ -549,7 +555,9 @@ impl Runner<'_> {
                 .set_meta(&key, &run.record.started.0.to_string())?;
         }
         self.store.put_run(&run.record)?;
+        reach(Point::CursorEntered);
         self.store.commit()?;
+        reach(Point::CursorCommitted);
         self.observer.run_ended(&run.record);
         run.phase = Phase::Over;
         self.store.stage_drop(run.record.id)

@@ -21,6 +21,7 @@ use super::ports::{
 use super::register::Register;
 use super::runner::{Errand, Runner, damaged};
 use super::stage::Payload;
+use crate::failpoint::{Point, reach};
 use crate::time::Instant;
 
 /// Records in one chunk.
@@ -71,12 +72,16 @@ impl Runner<'_> {
             let _ = self.store.rollback();
             return Err(error);
         }
+        reach(Point::ChunkWorkedOut);
         self.store.commit()?;
+        reach(Point::ChunkCommitted);
         if run.redo.as_ref().is_some_and(|redo| *redo <= last) {
             run.redo = None;
         }
         run.phase = Phase::Write(Some(last.clone()));
-        self.hand_out(run, last, batches)
+        self.hand_out(run, last, batches)?;
+        reach(Point::ChunkHandedOut);
+        Ok(())
     }
 
     fn hand_out(&mut self, run: &mut ActiveRun, last: String, batches: Batches) -> Stored<()> {

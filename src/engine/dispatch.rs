@@ -12,6 +12,7 @@ use super::ports::{
     Answer, Call, EntityIx, RunStatus, ScenarioIx, Stored, SystemIx, Waiting, WriteRequest,
 };
 use super::runner::{Errand, Runner};
+use crate::failpoint::{Point, reach};
 use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
@@ -138,6 +139,7 @@ impl Runner<'_> {
         }
         self.keep_spent(system)?;
         for (errand, call) in out {
+            reach(Point::CallSpent);
             self.call(system, errand, call);
         }
         Ok(held)

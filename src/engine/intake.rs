@@ -11,6 +11,7 @@ use super::ports::{
 };
 use super::runner::Runner;
 use super::stage::unmet;
+use crate::failpoint::{Point, reach};
 use crate::value::Value;
 
 /// Events taken into one transaction.
@@ -48,7 +49,9 @@ impl Runner<'_> {
                 let _ = self.store.rollback();
                 return Err(error);
             }
+            reach(Point::EventsWorkedOut);
             self.store.commit()?;
+            reach(Point::EventsCommitted);
             if events.len() < EVENTS_AT_ONCE || !self.options.until_idle {
                 return Ok(());
             }

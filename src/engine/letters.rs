@@ -4,6 +4,7 @@ use super::books::{load, put};
 use super::owed::forget;
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Stored, SystemIx, Write};
 use super::runner::{Alert, Runner};
+use crate::failpoint::{Point, reach};
 use crate::time::Instant;
 
 /// A write that is given up.
@@ -52,7 +53,9 @@ impl Runner<'_> {
         let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
         let mut register = load(program, &mut *self.store, entity, &write.key)?;
         forget(&mut register, system, &fields);
-        put(names, &mut *self.store, &write.key, &mut register)
+        put(names, &mut *self.store, &write.key, &mut register)?;
+        reach(Point::LetterBuried);
+        Ok(())
     }
 
     /// A write arrived: the dead letter of an older version is over.

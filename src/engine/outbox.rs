@@ -11,6 +11,7 @@ use super::ports::{
 };
 use super::register::{How, Known};
 use super::runner::{Alert, Runner};
+use crate::failpoint::{Point, reach};
 use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
@@ -224,7 +225,9 @@ impl Runner<'_> {
             books.owe(&mut office, request.scenario, record, Some(system), false)?;
         }
         books.close(&mut office)?;
+        reach(Point::SendConfirming);
         self.store.commit()?;
+        reach(Point::SendConfirmed);
         self.count_calls(request.scenario, system, report.calls);
         Ok(())
     }
@@ -311,6 +314,7 @@ impl Runner<'_> {
         for write in &request.writes {
             self.postpone_one(system, request, write, (counts, due), failure)?;
         }
+        reach(Point::SendPostponing);
         self.store.commit()
     }
 

@@ -3,6 +3,7 @@
 use super::batch::{ActiveRun, OPENING, Phase, digest_key};
 use super::ports::{RunRecord, RunStatus, ScenarioIx, Stored};
 use super::runner::Runner;
+use crate::failpoint::{Point, reach};
 
 impl Runner<'_> {
     /// Runs that a killed runner left: one that was reading starts over, one that was writing
@@ -19,6 +20,7 @@ impl Runner<'_> {
                 && self.store.stage_len(record.id)? > 0;
             match scenario {
                 Some(scenario) if wrote(&record) && readable => {
+                    reach(Point::RunResuming);
                     self.observer.run_started(&record);
                     self.runs.push(ActiveRun {
                         phase: Phase::Write(record.confirmed.clone()),

@@ -16,6 +16,7 @@ use super::ports::{
     SystemIx, World,
 };
 use super::program::Program;
+use crate::failpoint::{Point, reach};
 use crate::time::{Instant, Millis};
 
 /// How a runner runs.
@@ -330,6 +331,7 @@ impl<'a> Runner<'a> {
 
     /// What runs have confirmed is durable before the runner goes.
     fn leave(&mut self) -> Stored<()> {
+        reach(Point::StopLeaving);
         self.leave_all_queued()?;
         for run in &self.runs {
             self.store.put_run(&run.record)?;
@@ -444,10 +446,19 @@ impl<'a> Runner<'a> {
         };
         self.came_back(system, errand, &answer);
         match errand {
-            Errand::Send(system) => self.sent(system, answer),
+            Errand::Send(system) => {
+                reach(Point::SendAnswered);
+                self.sent(system, answer)
+            }
             Errand::Follow(system) => self.followed(system, answer),
-            Errand::RunRead(run) => self.run_read(run, system, answer),
-            Errand::RunWrite(run, chunk) => self.run_written(run, chunk, system, answer),
+            Errand::RunRead(run) => {
+                reach(Point::RunRead);
+                self.run_read(run, system, answer)
+            }
+            Errand::RunWrite(run, chunk) => {
+                reach(Point::RunAnswered);
+                self.run_written(run, chunk, system, answer)
+            }
         }
     }
 
@@ -511,7 +522,13 @@ impl<'a> Runner<'a> {
                 }
                 self.store
                     .set_meta(&format!("heard:{name}"), &now.0.to_string())?;
+                if !page.events.is_empty() {
+                    reach(Point::FeedGathered);
+                }
                 self.store.commit()?;
+                if !page.events.is_empty() {
+                    reach(Point::FeedDurable);
+                }
             }
             Answer::Failed(_, failure) => {
                 self.failed(system, &failure, None);

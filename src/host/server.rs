@@ -26,6 +26,7 @@ use super::world::{Waker, now};
 use crate::connector::intake::{Intake, IntakeRequest};
 use crate::engine::ports::{RawEvent, Store, SystemIx};
 use crate::engine::program::Program;
+use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
 use crate::store::{OpenMode, SqliteStore};
 
@@ -262,8 +263,10 @@ fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<()
             store.append_events(name, std::slice::from_ref(&delivery.event), now)?;
             store.set_meta(&format!("heard:{name}"), &now.0.to_string())?;
         }
+        reach(Point::IntakeGathered);
         store.commit()
     });
+    reach(Point::IntakeDurable);
     appended.map_err(|e| {
         // What failed is answered with 503; the sender tries again.
         let _ = store.rollback();

@@ -14,6 +14,7 @@ use super::table::{Kind, Table};
 use super::{quoted, read::located};
 use crate::connector::codec::{Binding, Raw};
 use crate::engine::ports::{Failure, Write, WriteReport};
+use crate::failpoint::{Point, reach};
 
 /// Bytes of `COPY` that go to the server at once.
 const COPY_BYTES: usize = 256 * 1024;
@@ -47,6 +48,7 @@ pub(super) fn batch(
             return Err(failed(error));
         }
     }
+    reach(Point::PostgresCommitted);
     Ok(WriteReport {
         rejected: rejected.into_iter().collect(),
         calls: 1,
@@ -77,6 +79,7 @@ fn transaction(
             rejected.insert(single.at, why);
         }
     }
+    reach(Point::PostgresWritten);
     session.client.batch_execute("COMMIT")
 }
 

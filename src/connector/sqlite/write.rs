@@ -13,6 +13,7 @@ use super::{failure, quoted, words};
 use crate::connector::codec::{Binding, Raw};
 use crate::connector::failure::reject;
 use crate::engine::ports::{Failure, Write, WriteReport};
+use crate::failpoint::{Point, reach};
 use crate::value::Value;
 
 /// Times that a batch is begun anew because a record took the transaction with it.
@@ -119,7 +120,9 @@ impl<'a> Attempt<'a> {
             }
         }
         drop(prepared);
+        reach(Point::SqliteWritten);
         transaction.commit().map_err(failed)?;
+        reach(Point::SqliteCommitted);
         Ok(true)
     }
 

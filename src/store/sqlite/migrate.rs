@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::engine::ports::{StoreError, Stored};
+use crate::failpoint::{Point, reach};
 
 use super::failure::Place;
 
@@ -84,7 +85,10 @@ pub(super) fn migrate(conn: &Connection, place: &Place, kind: Kind) -> Stored<()
                      PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
                 ))
             })
-            .and_then(|()| run("COMMIT"));
+            .and_then(|()| {
+                reach(Point::StoreMigrating);
+                run("COMMIT")
+            });
         if let Err(error) = done {
             // The step's own error is the one to show; the transaction ends with the connection
             // even where this fails.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::ports::{StoreError, Stored};
+use crate::failpoint::{Point, reach};
 
 use super::failure::{Place, Role};
 use super::migrate::{Kind, check_current, check_tables, kind, migrate};
@@ -78,7 +79,9 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
     match (mode, kind) {
         (OpenMode::Run, _) => {
             set_up(&conn, &place)?;
+            reach(Point::StoreSetUp);
             migrate(&conn, &place, kind)?;
+            reach(Point::StoreMigrated);
             if !there {
                 sync_directory(&place);
             }

@@ -21,6 +21,7 @@ use crate::connector::postgres::param::{Param, refs};
 use crate::connector::postgres::quoted;
 use crate::connector::postgres::table::{Kind, Table};
 use crate::engine::ports::{EventPage, Failure, MapIx};
+use crate::failpoint::{Point, reach};
 
 /// How often the slot is moved over a log that tells nothing.
 const SKIP_EVERY: Duration = Duration::from_secs(10);
@@ -130,6 +131,7 @@ impl Slot {
         if let Some(taken) = taken {
             if self.moved.as_ref() != Some(&taken.lsn) {
                 self.advance(&taken.lsn).map_err(failed)?;
+                reach(Point::FeedForgotten);
                 self.moved = Some(taken.lsn.clone());
             }
             self.life = taken.life;

@@ -22,6 +22,7 @@ use crate::connector::postgres::param::{Param, refs};
 use crate::connector::postgres::quoted;
 use crate::connector::postgres::table::Table;
 use crate::engine::ports::{EventPage, Failure, FailureClass, MapIx};
+use crate::failpoint::{Point, reach};
 
 /// How often the table is looked at though nothing was notified: a notification that was sent while
 /// nobody listened is gone.
@@ -139,6 +140,7 @@ impl Trigger {
         let taken = taken.unwrap_or_default();
         if !taken.taken.is_empty() {
             self.forget(&taken).map_err(failed)?;
+            reach(Point::FeedForgotten);
         } else if !self.notified().map_err(failed)?
             && self.looked.is_some_and(|at| at.elapsed() < LOOK_ANYWAY)
         {
