@@ -87,6 +87,9 @@ mod named {
                 }
                 dies(&town, *point, times);
                 kills += 1;
+                if hits > 1 {
+                    println!("killed at {} for the {times}. time", point.name());
+                }
             }
         }
         let all = town.settle();

@@ -51,6 +51,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         "quarantined",
         "written",
         "failed",
+        "postponed",
         "note",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
@@ -75,6 +76,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
                 c.quarantined,
                 c.written,
                 c.failed,
+                c.postponed,
             ]
             .map(grouped),
         );

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::account::Account;
 use super::books::Books;
 use super::dispatch::Queued;
 use super::ports::{
@@ -58,6 +59,8 @@ pub(crate) struct ActiveRun {
     pub attempts: u32,
     /// Not to be tried again before.
     pub retry_at: Option<Instant>,
+    /// What has to agree at its end.
+    pub account: Account,
 }
 
 /// What a run does next.
@@ -142,6 +145,7 @@ impl ActiveRun {
             left: false,
             attempts: 0,
             retry_at: None,
+            account: Account::new(),
             record,
         }
     }
@@ -540,6 +544,21 @@ impl Runner<'_> {
         if postponed > 0 {
             run.record.status = RunStatus::Partial;
             run.record.note = Some(format!("{postponed} writes were left to the outbox"));
+        }
+        if let Some(what) = run
+            .account
+            .disagreement(&run.record, run.staged.unsigned_abs())
+        {
+            // The cursors stay: the next run reads the same once more.
+            run.cursors.clear();
+            run.record.status = RunStatus::Partial;
+            let note = format!(
+                "its counts do not agree: {what}; this is a fault of Syncline, please report it, \
+                 and read everything anew with `syncline backfill {}`",
+                plan.name
+            );
+            self.tally(run.scenario).notes.push(note.clone());
+            run.record.note = Some(note);
         }
         run.record.ended = Some(now);
         run.record.cursor_after = run.record.cursor_before.clone();

@@ -78,6 +78,7 @@ impl Runner<'_> {
         if run.redo.as_ref().is_some_and(|redo| *redo <= last) {
             run.redo = None;
         }
+        run.account.worked(rows.len(), &last);
         run.phase = Phase::Write(Some(last.clone()));
         self.hand_out(run, last, batches)?;
         reach(Point::ChunkHandedOut);
@@ -89,6 +90,7 @@ impl Runner<'_> {
         let now = self.world.now();
         let mut outstanding = 0;
         for (map, mut writes) in batches {
+            run.account.owes(writes.len());
             let (_, system) = self.program.map_ends(map);
             let limit = self.program.plan.systems[system as usize].write_batch;
             let limit = self.program.scenarios[run.scenario as usize]

@@ -5,6 +5,7 @@
 //! it; must not know source text, a database, a socket or a command.
 
 mod absent;
+mod account;
 mod batch;
 mod books;
 mod chunk;

@@ -1,5 +1,6 @@
 //! Runs that a killed runner left behind.
 
+use super::account::Account;
 use super::batch::{ActiveRun, OPENING, Phase, digest_key};
 use super::ports::{RunRecord, RunStatus, ScenarioIx, Stored};
 use super::runner::Runner;
@@ -26,6 +27,7 @@ impl Runner<'_> {
                         phase: Phase::Write(record.confirmed.clone()),
                         cursors: record.cursor_after.clone(),
                         redo: record.committed.clone(),
+                        account: Account::taken_over(&record),
                         ..ActiveRun::over(
                             record,
                             scenario,

@@ -102,6 +102,8 @@ pub struct Emulated {
     pub under_way: (usize, usize),
     /// Never answers what it is asked.
     pub hangs: bool,
+    /// Answers batches as if they had been a record shorter.
+    pub forgets_one: bool,
 }
 
 /// Something that happens at a time.
@@ -407,7 +409,11 @@ impl Sim {
                 self.tell(&name, &entity, &write.key, &fields, ms, write.delete);
             }
         }
+        let mut request = request;
         let there = &mut self.systems[system as usize];
+        if there.forgets_one {
+            request.writes.pop();
+        }
         if there.loses_replies > 0 {
             there.loses_replies -= 1;
             let class = FailureClass::Retry { after_ms: None };
@@ -558,6 +564,8 @@ pub struct Cut {
     pub store: MemoryStore,
     /// Calls that still go well.
     pub left: Option<u64>,
+    /// What was staged cannot be found any more.
+    pub stage_lost: bool,
     pub calls: u64,
 }
 
@@ -585,6 +593,14 @@ macro_rules! delegate {
             $(fn $name(&mut self, $($arg: $ty),*) -> Stored<$out> {
                 self.cut()?.store.$name($($arg),*)
             })*
+
+            fn stage_after(&mut self, run: i64, after: Option<&str>, limit: usize) -> Stored<Vec<Staged>> {
+                let mut cut = self.cut()?;
+                match cut.stage_lost {
+                    true => Ok(Vec::new()),
+                    false => cut.store.stage_after(run, after, limit),
+                }
+            }
         }
     };
 }
@@ -622,7 +638,6 @@ delegate! {
     stage_put(run: i64, rows: Vec<Staged>) -> ();
     stage_len(run: i64) -> u64;
     stage_drop_duplicates(run: i64, keep: Keep, owner: Option<SystemIx>) -> u64;
-    stage_after(run: i64, after: Option<&str>, limit: usize) -> Vec<Staged>;
     stage_drop(run: i64) -> ();
     put_quarantined(records: &[Quarantined]) -> ();
     quarantined(run: i64, limit: usize) -> Vec<Quarantined>;
@@ -668,6 +683,7 @@ impl Bench {
         let store = Shared(Rc::new(RefCell::new(Cut {
             store: MemoryStore::new(),
             left: None,
+            stage_lost: false,
             calls: 0,
         })));
         let plan = &program.plan;
@@ -694,6 +710,7 @@ impl Bench {
             asked: Vec::new(),
             under_way: (0, 0),
             hangs: false,
+            forgets_one: false,
         };
         let sim = Sim {
             now: START,
