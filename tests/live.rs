@@ -8,6 +8,10 @@ mod logs;
 mod metrics;
 #[path = "live/people.rs"]
 mod people;
+#[path = "support/postgres.rs"]
+mod server;
+#[path = "live/troubles.rs"]
+mod troubles;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

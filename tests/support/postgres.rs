@@ -21,6 +21,7 @@ pub struct Server {
     port: u16,
     bin: PathBuf,
     dir: tempfile::TempDir,
+    settings: Vec<String>,
 }
 
 /// A database of its own on a shared server.
@@ -114,28 +115,38 @@ impl Server {
             .unwrap();
         assert!(made.success(), "initdb failed");
         let port = free_port();
-        let mut server = as_anybody(&bin.join("postgres"));
-        server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
-        server.args(["-h", "127.0.0.1", "-c", "unix_socket_directories="]);
-        server.args(["-c", "max_connections=80"]);
-        for setting in settings {
-            server.arg("-c").arg(setting);
-        }
-        let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let child = server
-            .stdout(Stdio::null())
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        let child = serve(&bin, dir.path(), port, &settings);
         let server = Server {
             child: Mutex::new(child),
             port,
             bin,
             dir,
+            settings,
         };
         server.wait();
         server
+    }
+
+    /// Stops it; whoever is connected is cut off.
+    pub fn stop(&self) {
+        // `pg_ctl` reads the process id from the cluster's own file.
+        let _ = as_anybody(&self.bin.join("pg_ctl"))
+            .args(["stop", "-m", "immediate", "-t", "20", "-D"])
+            .arg(self.dir.path().join("data"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        let mut child = self.child.lock().unwrap_or_else(|e| e.into_inner());
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    /// Starts a stopped one, at the same address with all that it held.
+    pub fn start_again(&self) {
+        let child = serve(&self.bin, self.dir.path(), self.port, &self.settings);
+        *self.child.lock().unwrap_or_else(|e| e.into_inner()) = child;
+        self.wait();
     }
 
     /// The URL of a database.
@@ -160,17 +171,27 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // `pg_ctl` reads the process id from the cluster's own file.
-        let _ = as_anybody(&self.bin.join("pg_ctl"))
-            .args(["stop", "-m", "immediate", "-t", "20", "-D"])
-            .arg(self.dir.path().join("data"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        let child = self.child.get_mut().unwrap_or_else(|e| e.into_inner());
-        let _ = child.kill();
-        let _ = child.wait();
+        self.stop();
     }
+}
+
+/// Starts the server of a cluster.
+fn serve(bin: &Path, dir: &Path, port: u16, settings: &[String]) -> Child {
+    let mut server = as_anybody(&bin.join("postgres"));
+    server.arg("-D").arg(dir.join("data"));
+    server.arg("-p").arg(port.to_string());
+    server.args(["-h", "127.0.0.1", "-c", "unix_socket_directories="]);
+    server.args(["-c", "max_connections=80"]);
+    for setting in settings {
+        server.arg("-c").arg(setting);
+    }
+    let log = std::fs::File::create(dir.join("log")).unwrap();
+    server
+        .stdout(Stdio::null())
+        .stderr(log)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn is_root() -> bool {
