@@ -136,6 +136,7 @@ fn syncline_run(dir: &Path) -> u64 {
         until_idle: true,
         only: Default::default(),
         env: Arc::new(|_| None),
+        held: Arc::new(|_| {}),
     };
     let outcome = syncline::host::run(&plan, &settings, &mut Silent, &mut |_, _| {}).expect("run");
     assert!(outcome.troubles.is_empty(), "{:?}", outcome.troubles);

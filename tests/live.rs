@@ -2,6 +2,8 @@
 
 #[path = "live/alerts.rs"]
 mod alerts;
+#[path = "live/held.rs"]
+mod held;
 #[path = "live/logs.rs"]
 mod logs;
 #[path = "live/metrics.rs"]

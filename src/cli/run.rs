@@ -15,6 +15,7 @@ use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
 use crate::plan::Plan;
 use crate::render::outcome;
+use crate::store::Held;
 
 /// Runs a plan, or compiles a policy first
 #[derive(Debug, clap::Args)]
@@ -65,6 +66,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         until_idle: args.until_idle,
         only: args.only.iter().cloned().collect(),
         env: Arc::new(|name| std::env::var(name).ok()),
+        held: told_of_holders(args.log),
     };
     match drive(&plan, &settings, args.log, shell) {
         Ok(result) => {
@@ -73,6 +75,31 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         }
         Err(error) => shell.failure(&error),
     }
+}
+
+/// Tells of a store that somebody else holds, in the log or on standard error.
+fn told_of_holders(log: Option<LogFormat>) -> host::Heard {
+    Arc::new(move |held| {
+        let (level, event, waited) = match held {
+            Held::Since(waited) => ("warn", "store.held", waited),
+            Held::Over(waited) => ("info", "store.free", waited),
+        };
+        let seconds = waited.as_secs();
+        match (log, held) {
+            (Some(format), _) => {
+                let fields = serde_json::json!({ "seconds": seconds });
+                Log(format).line(level, event, fields);
+            }
+            (None, Held::Since(_)) => eprintln!(
+                "another program has held the store for {seconds} s: nothing moves until it lets \
+                 go, and webhooks are answered 503; close what has it open (for example a \
+                 `sqlite3` shell inside a transaction)"
+            ),
+            (None, Held::Over(_)) => {
+                eprintln!("the store is free again after {seconds} s; everything goes on");
+            }
+        }
+    })
 }
 
 /// Warns of systems that are heard over HTTP while nobody listens.

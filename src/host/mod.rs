@@ -4,6 +4,7 @@
 
 pub mod alerts;
 mod asked;
+mod held;
 pub mod metrics;
 mod server;
 mod signals;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use held::Heard;
 pub use server::IntakeServer;
 pub use signals::stop_on_signal;
 use watch::{SharedLive, Watched};
@@ -76,6 +78,8 @@ pub struct Settings {
     pub only: BTreeSet<String>,
     /// Reads variables.
     pub env: Env,
+    /// Hears of the store being held by somebody else for long.
+    pub held: Heard,
 }
 
 /// What a run came to.
@@ -122,6 +126,10 @@ pub fn run(
         settings.base_dir.clone(),
         Arc::clone(&settings.env),
     );
+    let waker = world.waker();
+    let patience = held::patience(move || waker.stopping(), Arc::clone(&settings.held));
+    let patient = store.wait_with(held::STEP, patience);
+    patient.map_err(HostError::from_store)?;
     let live = SharedLive::default();
     let server = match &settings.listen {
         Some(address) => Some(server::start(

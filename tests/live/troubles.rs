@@ -183,7 +183,11 @@ fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
             let text = |f: &str| body["data"][f].as_str().unwrap().to_owned();
             let mut heard = heard.lock().unwrap();
             if heard.ids.insert(id, text("name")).is_none() {
-                heard.effects.entry(text("email")).or_default().push(text("name"));
+                heard
+                    .effects
+                    .entry(text("email"))
+                    .or_default()
+                    .push(text("name"));
             }
         }
         let answer: &[u8] = match now {
@@ -206,7 +210,10 @@ fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
             Manner::LosesReply | Manner::Away => return,
             Manner::Well => b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         };
-        let whole = matches!(now, Manner::Well | Manner::Slow | Manner::Busy | Manner::Broken);
+        let whole = matches!(
+            now,
+            Manner::Well | Manner::Slow | Manner::Busy | Manner::Broken
+        );
         if writer.write_all(answer).is_err() || !whole {
             return;
         }
@@ -240,10 +247,8 @@ fn change(runner: &Runner, round: &str, changes: usize) -> BTreeMap<String, Stri
     for n in 0..changes {
         let email = format!("p{}@example.com", n % 10);
         let name = format!("{round} {n}");
-        let body = submission(&email, &name).replace(
-            "2026-10-01T00:00:00Z",
-            &chrono::Utc::now().to_rfc3339(),
-        );
+        let body = submission(&email, &name)
+            .replace("2026-10-01T00:00:00Z", &chrono::Utc::now().to_rfc3339());
         assert_eq!(deliver(runner, &format!("{round}-{n}"), &body), 202);
         last.insert(email, name);
     }
@@ -311,7 +316,10 @@ fn a_backlog_drains_within_the_limit() {
     assert_eq!(receiver.calls(), 20);
     let (taken, waits) = (receiver.last().len(), in_store(dir.path(), "outbox"));
     // A call whose answer the killed runner had not stored yet is known by its id later.
-    assert!(taken + waits as usize >= 40 && waits >= 20, "{taken} {waits}");
+    assert!(
+        taken + waits as usize >= 40 && waits >= 20,
+        "{taken} {waits}"
+    );
     assert_eq!(in_store(dir.path(), "dead_letters"), 0);
 }
 
@@ -332,9 +340,18 @@ fn a_database_that_is_stopped_and_started_again_holds_up_no_other_and_loses_noth
     set_up(dir.path());
     let policy = TROUBLED
         .replace("LIMIT", "")
-        .replace("connector webhook\n  option url", "connector postgres\n  secret url")
-        .replace("TRACKER_URL\")\n  secret signing = env(\"FORMS_SECRET\")", "TRACKER_URL\")")
-        .replace("map contact in tracker", "map contact in tracker \"contacts\"")
+        .replace(
+            "connector webhook\n  option url",
+            "connector postgres\n  secret url",
+        )
+        .replace(
+            "TRACKER_URL\")\n  secret signing = env(\"FORMS_SECRET\")",
+            "TRACKER_URL\")",
+        )
+        .replace(
+            "map contact in tracker",
+            "map contact in tracker \"contacts\"",
+        )
         + r#"
 entity ticket { key id owner tracker accepts none field id: text(20) field state: text(40)? }
 map ticket in tracker "tickets" { same_names }
@@ -389,4 +406,41 @@ scenario tickets {
         "an effect came twice"
     );
     assert_eq!(in_store(dir.path(), "dead_letters"), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_runner_that_stops_takes_nothing_in_while_it_waits_for_a_call() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up_troubled(dir.path(), "");
+    let receiver = Receiver::start(Manner::Hangs);
+    let env = [("TRACKER_URL", receiver.url.as_str())];
+    let mut runner = start_with(dir.path(), &env);
+    let ada = submission("ada@example.com", "Ada");
+    assert_eq!(deliver(&runner, "ada", &ada), 202);
+    wait_for("the call", || receiver.calls() == 1);
+    let pid = runner.child.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    let mut acknowledged = 0;
+    wait_for("a refusal", || {
+        let email = format!("late{acknowledged}@example.com");
+        match deliver(&runner, &email, &submission(&email, "Late")) {
+            202 => acknowledged += 1,
+            503 => return true,
+            other => panic!("{other}"),
+        }
+        false
+    });
+    assert!(runner.child.try_wait().unwrap().is_none(), "it still waits");
+    receiver.turns(Manner::Well);
+    assert_eq!(
+        runner.child.wait().unwrap().code(),
+        Some(3),
+        "something waits"
+    );
+    // What was acknowledged and could not go out goes out by the next runner.
+    let _runner = start_with(dir.path(), &env);
+    wait_for("all", || {
+        receiver.last().len() == 1 + acknowledged && in_store(dir.path(), "outbox") == 0
+    });
 }

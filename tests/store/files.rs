@@ -3,10 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use syncline::engine::ports::{RunStatus, Store, StoreError};
-use syncline::store::{APPLICATION_ID, FORMAT, OpenMode, SqliteStore};
+use syncline::store::{APPLICATION_ID, FORMAT, Held, OpenMode, Patience, SqliteStore};
 use syncline::terms::Priority;
 use syncline::time::Instant;
 
@@ -361,6 +364,54 @@ fn a_file_that_another_program_holds_is_named() {
         .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
         .unwrap();
     refused_with(&path, OpenMode::Run, "locked by another program");
+}
+
+#[test]
+fn a_store_that_another_program_holds_is_waited_for_as_long_as_there_is_patience() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let asked = Arc::new(AtomicU32::new(0));
+    let (counts, step) = (Arc::clone(&asked), Duration::from_millis(20));
+    let until = |most: u32| -> Patience {
+        let counts = Arc::clone(&counts);
+        Box::new(move |held| match held {
+            Held::Since(_) => counts.fetch_add(1, Ordering::SeqCst) + 1 < most,
+            Held::Over(_) => true,
+        })
+    };
+    store.wait_with(step, until(u32::MAX)).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let writer = std::thread::spawn(move || {
+        // In a transaction, and out of one.
+        store.begin().unwrap();
+        store.set_meta("a", "1").unwrap();
+        store.commit().unwrap();
+        store.set_meta("b", "2").unwrap();
+        store
+    });
+    while asked.load(Ordering::SeqCst) < 10 {
+        std::thread::sleep(step);
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    let mut store = writer.join().unwrap();
+    let kept = ["a", "b"].map(|key| store.meta(key).unwrap());
+    assert_eq!(kept, [Some("1".to_owned()), Some("2".to_owned())]);
+
+    // Where patience ends, nothing is kept and the error says why.
+    asked.store(0, Ordering::SeqCst);
+    store.wait_with(step, until(3)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.set_meta("c", "3").unwrap_err();
+    assert!(
+        error.message.contains("locked by another program"),
+        "{error}"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.meta("c").unwrap(), None);
+    store.set_meta("c", "4").unwrap();
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod meta;
 mod migrate;
 mod open;
 mod outbox;
+mod patience;
 mod records;
 mod runs;
 mod stage;
@@ -17,6 +18,7 @@ mod stage;
 use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, Params, Row};
 
@@ -30,10 +32,12 @@ use crate::time::Instant;
 
 use super::{NESTED, NOT_OPEN, misuse};
 use failure::Place;
+use patience::Waits;
 use stage::Stages;
 
 pub use migrate::{APPLICATION_ID, FORMAT};
 pub use open::OpenMode;
+pub use patience::{Held, Patience};
 
 /// A [`Store`] in a SQLite file.
 #[derive(Debug)]
@@ -55,6 +59,7 @@ impl SqliteStore {
                 place: opened.place,
                 open: false,
                 damaged: Cell::new(false),
+                waits: Waits::default(),
             },
             stages,
             _lock: opened.lock,
@@ -64,6 +69,14 @@ impl SqliteStore {
             store.stages.drop_leftovers(&open);
         }
         Ok(store)
+    }
+
+    /// From now on whoever else holds the store is waited for as long as `patience` says, which is
+    /// asked after every `step`.
+    pub fn wait_with(&mut self, step: Duration, patience: Patience) -> Stored<()> {
+        let waits = Waits::with(&self.db.conn, step, patience);
+        self.db.waits = waits.map_err(|e| self.db.failed(e))?;
+        Ok(())
     }
 }
 
@@ -76,6 +89,8 @@ struct Db {
     open: bool,
     /// Whether SQLite has found the file to be broken.
     damaged: Cell<bool>,
+    /// What is done while somebody else holds the store.
+    waits: Waits,
 }
 
 impl Db {
@@ -101,10 +116,28 @@ impl Db {
     /// Runs a statement; gives the number of rows it changed.
     fn run(&self, sql: &str, params: impl Params) -> Stored<usize> {
         self.check()?;
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(params))
-            .map_err(|e| self.failed(e))
+        // Only the lock is waited for: what follows it is done once.
+        let alone = self.waits.any() && self.conn.is_autocommit();
+        if alone {
+            self.lock()?;
+        }
+        let mut done =
+            (self.conn.prepare_cached(sql)).and_then(|mut statement| statement.execute(params));
+        if alone {
+            let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            let ended = self.conn.execute_batch(end);
+            done = done.and_then(|changed| ended.map(|()| changed));
+        }
+        done.map_err(|e| self.failed(e))
+    }
+
+    /// Takes the lock for writing, as soon as nobody else has it.
+    fn lock(&self) -> Stored<()> {
+        let begin = || {
+            let mut statement = self.conn.prepare_cached("BEGIN IMMEDIATE")?;
+            statement.execute([]).map(drop)
+        };
+        self.waits.on(begin).map_err(|e| self.failed(e))
     }
 
     /// The first row of a query, if there is one.
@@ -164,7 +197,7 @@ impl Db {
             return Err(misuse(NESTED));
         }
         // At once for writing: a lock that another holds shows here, not in the middle.
-        self.run("BEGIN IMMEDIATE", [])?;
+        self.lock()?;
         self.open = true;
         Ok(())
     }

@@ -30,9 +30,6 @@ pub enum OpenMode {
 
 /// How long to wait for another connection's transaction.
 const BUSY: Duration = Duration::from_secs(5);
-/// How long a runner that is under way waits for one: a shell left inside a transaction must not end it at once.
-const BUSY_RUNNER: Duration = Duration::from_secs(60);
-
 /// Prepared statements kept: more than the store has texts.
 const STATEMENTS: usize = 64;
 
@@ -85,8 +82,6 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             if !there {
                 sync_directory(&place);
             }
-            conn.busy_timeout(BUSY_RUNNER)
-                .map_err(|e| place.failed(e))?;
         }
         (_, Kind::Empty) => return Err(no_store(&place)),
         (_, Kind::Store(format)) => {

@@ -137,6 +137,7 @@ impl Files {
             place,
             open: false,
             damaged: Cell::new(false),
+            waits: Default::default(),
         })
     }
 }
