@@ -158,6 +158,7 @@ timed! {
     next_due(system: &str, priority: Priority) -> Option<Instant>;
     waiting_since(system: &str) -> Option<Instant>;
     hold_waiting(scenario: &str, due: Option<Instant>) -> ();
+    bring_forward(by: Millis) -> ();
     waiting_counts() -> Vec<(String, u64)>;
     put_dead_letter(letter: &DeadLetter) -> i64;
     dead_letters() -> Vec<DeadLetter>;

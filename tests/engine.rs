@@ -14,6 +14,8 @@ mod resolve;
 
 #[path = "engine/checkpoints.rs"]
 mod checkpoints;
+#[path = "engine/clock.rs"]
+mod clock;
 #[path = "engine/deletes.rs"]
 mod deletes;
 #[path = "engine/failures.rs"]

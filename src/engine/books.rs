@@ -4,6 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clock::Ahead;
 use super::owed::{is_held, note_written, owed};
 use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
@@ -21,6 +22,8 @@ pub(super) struct Office<'o> {
     pub now: Instant,
     /// Scenarios that are paused: what they owe waits until they go on.
     pub paused: &'o BTreeSet<ScenarioIx>,
+    /// Stamps that lie ahead of the clock.
+    pub ahead: Option<Ahead>,
 }
 
 impl Office<'_> {
@@ -61,7 +64,10 @@ impl Books {
         match self.registers.entry((entity, key.to_owned())) {
             Entry::Occupied(slot) => Ok(slot.into_mut()),
             Entry::Vacant(slot) => {
-                let register = load(office.program, office.store, entity, key)?;
+                let mut register = load(office.program, office.store, entity, key)?;
+                if let Some(ahead) = office.ahead {
+                    ahead.correct(office.now, &mut register);
+                }
                 Ok(slot.insert((register, false)))
             }
         }

@@ -203,6 +203,9 @@ impl Runner<'_> {
             true => Register::default(),
             false => load(program, &mut *self.store, entity, key)?,
         };
+        if let Some(ahead) = self.ahead {
+            ahead.correct(self.world.now(), &mut register);
+        }
         let mut all = Absorbed::default();
         let mut lost: Vec<(SystemIx, Vec<FieldIx>)> = Vec::new();
         for (system, payload) in rows {

@@ -122,6 +122,7 @@ pub fn replay(
             store,
             now,
             paused: &paused,
+            ahead: None,
         };
         let mut books = Books::default();
         let record = (entity, &*letter.key);
@@ -154,6 +155,7 @@ pub fn choose(
             store,
             now,
             paused: &paused,
+            ahead: None,
         };
         let mut books = Books::default();
         let now_us = office.now_us();

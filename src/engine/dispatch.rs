@@ -578,6 +578,11 @@ impl Runner<'_> {
 }
 
 impl Gate {
+    /// What the limits hold is asked anew.
+    pub(super) fn forget_hold(&mut self) {
+        self.held_until = None;
+    }
+
     fn hold(&mut self, now: Instant, held: &Held) {
         if held.until > now {
             self.held_until = sooner(self.held_until, Some(held.until));

@@ -183,10 +183,10 @@ impl Runner<'_> {
             from = from.or(text.and_then(|t| t.parse().ok()).map(Instant));
         }
         let from = from.unwrap_or(self.started);
-        let next =
-            plan.mode.schedule.as_ref().and_then(|schedule| {
-                schedule.next_in(from, self.program.zone, plan.window.as_ref())
-            });
+        let next = plan.mode.schedule.as_ref().and_then(|schedule| {
+            let from = self.counts_from(from, schedule);
+            schedule.next_in(from, self.program.zone, plan.window.as_ref())
+        });
         self.clock.0.insert(scenario, next);
         Ok(next)
     }

@@ -234,22 +234,19 @@ fn burst_caps(calls: u64, used: &BTreeSet<Priority>) -> [u64; PRIORITIES] {
 impl Gauge {
     /// `None`: so much can be spent now; else when.
     fn free(&mut self, now: Instant, cost: u64, priority: Priority, zone: Zone) -> Option<Instant> {
-        while let Some((at, _)) = self.spent.front()
-            && self.ends(*at, zone) <= now
-        {
-            self.spent.pop_front();
-        }
+        self.set_right(now, zone);
+        let over = self.over(now, zone);
         let cap = self.caps[priority as usize];
-        let spent: u64 = self.spent.iter().map(|(_, n)| n).sum();
+        let spent: u64 = self.spent.iter().skip(over).map(|(_, n)| n).sum();
         // What can never fit goes when nothing else does.
-        let over = (spent + cost.min(cap)).saturating_sub(cap);
+        let excess = (spent + cost.min(cap)).saturating_sub(cap);
         let mut freed = 0;
-        for (at, n) in &self.spent {
-            if freed >= over {
+        for (at, n) in self.spent.iter().skip(over) {
+            if freed >= excess {
                 break;
             }
             freed += n;
-            if freed >= over {
+            if freed >= excess {
                 return Some(self.ends(*at, zone));
             }
         }
@@ -274,14 +271,50 @@ impl Gauge {
     }
 
     fn spend(&mut self, now: Instant, cost: u64, zone: Zone) {
-        let at = match self.midnight {
+        self.set_right(now, zone);
+        let at = self.part_of(now, zone);
+        self.enter(at, cost);
+        // As many parts as a window has are kept beyond its end: when they are all new, that much
+        // time has passed, whatever the clock did meanwhile.
+        while self.over(now, zone) > PARTS as usize + 1 {
+            self.spent.pop_front();
+        }
+    }
+
+    /// How many of the first parts count no more.
+    fn over(&self, now: Instant, zone: Zone) -> usize {
+        let over = self.spent.iter();
+        over.take_while(|(at, _)| self.ends(*at, zone) <= now)
+            .count()
+    }
+
+    /// The beginning of the part of the window that a time lies in.
+    fn part_of(&self, now: Instant, zone: Zone) -> i64 {
+        match self.midnight {
             true => zone.start_of(zone.date_and_minute(now).0).0,
             false => now.0 - now.0.rem_euclid(self.part() as i64),
-        };
-        match self.spent.back_mut() {
-            // A clock that was set back spends what is the latest known.
-            Some((last, n)) if *last >= at => *n = n.saturating_add(cost),
-            _ => self.spent.push_back((at, cost)),
+        }
+    }
+
+    /// Adds to what was spent in a part; a clock that was set back may come to an earlier one.
+    fn enter(&mut self, at: i64, cost: u64) {
+        let after = self.spent.partition_point(|(there, _)| *there <= at);
+        let same = after.checked_sub(1).and_then(|i| self.spent.get_mut(i));
+        match same.filter(|(there, _)| *there == at) {
+            Some((_, n)) => *n = n.saturating_add(cost),
+            None => self.spent.insert(after, (at, cost)),
+        }
+    }
+
+    /// What lies ahead by more than a window was spent by a clock that was wrong: it counts as
+    /// spent now. What lies ahead by less may be right, and the clock wrong now.
+    fn set_right(&mut self, now: Instant, zone: Zone) {
+        let most = now.0.saturating_add_unsigned(self.per.0);
+        while let Some((last, n)) = self.spent.back().copied()
+            && last > most
+        {
+            self.spent.pop_back();
+            self.enter(self.part_of(now, zone), n);
         }
     }
 }

@@ -10,6 +10,7 @@ mod batch;
 mod books;
 mod chunk;
 mod clean;
+mod clock;
 pub mod decide;
 mod dispatch;
 mod due;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::terms::Priority;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 use crate::value::Value;
 pub use crate::value::key_parts;
 
@@ -530,6 +530,8 @@ pub trait Store {
     /// Sets when the waiting writes of a scenario fall due: with `due` `None` never, else all that
     /// were never due at that time.
     fn hold_waiting(&mut self, scenario: &str, due: Option<Instant>) -> Stored<()>;
+    /// Has every waiting write that is ever due fall due so much earlier.
+    fn bring_forward(&mut self, by: Millis) -> Stored<()>;
     /// How many writes wait, by system.
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>>;
 

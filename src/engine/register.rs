@@ -282,6 +282,38 @@ impl Register {
             .unwrap_or(i64::MIN)
     }
 
+    /// Stamps after `latest` were made by a clock that was ahead by so much: they are put back,
+    /// all in their order; microseconds.
+    pub fn take_back(&mut self, latest: i64, by: i64) {
+        let right = |at: &mut i64| {
+            if *at > latest {
+                *at = at.saturating_sub(by);
+            }
+        };
+        for (_, field) in &mut self.fields {
+            for (_, origin) in &mut field.origins {
+                right(&mut origin.latest.at);
+                origin.earlier.iter_mut().for_each(|s| right(&mut s.at));
+                origin.true_at.iter_mut().for_each(right);
+                origin.false_at.iter_mut().for_each(right);
+            }
+            field.agreed.iter_mut().for_each(|s| right(&mut s.at));
+        }
+        for (_, view) in &mut self.systems {
+            for (_, known) in &mut view.known {
+                right(&mut known.at);
+                if let How::Arrived(at) = &mut known.how {
+                    right(at);
+                }
+            }
+            view.sent.iter_mut().for_each(|(_, _, at)| right(at));
+            if let Some(gone) = &mut view.gone {
+                right(&mut gone.at);
+                gone.sent.iter_mut().for_each(right);
+            }
+        }
+    }
+
     /// What a system is known to hold, made where there is none.
     pub fn view_mut(&mut self, system: SystemIx) -> &mut View {
         slot(&mut self.systems, system)

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::ActiveRun;
 use super::books::Office;
+use super::clock::Ahead;
 use super::dispatch::Gate;
 use super::due::StartClock;
 use super::limits::Limits;
@@ -239,9 +240,13 @@ pub struct Runner<'a> {
     /// What people asked for was last heeded as of this.
     pub(super) heeded: Option<String>,
     /// When old ids of events were last forgotten.
-    forgot: Option<Instant>,
+    pub(super) forgot: Option<Instant>,
     /// When a stop was first seen to be asked for.
-    stop_seen: Option<Instant>,
+    pub(super) stop_seen: Option<Instant>,
+    /// The clock when it was last looked at.
+    pub(super) seen: Instant,
+    /// Stamps that lie ahead of the clock since it was set back.
+    pub(super) ahead: Option<Ahead>,
 }
 
 impl<'a> Runner<'a> {
@@ -280,7 +285,10 @@ impl<'a> Runner<'a> {
             heeded: None,
             forgot: None,
             stop_seen: None,
+            seen: started,
+            ahead: None,
         };
+        runner.recall_clock()?;
         runner.heed()?;
         runner.recall_letters()?;
         runner.recall_spent()?;
@@ -295,6 +303,7 @@ impl<'a> Runner<'a> {
     /// Runs until it is idle (with `until_idle`) or until the world says to stop.
     pub fn run(&mut self) -> Stored<()> {
         loop {
+            self.heed_clock()?;
             self.heed()?;
             if self.world.stopping() {
                 self.stop_seen.get_or_insert(self.world.now());
@@ -333,6 +342,7 @@ impl<'a> Runner<'a> {
     fn leave(&mut self) -> Stored<()> {
         reach(Point::StopLeaving);
         self.leave_all_queued()?;
+        self.leave_clock()?;
         for run in &self.runs {
             self.store.put_run(&run.record)?;
         }
@@ -385,6 +395,7 @@ impl<'a> Runner<'a> {
             store: &mut *self.store,
             now: self.world.now(),
             paused: &self.paused,
+            ahead: self.ahead,
         }
     }
 

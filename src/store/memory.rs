@@ -12,7 +12,7 @@ use crate::engine::ports::{
 };
 use crate::plan::Keep;
 use crate::terms::Priority;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 
 use super::table::Table;
 use super::{NESTED, NOT_OPEN, misuse};
@@ -296,6 +296,16 @@ impl Store for MemoryStore {
         let held: Vec<Waiting> = held.cloned().collect();
         for waiting in held {
             let due = due.unwrap_or(never);
+            self.put_waiting(&Waiting { due, ..waiting })?;
+        }
+        Ok(())
+    }
+
+    fn bring_forward(&mut self, by: Millis) -> Stored<()> {
+        let due = |w: &&Waiting| w.due != Instant(i64::MAX);
+        let all: Vec<Waiting> = self.outbox.map().values().filter(due).cloned().collect();
+        for waiting in all {
+            let due = waiting.due - by;
             self.put_waiting(&Waiting { due, ..waiting })?;
         }
         Ok(())

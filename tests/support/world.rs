@@ -116,7 +116,10 @@ pub enum Act {
 
 /// The world.
 pub struct Sim {
+    /// The time, by which the systems go.
     pub now: i64,
+    /// By how much the runner's own clock is wrong.
+    pub skew: i64,
     pub names: Vec<String>,
     pub systems: Vec<Emulated>,
     entities: Vec<(String, Vec<String>)>,
@@ -245,7 +248,7 @@ impl Sim {
 
     /// Puts an event into the store, as an intake would.
     pub fn push(&mut self, system: &str, event: RawEvent) {
-        let now = Instant(self.now);
+        let now = Instant(self.now + self.skew);
         self.store
             .0
             .borrow_mut()
@@ -446,7 +449,7 @@ fn failure(class: FailureClass, message: &str) -> Failure {
 
 impl World for Sim {
     fn now(&self) -> Instant {
-        Instant(self.now)
+        Instant(self.now + self.skew)
     }
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
@@ -473,6 +476,7 @@ impl World for Sim {
     }
 
     fn wait(&mut self, until: Instant) -> Option<(u64, Answer)> {
+        let until = Instant(until.0.saturating_sub(self.skew));
         let before = self.now;
         let call = self.pending.keys().next().copied();
         let act = self.script.keys().next().copied();
@@ -626,6 +630,7 @@ delegate! {
     next_due(system: &str, priority: Priority) -> Option<Instant>;
     waiting_since(system: &str) -> Option<Instant>;
     hold_waiting(scenario: &str, due: Option<Instant>) -> ();
+    bring_forward(by: Millis) -> ();
     waiting_counts() -> Vec<(String, u64)>;
     put_dead_letter(letter: &DeadLetter) -> i64;
     dead_letters() -> Vec<DeadLetter>;
@@ -714,6 +719,7 @@ impl Bench {
         };
         let sim = Sim {
             now: START,
+            skew: 0,
             names: plan.systems.iter().map(|s| s.name.clone()).collect(),
             systems: plan.systems.iter().map(emulated).collect(),
             entities: plan
@@ -887,6 +893,10 @@ impl Bench {
             .iter()
             .map(|(_, n)| n)
             .sum()
+    }
+
+    pub fn inner_letters(&self) -> Vec<DeadLetter> {
+        self.inner().dead_letters().unwrap()
     }
 
     pub fn inner_open_runs(&self) -> Vec<RunRecord> {

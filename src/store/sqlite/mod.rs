@@ -28,7 +28,7 @@ use crate::engine::ports::{
 };
 use crate::plan::Keep;
 use crate::terms::Priority;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 
 use super::{NESTED, NOT_OPEN, misuse};
 use failure::Place;
@@ -341,6 +341,10 @@ impl Store for SqliteStore {
 
     fn hold_waiting(&mut self, scenario: &str, due: Option<Instant>) -> Stored<()> {
         outbox::hold(&self.db, scenario, due)
+    }
+
+    fn bring_forward(&mut self, by: Millis) -> Stored<()> {
+        outbox::bring_forward(&self.db, by)
     }
 
     fn waiting_counts(&mut self) -> Stored<Vec<(String, u64)>> {

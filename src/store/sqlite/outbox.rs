@@ -4,7 +4,7 @@ use rusqlite::{Row, params};
 
 use crate::engine::ports::{DeadLetter, Stored, Waiting};
 use crate::terms::Priority;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 
 use super::{Db, limit, runs::json_column};
 
@@ -101,6 +101,12 @@ pub(super) fn since(db: &Db, system: &str) -> Stored<Option<Instant>> {
     let sql = "SELECT min(since_at) FROM outbox WHERE system = ?1";
     let since = db.one(sql, [system], |row| row.get::<_, Option<i64>>(0))?;
     Ok(since.flatten().map(Instant))
+}
+
+pub(super) fn bring_forward(db: &Db, by: Millis) -> Stored<()> {
+    let by = i64::try_from(by.0).unwrap_or(i64::MAX);
+    let sql = "UPDATE outbox SET due_at = due_at - ?1 WHERE due_at < ?2";
+    db.run(sql, params![by, i64::MAX]).map(drop)
 }
 
 pub(super) fn hold(db: &Db, scenario: &str, due: Option<Instant>) -> Stored<()> {
