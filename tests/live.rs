@@ -8,6 +8,8 @@ mod held;
 mod logs;
 #[path = "live/metrics.rs"]
 mod metrics;
+#[path = "live/overlap.rs"]
+mod overlap;
 #[path = "live/people.rs"]
 mod people;
 #[path = "support/postgres.rs"]

@@ -59,6 +59,8 @@ pub(crate) struct ActiveRun {
     pub attempts: u32,
     /// Not to be tried again before.
     pub retry_at: Option<Instant>,
+    /// Whether it is kept where its reading stands (see [`super::reading`]).
+    pub kept: bool,
     /// What has to agree at its end.
     pub account: Account,
 }
@@ -145,6 +147,7 @@ impl ActiveRun {
             left: false,
             attempts: 0,
             retry_at: None,
+            kept: false,
             account: Account::new(),
             record,
         }
@@ -160,12 +163,8 @@ impl Runner<'_> {
     /// Starts a run of a scenario.
     pub(super) fn start_run(&mut self, scenario: ScenarioIx, why: &str) -> Stored<()> {
         let plan = &self.program.plan.scenarios[scenario as usize];
-        let program = &self.program.scenarios[scenario as usize];
         let reconcile = plan.mode.realtime;
-        let mut reads: VecDeque<Source> = program.reads.iter().copied().collect();
-        if reconcile {
-            reads.extend(program.reconcile_reads.iter().copied());
-        }
+        let reads: VecDeque<Source> = self.sources_of(scenario, reconcile).into();
         let now = self.world.now();
         let why = match reconcile && why != OPENING && why != BACKFILL {
             true => "reconcile",
@@ -387,7 +386,14 @@ impl Runner<'_> {
                     }
                     Ok(())
                 } else {
-                    self.stop_run(&mut run, RunStatus::Failed, note)
+                    // Not every system lets another runner go on in the middle.
+                    let anew = run.kept && failure.class == FailureClass::Reject;
+                    let scenario = run.scenario;
+                    self.stop_run(&mut run, RunStatus::Failed, note)?;
+                    if anew {
+                        self.start_run(scenario, "resumed")?;
+                    }
+                    Ok(())
                 }
             }
             _ => Ok(()),
@@ -402,6 +408,7 @@ impl Runner<'_> {
         let Some(source) = run.reads.front().copied() else {
             return Ok(());
         };
+        self.forget_reading(run)?;
         let name = self.source_name(source);
         if let Some(cursor) = page.cursor {
             run.cursors.insert(name, cursor);

@@ -512,6 +512,7 @@ impl Runner<'_> {
             run.record.status = RunStatus::Partial;
             run.record.note = Some(note);
             self.store.put_run(&run.record)?;
+            self.keep_reading(at)?;
         }
         if self.options.until_idle {
             self.runs[at].left = true;

@@ -25,6 +25,7 @@ mod outbox;
 pub mod owed;
 pub mod ports;
 pub mod program;
+mod reading;
 pub mod register;
 pub mod register_json;
 pub mod resolve;

@@ -7,8 +7,9 @@ use super::runner::Runner;
 use crate::failpoint::{Point, reach};
 
 impl Runner<'_> {
-    /// Runs that a killed runner left: one that was reading starts over, one that was writing
-    /// goes on after its last confirmed chunk.
+    /// Runs that a killed runner left: one that was writing goes on after its last confirmed
+    /// chunk, one that was cut short while it read with its next page; any other that was reading
+    /// starts over.
     pub(super) fn resume_runs(&mut self) -> Stored<()> {
         for record in self.store.open_runs()? {
             let scenario = self.program.scenario_ix(&record.scenario);
@@ -17,8 +18,15 @@ impl Runner<'_> {
             }
             let digest = self.store.meta(&digest_key(&record.scenario))?;
             // A stage made by another plan names its fields and systems by that plan's positions.
-            let readable = digest.as_ref() == Some(&self.program.plan.digest)
-                && self.store.stage_len(record.id)? > 0;
+            let same_plan = digest.as_ref() == Some(&self.program.plan.digest);
+            let readable = same_plan && self.store.stage_len(record.id)? > 0;
+            if let Some(scenario) = scenario.filter(|_| same_plan && !wrote(&record))
+                && let Some(run) = self.taken_up(scenario, &record)?
+            {
+                self.observer.run_started(&run.record);
+                self.runs.push(run);
+                continue;
+            }
             match scenario {
                 Some(scenario) if wrote(&record) && readable => {
                     reach(Point::RunResuming);

@@ -343,8 +343,9 @@ impl<'a> Runner<'a> {
         reach(Point::StopLeaving);
         self.leave_all_queued()?;
         self.leave_clock()?;
-        for run in &self.runs {
-            self.store.put_run(&run.record)?;
+        for at in 0..self.runs.len() {
+            self.store.put_run(&self.runs[at].record)?;
+            self.keep_reading(at)?;
         }
         Ok(())
     }

@@ -257,6 +257,85 @@ fn a_read_that_a_quota_cuts_short_says_so_and_moves_no_cursor_until_it_is_whole(
     assert!(most(&calls(&mut bench), DAY) <= 30);
 }
 
+/// How a runner ends while a quota holds its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Stopped,
+    Killed,
+    PowerLost,
+}
+
+#[test]
+fn a_read_that_a_quota_cuts_short_goes_on_where_it_was_after_a_restart() {
+    for end in [End::Stopped, End::Killed, End::PowerLost] {
+        let flow = "scenario s { sync contact(name) from b to a mode daily at 01:00 }";
+        let text_policy = policy("field name: text? owner b", flow).replace(
+            "system b { connector jsonl",
+            "system b { connector jsonl limit 30/day",
+        );
+        let mut bench = Bench::new(&text_policy, 5).with_plan(|plan| {
+            quiet(plan);
+            plan.systems[1].read_page = Some(2);
+            plan.systems[1].budget = 1.0;
+        });
+        for i in 0..80 {
+            bench.seed("b", &format!("k{i:04}"), &[("name", text("x"))], -9_000);
+        }
+        match end {
+            End::Stopped => bench.for_ms(2 * HOUR),
+            End::Killed | End::PowerLost => {
+                let kill = |sim: &mut crate::world::Sim| sim.store.0.borrow_mut().left = Some(0);
+                bench.sim.at(2 * HOUR, Act::Do(Box::new(kill)));
+                assert!(bench.run_with(Options::default()).is_err());
+                let mut cut = bench.store.0.borrow_mut();
+                cut.left = None;
+                cut.store.crash(end == End::PowerLost);
+            }
+        }
+        assert_eq!(calls(&mut bench).len(), 30, "{end:?}");
+        let run = bench.run_records("s").remove(0);
+        assert_eq!((run.status, run.counts.read), (RunStatus::Partial, 60));
+        // An until-idle round between spends nothing and leaves it as it is.
+        bench.until_idle();
+        assert_eq!(calls(&mut bench).len(), 30, "{end:?}");
+        bench.for_ms(2 * DAY);
+        assert!(most(&calls(&mut bench), DAY) <= 30);
+        let first = bench.run_records("s").pop().unwrap();
+        match end {
+            // A page is read once, and the run is the same.
+            End::Stopped | End::Killed => {
+                assert_eq!(first.status, RunStatus::Done, "{end:?}");
+                assert_eq!((first.counts.read, first.counts.written), (80, 80));
+                assert_eq!(bench.sim.values("a", "contact").len(), 80);
+            }
+            // What was staged may be lost with the power: it reads anew.
+            End::PowerLost => assert_eq!(first.status, RunStatus::Failed),
+        }
+    }
+}
+
+#[test]
+fn a_read_that_a_stop_cuts_short_goes_on_where_it_was() {
+    let flow = "scenario s { sync contact(name) from a to b mode daily at 01:00 }";
+    for seed in 0..20 {
+        let mut bench = Bench::new(&policy("field name: text?", flow), seed).with_plan(|plan| {
+            quiet(plan);
+            plan.systems[0].read_page = Some(10);
+        });
+        bench.sim.system("a").manner.slowness = 60_000;
+        fill(&mut bench, 100);
+        bench.for_ms(HOUR + 100_000 + seed as i64 * 7_000);
+        bench.for_ms(HOUR);
+        let run = bench.run_records("s").remove(0);
+        assert_eq!((run.id, run.status), (1, RunStatus::Done), "seed {seed}");
+        assert_eq!((run.counts.read, run.counts.written), (100, 100));
+        // None but the page that was under way at the stop is asked for once more.
+        let reads = bench.sim.system("a").asked.iter();
+        let reads = reads.filter(|a| a.1 == "read").count();
+        assert!(reads <= 11, "seed {seed}: {reads}");
+    }
+}
+
 #[test]
 fn calls_at_a_time_are_as_many_as_the_system_takes_and_a_record_has_one() {
     let flow = "scenario s { sync contact(name) from a to b mode realtime }";
