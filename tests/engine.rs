@@ -22,6 +22,8 @@ mod deletes;
 mod failures;
 #[path = "engine/intake.rs"]
 mod intake;
+#[path = "engine/jitter.rs"]
+mod jitter;
 #[path = "engine/kills.rs"]
 mod kills;
 #[path = "engine/limits.rs"]

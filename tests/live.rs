@@ -14,6 +14,8 @@ mod overlap;
 mod people;
 #[path = "support/postgres.rs"]
 mod server;
+#[path = "live/strings.rs"]
+mod strings;
 #[path = "live/troubles.rs"]
 mod troubles;
 

@@ -41,6 +41,15 @@ fn hmac_agrees_with_the_rfc() {
         hex(hmac(b"Jefe", [&b"what do ya want for nothing?"[..]])),
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     );
+    assert_eq!(
+        hex(hmac(&[0xaa; 20], [&[0xdd; 50][..]])),
+        "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+    );
+    let counted: Vec<u8> = (1..=25).collect();
+    assert_eq!(
+        hex(hmac(&counted, [&[0xcd; 50][..]])),
+        "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"
+    );
     let long = b"Test Using Larger Than Block-Size Key - Hash Key First";
     assert_eq!(
         hex(hmac(&[0xaa; 131], [&long[..]])),
@@ -190,6 +199,9 @@ fn stripe_signatures_keep_to_their_grammar() {
     assert!(one(
         "t=1699999701,v1=52d5a5efd56c510d6ab563cd9ad0b616d5065d1b6e9034f27044ab1a95d962c6"
     ));
+    assert!(one(
+        "t=1699999985,v1=0de2c88f143473c9e2b6c65f734039d7c282218e571cf069150503f578f8559f"
+    ));
     let late = "t=1699999699,v1=8d9e311dfa9563c1a7aaa90872f2c7aaa6d3ffcf664d29a613fccb81df5169cd";
     let refused = [
         "",
@@ -201,6 +213,7 @@ fn stripe_signatures_keep_to_their_grammar() {
         "t=1700000000,v1=bad_signature",
         "t=1700000000,v1=6465616462656566",
         late,
+        "t=12345,v1=07b1ede164afb7b5de91267ffa656f568c65d6e0783ce0ac55ee094643578eda",
         "t=1,t=1700000000,v1=3bfab77baf5f7b6991a46c9b53b6547d7afc56148b10468fcad9f35c1992ffbd",
     ];
     for header in refused {

@@ -45,7 +45,7 @@ scenario signup {
 
 /// How the receiver behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+pub(super) enum Manner {
     Well,
     /// Answers after a while.
     Slow,
@@ -76,8 +76,8 @@ struct Heard {
 }
 
 /// A receiver that counts effects by message id, and whose manner changes.
-struct Receiver {
-    url: String,
+pub(super) struct Receiver {
+    pub(super) url: String,
     manner: Arc<Mutex<Manner>>,
     heard: Arc<Mutex<Heard>>,
     over: Arc<AtomicBool>,
@@ -90,7 +90,7 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    fn start(manner: Manner) -> Receiver {
+    pub(super) fn start(manner: Manner) -> Receiver {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = first.local_addr().unwrap();
         let receiver = Receiver {
@@ -136,7 +136,7 @@ impl Receiver {
     }
 
     /// The last name of each record; fails where an effect came twice.
-    fn last(&self) -> BTreeMap<String, String> {
+    pub(super) fn last(&self) -> BTreeMap<String, String> {
         let heard = self.heard.lock().unwrap();
         let last = heard.effects.iter().map(|(email, names)| {
             let mut once = names.clone();
