@@ -6,11 +6,12 @@ use super::failure::Exit;
 use super::shell::Shell;
 use super::store::StoreArgs;
 use crate::engine::decide;
-use crate::engine::freshness::ages;
-use crate::engine::ports::Store;
+use crate::engine::freshness::{Age, ages};
+use crate::engine::ports::{RunRecord, Store};
 use crate::engine::program::Program;
 use crate::host::{HostError, now, remembered_plan};
 use crate::render::outcome::{grouped, table};
+use crate::time::Instant;
 
 /// Show how a store stands: last runs, what waits, dead letters, ages against their bounds
 ///
@@ -20,131 +21,183 @@ use crate::render::outcome::{grouped, table};
 pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
+    /// How to print
+    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    format: String,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
-    match text(args) {
-        Ok((text, exit)) => {
-            shell.print(&text);
-            exit
-        }
-        Err(error) => shell.failure(&error),
+    let standing = match look(args) {
+        Ok(standing) => standing,
+        Err(error) => return shell.failure(&error),
+    };
+    match args.format.as_str() {
+        "json" => match serde_json::to_value(&standing) {
+            Ok(shown) => shell.print_json(&shown),
+            // Plain numbers and texts always become JSON.
+            Err(_) => return Exit::Unreachable,
+        },
+        _ => shell.print(&text(&standing)),
+    }
+    match standing.dead_letters {
+        0 => Exit::Clean,
+        _ => Exit::Findings,
     }
 }
 
-fn text(args: &Args) -> Result<(String, Exit), HostError> {
+/// How a store stands.
+#[derive(serde::Serialize)]
+struct Standing {
+    version: u32,
+    policy: String,
+    digest: String,
+    /// In the plan's order.
+    scenarios: Vec<ScenarioStanding>,
+    /// Writes that wait, by system; only where there are any.
+    waiting: BTreeMap<String, u64>,
+    conflicts: u64,
+    dead_letters: u64,
+    /// Events that are durable and not yet worked on.
+    events: u64,
+    ages: Vec<AgeStanding>,
+}
+
+#[derive(serde::Serialize)]
+struct ScenarioStanding {
+    name: String,
+    mode: String,
+    /// Whether it moves by events alone, so that it has no runs.
+    by_event: bool,
+    last_run: Option<RunRecord>,
+    paused_since: Option<Instant>,
+    /// Records that wait for its next run.
+    owed: u64,
+    backfill_asked: Option<Instant>,
+}
+
+#[derive(serde::Serialize)]
+struct AgeStanding {
+    #[serde(flatten)]
+    age: Age,
+    holds: bool,
+}
+
+fn look(args: &Args) -> Result<Standing, HostError> {
     let mut store = args.store.open()?;
     let plan = remembered_plan(&mut store)?;
     let program = Program::new(plan).map_err(HostError::from_plan)?;
     let fail = HostError::from_store;
-    let mut rows = vec![
-        [
-            "scenario",
-            "mode",
-            "last run",
-            "status",
-            "read",
-            "quarantined",
-            "written",
-            "failed",
-            "note",
-        ]
-        .map(String::from)
-        .to_vec(),
-    ];
+    let mut scenarios = Vec::new();
     for scenario in &program.plan.scenarios {
-        let last = store.runs(Some(&scenario.name), 1).map_err(fail)?;
-        let mut row = vec![scenario.name.clone(), scenario.mode.text.clone()];
-        match last.first() {
-            Some(run) => row.extend([
-                run.started.to_string(),
-                run.status.word().to_owned(),
-                grouped(run.counts.read),
-                grouped(run.counts.quarantined),
-                grouped(run.counts.written),
-                grouped(run.counts.failed),
-                run.note.clone().unwrap_or_default(),
-            ]),
-            None if scenario.mode.realtime && scenario.mode.schedule.is_none() => {
-                row.extend(["-", "by event", "", "", "", "", ""].map(String::from));
+        let name = &scenario.name;
+        let last = store.runs(Some(name), 1).map_err(fail)?;
+        scenarios.push(ScenarioStanding {
+            name: name.clone(),
+            mode: scenario.mode.text.clone(),
+            by_event: scenario.mode.realtime && scenario.mode.schedule.is_none(),
+            last_run: last.into_iter().next(),
+            paused_since: decide::paused_since(&mut store, name).map_err(fail)?,
+            owed: store.owed(name).map_err(fail)?.len() as u64,
+            backfill_asked: decide::backfill_asked(&mut store, name).map_err(fail)?,
+        });
+    }
+    let waiting = store.waiting_counts().map_err(fail)?;
+    let ages = ages(&program, &mut store, now(), false).map_err(fail)?;
+    let ages = ages.into_iter().map(|age| AgeStanding {
+        holds: age.holds(),
+        age,
+    });
+    Ok(Standing {
+        version: 1,
+        policy: program.plan.policy.clone(),
+        digest: program.plan.digest.clone(),
+        scenarios,
+        waiting: waiting.into_iter().filter(|(_, n)| *n > 0).collect(),
+        conflicts: store.conflicts().map_err(fail)?.len() as u64,
+        dead_letters: store.dead_letters().map_err(fail)?.len() as u64,
+        events: store.pending_events(usize::MAX).map_err(fail)?.len() as u64,
+        ages: ages.collect(),
+    })
+}
+
+fn text(standing: &Standing) -> String {
+    let head = [
+        "scenario",
+        "mode",
+        "last run",
+        "status",
+        "read",
+        "quarantined",
+        "written",
+        "failed",
+        "postponed",
+        "note",
+    ];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    for scenario in &standing.scenarios {
+        let mut row = vec![scenario.name.clone(), scenario.mode.clone()];
+        match &scenario.last_run {
+            Some(run) => {
+                row.extend([run.started.to_string(), run.status.word().to_owned()]);
+                let c = &run.counts;
+                let counts = [c.read, c.quarantined, c.written, c.failed, c.postponed];
+                row.extend(counts.map(grouped));
+                row.push(run.note.clone().unwrap_or_default());
             }
-            None => row.extend(["never", "", "", "", "", "", ""].map(String::from)),
+            None if scenario.by_event => {
+                row.extend(["-", "by event", "", "", "", "", "", ""].map(String::from));
+            }
+            None => row.extend(["never", "", "", "", "", "", "", ""].map(String::from)),
         }
         rows.push(row);
     }
-    let mut out = format!(
-        "policy {} ({})\n\n",
-        program.plan.policy, program.plan.digest
-    );
+    let mut out = format!("policy {} ({})\n\n", standing.policy, standing.digest);
     out.push_str(&table(&rows, 99));
-    let waiting: BTreeMap<String, u64> = store
-        .waiting_counts()
-        .map_err(fail)?
-        .into_iter()
-        .filter(|(_, n)| *n > 0)
-        .collect();
-    for (system, count) in &waiting {
+    for (system, count) in &standing.waiting {
         let waits = counted(*count, "write waits", "writes wait");
         out.push_str(&format!("\n{waits} for `{system}`"));
     }
-    for scenario in &program.plan.scenarios {
+    for scenario in &standing.scenarios {
         let name = &scenario.name;
-        if let Some(since) = decide::paused_since(&mut store, name).map_err(fail)? {
+        if let Some(since) = scenario.paused_since {
             out.push_str(&format!("\n`{name}` is paused since {since}"));
         }
-        let owed = store.owed(name).map_err(fail)?.len() as u64;
-        if owed > 0 {
-            let owed = counted(owed, "record waits", "records wait");
+        if scenario.owed > 0 {
+            let owed = counted(scenario.owed, "record waits", "records wait");
             out.push_str(&format!("\n{owed} for the next run of `{name}`"));
         }
-        if let Some(asked) = decide::backfill_asked(&mut store, name).map_err(fail)? {
+        if let Some(asked) = scenario.backfill_asked {
             out.push_str(&format!(
                 "\n`{name}` is to be backfilled, asked for at {asked}"
             ));
         }
     }
-    let conflicts = store.conflicts().map_err(fail)?.len();
-    if conflicts > 0 {
-        let conflicts = counted(conflicts as u64, "conflict waits", "conflicts wait");
+    if standing.conflicts > 0 {
+        let conflicts = counted(standing.conflicts, "conflict waits", "conflicts wait");
         out.push_str(&format!("\n{conflicts} for a person"));
     }
-    let letters = store.dead_letters().map_err(fail)?.len();
-    let pending = store.pending_events(usize::MAX).map_err(fail)?.len();
     out.push_str(&format!(
         "\n{}, {} to be worked on\n",
-        counted(letters as u64, "dead letter", "dead letters"),
-        counted(pending as u64, "event", "events")
+        counted(standing.dead_letters, "dead letter", "dead letters"),
+        counted(standing.events, "event", "events")
     ));
-    let ages = ages(&program, &mut store, now(), false).map_err(fail)?;
-    if !ages.is_empty() {
-        let mut rows = vec![
-            ["field", "in", "age", "bound", ""]
-                .map(String::from)
-                .to_vec(),
-        ];
-        for age in &ages {
+    if !standing.ages.is_empty() {
+        let head = ["field", "in", "age", "bound", ""];
+        let mut rows = vec![head.map(String::from).to_vec()];
+        for AgeStanding { age, holds } in &standing.ages {
             rows.push(vec![
                 age.field.clone(),
                 age.system.clone(),
                 age.age.map_or("never arrived".into(), |a| a.to_string()),
                 age.within.to_string(),
-                if age.holds() {
-                    "ok".into()
-                } else {
-                    "TOO OLD".into()
-                },
+                if *holds { "ok" } else { "TOO OLD" }.into(),
             ]);
         }
         out.push('\n');
         out.push_str(&table(&rows, 99));
     }
-    let exit = if letters > 0 {
-        Exit::Findings
-    } else {
-        Exit::Clean
-    };
-    Ok((out, exit))
+    out
 }
 
 /// A number with its word.

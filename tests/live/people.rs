@@ -184,3 +184,70 @@ map person in left "people" { same_names cursor "at" changed_at "at" }
 map person in right "people" { same_names cursor "at" changed_at "at" }
 scenario both { sync person(note) between left, right mode every 15m }
 "#;
+
+#[test]
+fn how_a_store_stands_is_told_as_json_too() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let policy = POLICY.to_owned()
+        + r#"system copy { connector sqlite option path = "copy.db" }
+map contact in copy "contacts" { same_names cursor "updated_at" }
+scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
+"#;
+    std::fs::write(dir.path().join("policy.sync"), policy).unwrap();
+    let copy = rusqlite::Connection::open(dir.path().join("copy.db")).unwrap();
+    copy.execute_batch(
+        "CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT CHECK (name <> 'Bob'), updated_at TEXT)",
+    )
+    .unwrap();
+    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
+    crm.execute_batch(
+        "INSERT INTO contacts VALUES ('bob@x.example', 'Bob', '2026-01-01'), ('ada@x.example', 'Ada', '2026-01-01')",
+    )
+    .unwrap();
+    let ran = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .args(["run", "--until-idle"])
+        .arg(dir.path())
+        .env("FORMS_SECRET", SECRET)
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert_eq!(syncline(dir.path(), &["pause", "signup"]).0, 0);
+    let json = |args: &[&str], status: i32| -> serde_json::Value {
+        let (ended, said) = syncline(dir.path(), &[args, &["--format", "json"]].concat());
+        assert_eq!(ended, status, "{said}");
+        serde_json::from_str(&said).expect(&said)
+    };
+    // There is a dead letter.
+    let status = json(&["status"], 1);
+    assert_eq!(
+        (&status["version"], &status["policy"]),
+        (&1.into(), &"live".into())
+    );
+    assert_eq!(
+        (&status["dead_letters"], &status["events"]),
+        (&1.into(), &0.into())
+    );
+    let [nightly, signup] = status["scenarios"].as_array().unwrap().as_slice() else {
+        panic!("{status}");
+    };
+    assert_eq!(
+        (&signup["name"], &signup["by_event"]),
+        (&"signup".into(), &true.into())
+    );
+    assert!(signup["paused_since"].is_number() && signup["last_run"].is_null());
+    assert!(nightly["paused_since"].is_null() && nightly["backfill_asked"].is_null());
+    let run = &json(&["runs"], 0)["runs"][0];
+    assert_eq!(&nightly["last_run"], run);
+    assert_eq!(
+        (&run["status"], &run["scenario"]),
+        (&"done".into(), &"nightly".into())
+    );
+    let counts = ["read", "written", "failed", "postponed"].map(|c| run["counts"][c].as_u64());
+    assert_eq!(counts, [Some(2), Some(1), Some(1), Some(0)]);
+    let (_, human) = syncline(dir.path(), &["runs"]);
+    assert!(
+        human.lines().next().unwrap().contains("postponed"),
+        "{human}"
+    );
+}
