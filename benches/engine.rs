@@ -14,7 +14,7 @@ use syncline::store::MemoryStore;
 use syncline::syntax;
 use syncline::terms::Priority;
 use syncline::text::{SourceFile, Sources};
-use syncline::time::Instant;
+use syncline::time::{Instant, Millis};
 use syncline::value::Value;
 
 const POLICY: &str = r#"

@@ -11,7 +11,7 @@ use crate::engine::ports::{
 use crate::plan::Keep;
 use crate::store::MemoryStore;
 use crate::terms::Priority;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 
 /// A handle to one store in memory; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +88,7 @@ delegate! {
     next_due(system: &str, priority: Priority) -> Option<Instant>;
     waiting_since(system: &str) -> Option<Instant>;
     hold_waiting(scenario: &str, due: Option<Instant>) -> ();
+    bring_forward(by: Millis) -> ();
     waiting_counts() -> Vec<(String, u64)>;
     put_dead_letter(letter: &DeadLetter) -> i64;
     dead_letters() -> Vec<DeadLetter>;
