@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use town::{Runner, Town, number};
 
-/// How long a runner may take to come to a place.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a runner may take to come to a place: the first thing that it does may be to write a
+/// large batch once more.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn a_town(salt: u64) -> Town {
     let feed = std::env::var("SYNCLINE_FEED");

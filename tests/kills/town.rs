@@ -121,6 +121,15 @@ impl Drop for Runner {
     }
 }
 
+/// Ends the load when it goes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 fn open(dir: &Path, name: &str) -> rusqlite::Connection {
     let db = rusqlite::Connection::open(dir.join(name)).unwrap();
     db.busy_timeout(Duration::from_secs(20)).unwrap();
@@ -269,8 +278,7 @@ impl Town {
         });
     }
 
-    /// Load of every kind while a runner is up: `until` says when it is enough, and ends it. Gives
-    /// how many changes there were.
+    /// Load of every kind while a runner is up: `until` says when it is enough, and ends it.
     pub fn load(&self, runner: Runner, until: impl FnOnce(Runner)) {
         let stop = AtomicBool::new(false);
         let address = runner.address.clone();
@@ -302,8 +310,9 @@ impl Town {
                     std::thread::sleep(Duration::from_millis(30));
                 }
             });
+            // Also where it fails.
+            let _over = Over(&stop);
             until(runner);
-            stop.store(true, Ordering::SeqCst);
         });
     }
 
