@@ -51,13 +51,17 @@ impl Runner<'_> {
     pub(super) fn recall_clock(&mut self) -> Stored<()> {
         let ahead = self.store.meta(AHEAD)?;
         self.ahead = ahead.as_deref().and_then(Ahead::parse);
-        let mut last = None;
-        for prefix in [STOPPED, "heard:", "started:"] {
+        let stopped = self.store.meta(STOPPED)?;
+        let stopped = stopped.and_then(|t| t.parse().ok()).map(Instant);
+        let mut last = stopped;
+        for prefix in ["heard:", "started:"] {
             for (_, time) in self.store.meta_with_prefix(prefix)? {
                 last = last.max(time.parse().ok().map(Instant));
             }
         }
-        match last {
+        // What was noted by a clock that is known to have been ahead says nothing new.
+        let known = self.ahead.is_some_and(|a| last <= Some(a.until));
+        match if known { stopped } else { last } {
             Some(last) => self.set_back_from(last),
             None => Ok(()),
         }

@@ -14,6 +14,13 @@ fn skewed(bench: &mut Bench, at: i64, skew: i64) {
     bench.sim.at(at, act);
 }
 
+/// Nothing is followed: the clock moves from one thing to the next.
+fn quiet(plan: &mut syncline::plan::Plan) {
+    for system in &mut plan.systems {
+        system.capabilities.events = false;
+    }
+}
+
 /// When the source was read, in true time.
 fn reads(bench: &mut Bench) -> Vec<i64> {
     let asked = &bench.sim.system("a").asked;
@@ -69,7 +76,7 @@ fn no_event_is_lost_and_none_is_late() {
                 let flow = "scenario s { sync contact(name) from a to b mode realtime } \
                      scenario t { sync contact(tag) from b to a mode realtime }";
                 let fields = "field name: text? field tag: text? owner b";
-                let mut bench = Bench::new(&policy(fields, flow), 3);
+                let mut bench = Bench::new(&policy(fields, flow), 3).with_plan(quiet);
                 for system in ["a", "b"] {
                     bench.sim.system(system).manner.timed = timed;
                 }
@@ -135,10 +142,7 @@ fn what_is_spent_stays_spent_when_the_clock_is_put_right() {
             "system b { connector jsonl limit 60/day",
         );
         let mut bench = Bench::new(&text_policy, 5).with_plan(|plan| {
-            for system in &mut plan.systems {
-                // Nothing is followed: the clock moves from one thing to the next.
-                system.capabilities.events = false;
-            }
+            quiet(plan);
             // Without an upsert each write is two calls.
             plan.systems[1].write_batch = Some(1);
             plan.systems[1].budget = 1.0;
