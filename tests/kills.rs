@@ -4,7 +4,8 @@
 //!
 //! A short campaign runs with the suite. A long one: `SYNCLINE_KILLS=500 SYNCLINE_HITS=8 cargo test
 //! --test kills -- --nocapture`; `SYNCLINE_SEED` picks the instants, `SYNCLINE_FEED=replication`
-//! how the database is followed, `SYNCLINE_ORDERS` the size of the batch. `docs/reliability.md` has
+//! how the database is followed, `SYNCLINE_ORDERS` the size of the batch, `SYNCLINE_LIVES` how long a
+//! runner lives at the most, in milliseconds. `docs/reliability.md` has
 //! the figures.
 
 #[path = "kills/receiver.rs"]
@@ -39,7 +40,7 @@ fn nothing_acknowledged_is_lost_and_no_effect_comes_twice_whenever_it_is_killed(
     let mut during_a_run = 0;
     for _ in 0..kills {
         let runner = town.start(None).expect("it is not to die");
-        let lives = Duration::from_millis(random.u64(0..900));
+        let lives = Duration::from_millis(random.u64(0..number("SYNCLINE_LIVES", 900)));
         town.load(runner, |runner| {
             std::thread::sleep(lives);
             drop(runner);
