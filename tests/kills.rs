@@ -4,9 +4,8 @@
 //!
 //! A short campaign runs with the suite. A long one: `SYNCLINE_KILLS=500 SYNCLINE_HITS=8 cargo test
 //! --test kills -- --nocapture`; `SYNCLINE_SEED` picks the instants, `SYNCLINE_FEED=replication`
-//! how the database is followed, `SYNCLINE_ORDERS` the size of the batch, `SYNCLINE_LIVES` how long a
-//! runner lives at the most, in milliseconds. `docs/reliability.md` has
-//! the figures.
+//! how the database is followed, `SYNCLINE_ORDERS` the size of the batch, `SYNCLINE_LIVES` how
+//! long a runner lives at the most, in milliseconds. `docs/reliability.md` has the figures.
 
 #[path = "kills/receiver.rs"]
 mod receiver;
