@@ -51,6 +51,7 @@ map contact in target "contacts" { same_names }
 scenario copy {
   sync contact(*) from source to target
   mode daily at 02:00
+  SCAN
 }
 "#;
 
@@ -343,19 +344,19 @@ impl Bench {
     }
 
     fn by_syncline(&self, mover: &Mover, step: Step) -> Command {
-        let (connector, cursor) = match step {
-            Step::Csv => (
-                format!("csv  option path = \"{}\"", self.csv().display()),
-                "",
-            ),
-            _ => (
-                "postgres  secret url = env(\"SOURCE_URL\")".to_owned(),
-                "cursor \"updated_at\"",
-            ),
+        let (connector, cursor, scan) = match step {
+            Step::Csv => {
+                let path = self.csv();
+                let connector = format!("csv  option path = \"{}\"", path.display());
+                (connector, "", "scan full")
+            }
+            _ => {
+                let connector = "postgres  secret url = env(\"SOURCE_URL\")".to_owned();
+                (connector, "cursor \"updated_at\"", "")
+            }
         };
-        let policy = POLICY
-            .replace("SOURCE", &connector)
-            .replace("CURSOR", cursor);
+        let policy = POLICY.replace("SCAN", scan).replace("CURSOR", cursor);
+        let policy = policy.replace("connector SOURCE", &format!("connector {connector}"));
         std::fs::write(mover.dir.join("policy.sync"), policy).expect("written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
         command.args(["run", "--until-idle", "--store", "store.db"]);

@@ -88,17 +88,23 @@ pub enum Value {
     Json(String),
 }
 
-/// Decimals as text: their own encoding can only be read back from formats that describe
-/// themselves, which the stage's is not.
+/// Decimals as text, and as their bytes where nobody reads along: their own encoding can only be
+/// read back from formats that describe themselves, which the stage's is not.
 mod decimal_text {
     use rust_decimal::Decimal;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<S: Serializer>(value: &Decimal, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(value)
+        match to.is_human_readable() {
+            true => to.collect_str(value),
+            false => value.serialize().serialize(to),
+        }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error> {
+        if !from.is_human_readable() {
+            return <[u8; 16]>::deserialize(from).map(Decimal::deserialize);
+        }
         let text = String::deserialize(from)?;
         Decimal::from_str_exact(&text).map_err(serde::de::Error::custom)
     }

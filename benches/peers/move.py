@@ -5,6 +5,9 @@ import os
 import sys
 
 how, source, target, state = sys.argv[1:]
+target = target.replace("postgres://", "postgresql://", 1)
+source = source.replace("postgres://", "postgresql+psycopg2://", 1)
+os.environ["CREDENTIALS__PASSWORD"] = "asked for, and not needed by a server that trusts"
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
 os.environ["DATA_WRITER__BUFFER_MAX_ITEMS"] = "50000"

@@ -97,26 +97,12 @@ impl LiveWorld {
         self.waker.clone()
     }
 
-    /// The worker for a call. A write goes to one that has nothing to do, a new one, or the one that
-    /// has least. What goes on from call to call (the pages of a read, a feed of events) always goes
-    /// to the same one, whose connector knows where it was.
-    fn worker(&mut self, system: SystemIx, call: &Call) -> &mut WorkerThread {
+    /// A worker that has nothing to do, a new one, or the one that has least.
+    fn worker(&mut self, system: SystemIx) -> &mut WorkerThread {
         let plan = &self.plan.systems[system as usize];
-        let most = plan.concurrency.max(1) as usize;
-        let own = match call {
-            Call::Read(request) => Some(request.map as usize % most),
-            Call::Events(_) => Some(0),
-            Call::Write(_) => None,
-        };
         let workers = self.workers.entry(system).or_default();
-        let wanted = match own {
-            Some(own) => own + 1,
-            None => {
-                let busy = workers.iter().all(|w| !w.under_way.is_empty());
-                (workers.len() + usize::from(busy)).min(most)
-            }
-        };
-        while workers.len() < wanted {
+        let least = workers.iter().map(|w| w.under_way.len()).min();
+        if least.is_none_or(|n| n > 0) && workers.len() < plan.concurrency.max(1) as usize {
             let (sender, calls) = mpsc::channel();
             let worker = Worker {
                 plan: Arc::clone(&self.plan),
@@ -133,8 +119,9 @@ impl LiveWorld {
                 under_way: BTreeSet::new(),
             });
         }
-        let least = || (0..workers.len()).min_by_key(|at| workers[*at].under_way.len());
-        let at = own.or_else(least).unwrap_or_default();
+        let at = (0..workers.len())
+            .min_by_key(|at| workers[*at].under_way.len())
+            .unwrap_or_default();
         &mut workers[at]
     }
 }
@@ -158,7 +145,7 @@ impl World for LiveWorld {
     }
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
-        let worker = self.worker(system, &call);
+        let worker = self.worker(system);
         if let Err(refused) = worker.calls.send((ticket, call)) {
             // Its thread is gone, which only a panic in a connector does: the call has failed.
             let (ticket, call) = refused.0;

@@ -333,7 +333,7 @@ fn is_report(origin: &Origin, known: &Known) -> bool {
 /// Whether a stamp says all there is to say of an origin.
 fn is_stamp(origin: &Origin) -> bool {
     let (true_at, false_at) = implied(origin);
-    origin.earliest() == &origin.latest && origin.true_at == true_at && origin.false_at == false_at
+    !origin.has_changed() && origin.true_at == true_at && origin.false_at == false_at
 }
 
 fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {

@@ -27,7 +27,10 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
         version: doc.version,
         ..Register::default()
     };
-    let mut said = Vec::new();
+    let told = |groups: &Vec<Said<'_>>| groups.iter().map(|g| g.1.0.len()).sum::<usize>();
+    let told: usize = doc.said.0.iter().map(|(_, groups)| told(groups)).sum();
+    let mut said = Vec::with_capacity(told);
+    register.fields.reserve(told + doc.fields.0.len());
     for (system, groups) in doc.said.0 {
         let Some(system) = reading.system(&system) else {
             continue;
@@ -85,9 +88,7 @@ fn add_origin(register: &mut Register, ix: FieldIx, system: SystemIx, origin: Or
         how: How::Reported,
     };
     register.view_mut(system).set(ix, known);
-    let slot = register.field_mut(ix);
-    slot.origins.push((system, origin));
-    slot.origins.sort_by_key(|o| o.0);
+    register.field_mut(ix).add(system, origin);
 }
 
 /// What is needed to read a part.
