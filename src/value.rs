@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, Timelike, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -88,17 +88,23 @@ pub enum Value {
     Json(String),
 }
 
-/// Decimals as text: their own encoding can only be read back from formats that describe
-/// themselves, which the stage's is not.
+/// Decimals as text, and as their bytes where nobody reads along: their own encoding can only be
+/// read back from formats that describe themselves, which the stage's is not.
 mod decimal_text {
     use rust_decimal::Decimal;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<S: Serializer>(value: &Decimal, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(value)
+        match to.is_human_readable() {
+            true => to.collect_str(value),
+            false => value.serialize().serialize(to),
+        }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error> {
+        if !from.is_human_readable() {
+            return <[u8; 16]>::deserialize(from).map(Decimal::deserialize);
+        }
         let text = String::deserialize(from)?;
         Decimal::from_str_exact(&text).map_err(serde::de::Error::custom)
     }
@@ -153,19 +159,103 @@ impl fmt::Display for Value {
             Value::Decimal(d) => write!(f, "{}", d.normalize()),
             Value::Text(t) | Value::Json(t) => f.write_str(t),
             Value::Date(d) => write!(f, "{d}"),
-            Value::Datetime(us) => match DateTime::<Utc>::from_timestamp_micros(*us) {
-                Some(t) => f.write_str(&t.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-                None => write!(f, "{us}"),
-            },
+            Value::Datetime(us) => write_instant(f, *us),
             Value::Set(_) => write!(f, "{}", self.to_json()),
         }
     }
+}
+
+/// RFC 3339 in UTC, with as many digits of a second as are needed: none, 3 or 6.
+fn write_instant(f: &mut fmt::Formatter<'_>, us: i64) -> fmt::Result {
+    let Some(t) = DateTime::<Utc>::from_timestamp_micros(us) else {
+        return write!(f, "{us}");
+    };
+    let (date, second, micro) = (t.date_naive(), t.time(), us.rem_euclid(1_000_000));
+    let Some(year) = u32::try_from(date.year()).ok().filter(|y| *y <= 9_999) else {
+        return f.write_str(&t.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    };
+    // By hand: this is done for every record that is moved, and the general way takes ten times as
+    // long.
+    let mut out = *b"0000-00-00T00:00:00.000000Z";
+    let mut put = |at: usize, width: usize, mut number: u32| {
+        for place in out[at..at + width].iter_mut().rev() {
+            *place = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(0, 4, year);
+    put(5, 2, date.month());
+    put(8, 2, date.day());
+    put(11, 2, second.hour());
+    put(14, 2, second.minute());
+    put(17, 2, second.second());
+    put(20, 6, micro as u32);
+    let end = match micro {
+        0 => 19,
+        _ if micro % 1_000 == 0 => 23,
+        _ => 26,
+    };
+    out[end] = b'Z';
+    // Digits and the marks between them are ASCII.
+    f.write_str(std::str::from_utf8(&out[..=end]).unwrap_or_default())
+}
+
+/// An instant as databases and Syncline itself write it: `YYYY-MM-DD`, a `T` or a blank,
+/// `HH:MM:SS`, at most six digits of a second, and nothing, `Z` or `+00` behind it. The common
+/// case of [`parse_instant`], at a tenth of its time; none for whatever else.
+fn plain_instant(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let (head, rest) = bytes.split_at_checked(19)?;
+    let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if marks.iter().any(|(at, mark)| head[*at] != *mark) || !matches!(head[10], b'T' | b' ') {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |n, d| {
+            d.is_ascii_digit().then(|| n * 10 + u32::from(d - b'0'))
+        })
+    };
+    let at = |from: usize, to: usize| number(&head[from..to]);
+    let date = NaiveDate::from_ymd_opt(at(0, 4)? as i32, at(5, 7)?, at(8, 10)?)?;
+    let time = date.and_hms_opt(at(11, 13)?, at(14, 16)?, at(17, 19)?)?;
+    let (fraction, zone) = match rest.split_first() {
+        Some((b'.', rest)) => {
+            let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+            rest.split_at(digits)
+        }
+        _ => (&[][..], rest),
+    };
+    let known = matches!(zone, b"" | b"Z" | b"+00") && fraction.len() <= 6;
+    if !known || (fraction.is_empty() && rest.first() == Some(&b'.')) {
+        return None;
+    }
+    let micros = (0..6).fold(0, |n, i| {
+        n * 10 + fraction.get(i).map_or(0, |d| i64::from(d - b'0'))
+    });
+    Some(time.and_utc().timestamp() * 1_000_000 + micros)
+}
+
+/// A day as `YYYY-MM-DD`.
+fn plain_date(text: &str) -> Option<NaiveDate> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else {
+        return None;
+    };
+    let number = |digits: &[&u8]| {
+        digits.iter().try_fold(0_u32, |n, d| {
+            d.is_ascii_digit().then(|| n * 10 + u32::from(**d - b'0'))
+        })
+    };
+    let year = number(&[y1, y2, y3, y4])?;
+    NaiveDate::from_ymd_opt(year as i32, number(&[m1, m2])?, number(&[d1, d2])?)
 }
 
 /// Reads an instant as microseconds: RFC 3339, `YYYY-MM-DD HH:MM:SS[.f]` (taken as UTC), a date
 /// alone, or Unix seconds or milliseconds as digits.
 pub fn parse_instant(text: &str) -> Option<i64> {
     let text = text.trim();
+    if let Some(at) = plain_instant(text) {
+        return Some(at);
+    }
     if let Ok(t) = DateTime::parse_from_rfc3339(text) {
         return Some(t.timestamp_micros());
     }
@@ -259,10 +349,12 @@ impl Type {
                     .map_err(|_| bad())?;
                 return self.check(Value::Decimal(number));
             }
-            Type::Date => Value::Date(
-                NaiveDate::parse_from_str(trimmed.get(..10).unwrap_or(trimmed), "%Y-%m-%d")
-                    .map_err(|_| bad())?,
-            ),
+            Type::Date => {
+                let day = trimmed.get(..10).unwrap_or(trimmed);
+                let parsed =
+                    plain_date(day).or_else(|| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok());
+                Value::Date(parsed.ok_or_else(bad)?)
+            }
             Type::Datetime => Value::Datetime(parse_instant(trimmed).ok_or_else(bad)?),
             Type::Enum { .. } => return self.check(Value::Text(trimmed.to_owned())),
             Type::Json | Type::Set { .. } => {
@@ -419,6 +511,40 @@ mod tests {
         );
         assert!(money.read_text("1.555").is_err());
         assert!(money.read_text("1234").is_err());
+    }
+
+    #[test]
+    fn the_quick_ways_to_read_and_write_times_agree_with_the_general_ones() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let edges = [
+            0,
+            -1,
+            999_999,
+            -62_167_219_200_000_000,
+            253_402_300_799_999_999,
+        ];
+        let rounded = |us: i64| [us, us - us % 1_000, us - us % 1_000_000];
+        let drawn =
+            (0..3_000).map(|_| random.i64(-70_000_000_000_000_000..260_000_000_000_000_000));
+        for us in edges.into_iter().chain(drawn).flat_map(rounded) {
+            let time = DateTime::<Utc>::from_timestamp_micros(us).unwrap_or_default();
+            let text = time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            assert_eq!(Value::Datetime(us).to_string(), text);
+            // The general way reads no year but those of four digits.
+            let general = DateTime::parse_from_rfc3339(&text).map(|t| t.timestamp_micros());
+            assert_eq!(plain_instant(&text), general.ok(), "{text}");
+            let day = time.date_naive();
+            assert_eq!(plain_date(&day.to_string()).unwrap_or(day), day);
+        }
+        for text in [
+            "2026-02-29T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01 00:00:00.Z",
+        ] {
+            assert_eq!(plain_instant(text), None, "{text}");
+        }
+        let blank = plain_instant("2026-01-05 00:00:00.5+00");
+        assert_eq!(blank, Some(1_767_571_200_500_000));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Each system has a queue of its own, so that one that is slow or down holds up nothing but
 //! itself. What is spent of a limit is durable before the call goes out.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use super::batch::{ActiveRun, Phase};
 use super::limits::{Claimed, Held, Kind, Limits};
@@ -37,8 +37,8 @@ pub(super) struct Gate {
     queue: [VecDeque<Queued>; Priority::ALL.len()],
     /// Calls under way.
     under_way: u32,
-    /// Records whose writes are under way.
-    records: BTreeSet<(EntityIx, String)>,
+    /// Keys of records whose writes are under way, by entity. Only asked, never listed.
+    records: BTreeMap<EntityIx, HashSet<String>>,
     /// Whether a call of a run went last, so that it is the outbox's turn.
     run_went: bool,
     /// Until when the limits hold the first that they hold.
@@ -53,7 +53,7 @@ impl Gate {
             limits,
             queue: std::array::from_fn(|_| VecDeque::new()),
             under_way: 0,
-            records: BTreeSet::new(),
+            records: BTreeMap::new(),
             run_went: false,
             held_until: None,
             spent: false,
@@ -63,6 +63,12 @@ impl Gate {
     /// Whether a call is under way.
     pub fn busy(&self) -> bool {
         self.under_way > 0
+    }
+
+    /// Whether a write of a record is under way.
+    fn is_under_way(&self, entity: EntityIx, key: &str) -> bool {
+        let keys = self.records.get(&entity);
+        keys.is_some_and(|keys| keys.contains(key))
     }
 
     fn queued(&self) -> bool {
@@ -132,8 +138,8 @@ impl Runner<'_> {
             gate.run_went = !matches!(errand, Errand::Send(_));
             if let Call::Write(request) = &call {
                 let (entity, _) = self.program.map_ends(request.map);
-                let keys = request.writes.iter().map(|w| (entity, w.key.clone()));
-                gate.records.extend(keys);
+                let keys = request.writes.iter().map(|w| w.key.clone());
+                gate.records.entry(entity).or_default().extend(keys);
             }
             out.push((errand, call));
         }
@@ -242,13 +248,14 @@ impl Runner<'_> {
         let limit = self.batch_limit(system);
         let name = self.program.system_name(system).to_owned();
         let gate = &self.gates[system as usize];
-        let most = limit + gate.records.len();
+        let under_way: usize = gate.records.values().map(HashSet::len).sum();
+        let most = limit + under_way;
         let mut due = self.store.due_waiting(&name, priority, now, most)?;
         let program = self.program;
-        if !gate.records.is_empty() {
+        if under_way > 0 {
             due.retain(|w| {
                 let entity = program.entity(&w.entity);
-                entity.is_none_or(|e| !gate.records.contains(&(e, w.key.clone())))
+                entity.is_none_or(|e| !gate.is_under_way(e, &w.key))
             });
         }
         due.truncate(limit);
@@ -395,13 +402,10 @@ impl Runner<'_> {
         let gate = &mut self.gates[at];
         let queued = gate.queue[priority as usize].get(first)?;
         // Writes of one record go out one after the other.
-        if let Call::Write(request) = &queued.call
-            && !gate.records.is_empty()
-        {
+        if let Call::Write(request) = &queued.call {
             let (entity, _) = self.program.map_ends(request.map);
-            let under_way =
-                |w: &super::ports::Write| gate.records.contains(&(entity, w.key.clone()));
-            if request.writes.iter().any(under_way) {
+            let under_way = |w: &super::ports::Write| gate.is_under_way(entity, &w.key);
+            if gate.records.contains_key(&entity) && request.writes.iter().any(under_way) {
                 return None;
             }
         }
@@ -467,8 +471,13 @@ impl Runner<'_> {
         gate.under_way = gate.under_way.saturating_sub(1);
         if let Some(request) = request {
             let (entity, _) = self.program.map_ends(request.map);
-            for write in &request.writes {
-                gate.records.remove(&(entity, write.key.clone()));
+            if let Some(keys) = gate.records.get_mut(&entity) {
+                for write in &request.writes {
+                    keys.remove(&write.key);
+                }
+                if keys.is_empty() {
+                    gate.records.remove(&entity);
+                }
             }
         }
         if let (Answer::Written(_, report), Some(foreseen)) = (answer, foreseen)

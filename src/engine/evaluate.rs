@@ -113,6 +113,12 @@ pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'
         }
     }
     let bumped = report.read.is_some() && report.timed && told_by_own_write(register, report);
+    let shown = report.fields.len();
+    register
+        .fields
+        .reserve(shown.saturating_sub(register.fields.len()));
+    let known = &mut register.view_mut(report.system).known;
+    known.reserve(shown.saturating_sub(known.len()));
     for (field, value) in report.fields {
         let unseen = || {
             let view = register.view(report.system);

@@ -146,7 +146,7 @@ pub fn owed(
     }
     let sight = Sight::new(entity, register, route, key);
     let receiver = receiver.filter(|v| v.gone.is_none() && !anew);
-    let mut fields = Vec::new();
+    let mut fields = Vec::with_capacity(route.fields.len());
     for ix in &route.fields {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
@@ -180,6 +180,8 @@ pub fn note_written(register: &mut Register, to: SystemIx, owed: &Owed, now: i64
         return;
     }
     view.gone = None;
+    let owed_more = owed.fields.len().saturating_sub(view.known.len());
+    view.known.reserve(owed_more);
     for (field, value) in &owed.fields {
         view.replace(
             *field,

@@ -71,6 +71,11 @@ impl Origin {
         self.earlier.as_ref().unwrap_or(&self.latest)
     }
 
+    /// Whether its earliest value is another one than its latest.
+    pub fn has_changed(&self) -> bool {
+        self.earlier.is_some()
+    }
+
     /// From its parts.
     pub fn from_parts(
         latest: Stamp,
@@ -119,12 +124,24 @@ impl FieldRegister {
         find(&self.origins, system).map(|i| &self.origins[i].1)
     }
 
+    /// Adds an origin that has said nothing yet.
+    pub fn add(&mut self, system: SystemIx, origin: Origin) {
+        let at = self.origins.partition_point(|o| o.0 < system);
+        self.insert(at, system, origin);
+    }
+
+    fn insert(&mut self, at: usize, system: SystemIx, origin: Origin) {
+        // Most fields have one origin for ever, and it is a large thing to keep empty places for.
+        self.origins.reserve_exact(1);
+        self.origins.insert(at, (system, origin));
+    }
+
     /// Takes a change in; says whether the register changed.
     pub fn merge(&mut self, system: SystemIx, stamp: Stamp) -> bool {
         match self.origins.binary_search_by_key(&system, |o| o.0) {
             Ok(i) => self.origins[i].1.merge(stamp),
             Err(i) => {
-                self.origins.insert(i, (system, Origin::new(stamp)));
+                self.insert(i, system, Origin::new(stamp));
                 true
             }
         }

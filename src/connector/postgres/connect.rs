@@ -123,6 +123,7 @@ impl Address {
             client,
             prepared: Vec::new(),
             staged: Vec::new(),
+            filled: Vec::new(),
         })
     }
 
@@ -165,9 +166,30 @@ pub(super) struct Session {
     prepared: Vec<(String, Statement)>,
     /// Temporary tables that exist on it, by the columns that they hold.
     pub(super) staged: Vec<String>,
+    /// Tables written to, and whether each was empty then and took everything since as new.
+    filled: Vec<(String, bool)>,
 }
 
 impl Session {
+    /// Whether a table was empty before this connection wrote to it, as far as it knows.
+    pub(super) fn fills(&mut self, table: &str) -> Result<bool, postgres::Error> {
+        if let Some((_, fills)) = self.filled.iter().find(|(t, _)| t == table) {
+            return Ok(*fills);
+        }
+        let sql = format!("SELECT FROM {table} LIMIT 1");
+        let empty = self.client.query_opt(&sql, &[])?.is_none();
+        self.filled.push((table.to_owned(), empty));
+        Ok(empty)
+    }
+
+    /// A table took a record for one that it has, or refused one.
+    pub(super) fn not_empty(&mut self, table: &str) {
+        let known = self.filled.iter_mut().find(|(t, _)| t == table);
+        if let Some((_, fills)) = known {
+            *fills = false;
+        }
+    }
+
     /// Whether it is known to be gone.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()

@@ -8,7 +8,8 @@
 //!
 //! Writing is one transaction a batch: `COPY` into a temporary table of the target's own types,
 //! then one upsert. A record that the table refuses is found by halves and rejected with the
-//! server's words while the others go on. What would change nothing is not written.
+//! server's words while the others go on. What would change nothing is not written. A table that
+//! was empty is filled by `COPY` alone.
 //!
 //! Events come from a trigger that notes changes, or from logical replication: see [`follow`].
 //!

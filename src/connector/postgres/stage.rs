@@ -1,5 +1,8 @@
 //! Records as the lines of `COPY`, and the temporary tables that take them.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use serde_json::Value as Json;
 
 use super::connect::Session;
@@ -8,31 +11,40 @@ use super::table::{Kind, Table};
 use crate::connector::codec::Raw;
 use crate::value::Value;
 
-/// A value in the spelling that a column of a kind takes; none is null.
-pub(super) fn spelt<'r>(
-    raw: &'r Raw<'_>,
-    kind: Kind,
-) -> Result<Option<std::borrow::Cow<'r, str>>, String> {
-    let null = match raw {
-        Raw::Value(value) => matches!(value.as_ref(), Value::Null),
-        Raw::Json(json) => json.is_null(),
-        Raw::Text(_) => false,
-    };
-    if null {
-        return Ok(None);
+/// Appends a value as a field of a line of `COPY`, in the spelling that a column of a kind takes.
+pub(super) fn spell(line: &mut String, raw: &Raw<'_>, kind: Kind) -> Result<(), String> {
+    if let Raw::Value(value) = raw {
+        match value.as_ref() {
+            Value::Null => line.push_str("\\N"),
+            Value::Bool(true) => line.push_str("true"),
+            Value::Bool(false) => line.push_str("false"),
+            Value::Int(number) => push_number(line, *number),
+            Value::Text(text) | Value::Json(text) if kind != Kind::Array => {
+                return field(line, text);
+            }
+            Value::Decimal(_) | Value::Date(_) | Value::Datetime(_) => {
+                // Writing into a String cannot fail; none of these holds what ends a field.
+                let _ = write!(line, "{value}");
+            }
+            other => match (other.to_json(), kind) {
+                (Json::Array(parts), Kind::Array) => return field(line, &array(&parts)),
+                _ => return field(line, &raw.text()),
+            },
+        }
+        return Ok(());
     }
-    let text = match (raw, kind) {
-        (Raw::Value(value), Kind::Array) => match value.to_json() {
-            Json::Array(parts) => array(&parts).into(),
-            _ => raw.text(),
-        },
-        (Raw::Json(Json::Array(parts)), Kind::Array) => array(parts).into(),
-        _ => raw.text(),
-    };
-    match text.contains('\0') {
-        true => Err("PostgreSQL holds no text with the character U+0000".to_owned()),
-        false => Ok(Some(text)),
+    match raw {
+        Raw::Json(Json::Null) => line.push_str("\\N"),
+        Raw::Json(Json::Array(parts)) if kind == Kind::Array => return field(line, &array(parts)),
+        _ => return field(line, &raw.text()),
     }
+    Ok(())
+}
+
+/// Appends a number.
+pub(super) fn push_number(line: &mut String, number: i64) {
+    // Writing into a String cannot fail.
+    let _ = write!(line, "{number}");
 }
 
 /// An array as PostgreSQL writes it.
@@ -50,18 +62,18 @@ fn array(parts: &[Json]) -> String {
     format!("{{{}}}", parts.join(","))
 }
 
-/// Appends a field of a line of `COPY` in its text format.
-pub(super) fn field(line: &mut String, text: Option<&str>) {
-    let Some(text) = text else {
-        line.push_str("\\N");
-        return;
-    };
-    if !text.contains(['\\', '\t', '\n', '\r']) {
+/// Appends a text as a field of a line of `COPY` in its text format.
+fn field(line: &mut String, text: &str) -> Result<(), String> {
+    let plain = |b: u8| !matches!(b, 0 | b'\\' | b'\t' | b'\n' | b'\r');
+    if text.bytes().all(plain) {
         line.push_str(text);
-        return;
+        return Ok(());
     }
     for c in text.chars() {
         match c {
+            '\0' => {
+                return Err("PostgreSQL holds no text with the character U+0000".to_owned());
+            }
             '\\' => line.push_str("\\\\"),
             '\t' => line.push_str("\\t"),
             '\n' => line.push_str("\\n"),
@@ -69,6 +81,34 @@ pub(super) fn field(line: &mut String, text: Option<&str>) {
             other => line.push(other),
         }
     }
+    Ok(())
+}
+
+/// The fields of a line of `COPY`; none is null.
+pub(super) fn fields(line: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.split('\t').map(|field| {
+        if field == "\\N" {
+            return None;
+        }
+        if !field.contains('\\') {
+            return Some(Cow::Borrowed(field));
+        }
+        let mut text = String::with_capacity(field.len());
+        let mut chars = field.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => text.extend(chars.next().map(|escaped| match escaped {
+                    't' => '\t',
+                    'n' => '\n',
+                    'r' => '\r',
+                    other => other,
+                })),
+                other => text.push(other),
+            }
+        }
+        Some(Cow::Owned(text))
+    })
 }
 
 /// The temporary table for records of a set of columns, made with its first use: each column of
@@ -119,10 +159,17 @@ mod tests {
     #[test]
     fn lines_keep_what_would_end_them() {
         let mut line = String::new();
-        field(&mut line, Some("a\tb\nc\r\\N"));
+        let spelt = |line: &mut String, value: Value| {
+            spell(line, &Raw::Value(Cow::Owned(value)), Kind::Other)
+        };
+        let text = Value::Text("a\tb\nc\r\\N".to_owned());
+        spelt(&mut line, text).expect("it has no U+0000");
         assert_eq!(line, "a\\tb\\nc\\r\\\\N");
-        line.clear();
-        field(&mut line, None);
-        assert_eq!(line, "\\N");
+        line.push('\t');
+        spelt(&mut line, Value::Null).expect("a null is spelt");
+        line.push('\n');
+        let read: Vec<_> = fields(&line).collect();
+        assert_eq!(read, [Some("a\tb\nc\r\\N".into()), None]);
+        spelt(&mut line, Value::Text("a\0".to_owned())).expect_err("no column holds it");
     }
 }

@@ -8,14 +8,18 @@ use crate::failpoint::{Point, reach};
 use super::failure::Place;
 
 /// The format that this build reads and writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Marks a SQLite file as a store (`PRAGMA application_id`): `sync` in ASCII.
 pub const APPLICATION_ID: u32 = 0x7379_6e63;
 
 /// The steps from each format to the next; step `i` leads to format `i + 1`. A step that has been
 /// released is never changed: a new format is a new line.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// The tables without which a file is no store of format [`FORMAT`].
 const TABLES: &[&str] = &[

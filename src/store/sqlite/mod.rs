@@ -113,6 +113,12 @@ impl Db {
         self.place.failed(error)
     }
 
+    /// What SQLite takes for whole and is not.
+    fn spoilt(&self, how: &str) -> StoreError {
+        self.damaged.set(true);
+        self.place.damaged(how)
+    }
+
     /// Runs a statement; gives the number of rows it changed.
     fn run(&self, sql: &str, params: impl Params) -> Stored<usize> {
         self.check()?;

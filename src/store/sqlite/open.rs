@@ -295,14 +295,15 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
-/// Durability and memory: a log that is synced at every commit, 64 MB of pages, at most so much
-/// log left on disk.
+/// Durability and memory: pages of 8 KB (in a new store), a log that is synced at every commit,
+/// 32 MB of pages in memory, at most so much log left on disk.
 fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
     conn.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        "PRAGMA page_size = 8192;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
-         PRAGMA cache_size = -65536;
-         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA cache_size = -32768;
+         PRAGMA wal_autocheckpoint = 2000;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = FILE;",
     )

@@ -14,7 +14,7 @@ use super::super::open::{OpenMode, beside};
 use super::super::{APPLICATION_ID, Db};
 
 /// The format of a stage. One of another format counts as empty: it does not outlive its run.
-const STAGE_FORMAT: i64 = 1;
+const STAGE_FORMAT: i64 = 2;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -156,13 +156,13 @@ fn remove(path: &Path) -> Stored<()> {
     Ok(())
 }
 
-/// Never synced; nobody else opens it; 32 MB of pages.
+/// Never synced; nobody else opens it; 16 MB of pages.
 fn set_up(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(
         "PRAGMA locking_mode = EXCLUSIVE;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = OFF;
-         PRAGMA cache_size = -32768;
+         PRAGMA cache_size = -16384;
          PRAGMA wal_autocheckpoint = 1000;
          PRAGMA temp_store = FILE;",
     )

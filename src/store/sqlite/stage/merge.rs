@@ -1,21 +1,18 @@
-//! Reading a stage in key order: its sorted chunks merged, a few rows of each in memory.
+//! Reading a stage in key order: its sorted chunks merged, one block of each in memory.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::vec;
 
 use rusqlite::{Row, params};
 
 use crate::engine::ports::{Staged, Stored};
 
 use super::super::Db;
+use super::block::Block;
 
-/// Rows held in memory over all chunks, about. With many chunks each has few: memory stays flat.
-const HELD: usize = 65_536;
-
-/// The fewest and the most rows fetched from a chunk at once.
-const FETCH: (usize, usize) = (4, 256);
+/// Rows for which room is made at once.
+const ROOM: usize = 65_536;
 
 /// A walk over all chunks at once.
 #[derive(Debug)]
@@ -24,15 +21,21 @@ pub(super) struct Merge {
     heads: BinaryHeap<Reverse<Head>>,
     /// The last key given out: where the caller goes on if it asks for what comes next.
     given: Option<String>,
-    fetch: usize,
 }
 
 /// What is left of a chunk.
 #[derive(Debug)]
 struct Source {
+    /// Where its next block begins, at least.
     next: i64,
     last: i64,
-    held: vec::IntoIter<Staged>,
+    block: Block,
+    /// The position of the block's next row.
+    pos: i64,
+    /// Positions of the block whose rows were dropped, ascending from the next on.
+    dropped: Vec<i64>,
+    /// Whether any row of the stage was dropped.
+    drops: bool,
 }
 
 /// The first row of a source, ordered by key, order of reading and source.
@@ -86,12 +89,12 @@ impl Merge {
     pub(super) fn start(db: &Db, after: Option<&str>) -> Stored<Self> {
         let sql = "SELECT first, last FROM chunks ORDER BY first";
         let chunks: Vec<(i64, i64)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let fetch = (HELD / chunks.len().max(1)).clamp(FETCH.0, FETCH.1);
+        let sql = "SELECT EXISTS (SELECT 1 FROM dropped)";
+        let drops = db.one(sql, [], |row| row.get(0))?.unwrap_or(false);
         let mut merge = Merge {
             sources: Vec::with_capacity(chunks.len()),
             heads: BinaryHeap::with_capacity(chunks.len()),
             given: after.map(str::to_owned),
-            fetch,
         };
         for (first, last) in chunks {
             let mut source = Source {
@@ -100,9 +103,20 @@ impl Merge {
                     None => first,
                 },
                 last,
-                held: Vec::new().into_iter(),
+                block: Block::default(),
+                pos: first,
+                dropped: Vec::new(),
+                drops,
             };
-            if let Some(row) = source.take(db, fetch)? {
+            let mut row = source.take(db)?;
+            // The block in which the keys after `after` begin may begin before them.
+            while row
+                .as_ref()
+                .is_some_and(|r| after.is_some_and(|after| r.key.as_str() <= after))
+            {
+                row = source.take(db)?;
+            }
+            if let Some(row) = row {
                 merge
                     .heads
                     .push(Reverse(Head::new(merge.sources.len(), row)));
@@ -120,7 +134,7 @@ impl Merge {
     /// The next rows: about `limit`, and all of the last key.
     pub(super) fn next(&mut self, db: &Db, limit: usize) -> Stored<Vec<Staged>> {
         let limit = limit.max(1);
-        let mut out: Vec<Staged> = Vec::with_capacity(limit.min(HELD));
+        let mut out: Vec<Staged> = Vec::with_capacity(limit.min(ROOM));
         while let Some(mut top) = self.heads.peek_mut() {
             let key = &top.0.row.key;
             if out.len() >= limit && out.last().is_some_and(|last| last.key != *key) {
@@ -128,7 +142,7 @@ impl Merge {
             }
             let at = top.0.source;
             let next = match self.sources.get_mut(at) {
-                Some(source) => source.take(db, self.fetch)?,
+                Some(source) => source.take(db)?,
                 None => None,
             };
             out.push(match next {
@@ -145,37 +159,53 @@ impl Merge {
 }
 
 impl Source {
-    /// The next row, fetching some more where none is held.
-    fn take(&mut self, db: &Db, fetch: usize) -> Stored<Option<Staged>> {
-        if let Some(row) = self.held.next() {
-            return Ok(Some(row));
+    /// The next row.
+    fn take(&mut self, db: &Db) -> Stored<Option<Staged>> {
+        loop {
+            if let Some(row) = self.block.next() {
+                let pos = self.pos;
+                self.pos += 1;
+                if self.dropped.last() == Some(&pos) {
+                    self.dropped.pop();
+                    continue;
+                }
+                return Ok(Some(row));
+            }
+            if self.next > self.last || !self.fetch(db)? {
+                return Ok(None);
+            }
         }
-        if self.next > self.last {
-            return Ok(None);
-        }
-        let mut end = self.last;
-        let rows = db.all(
-            "SELECT key, seq, system, \"group\", changed_at, payload, pos FROM rows \
-             WHERE pos BETWEEN ?1 AND ?2 ORDER BY pos LIMIT ?3",
-            params![self.next, self.last, super::super::limit(fetch)],
-            |row| {
-                end = row.get(6)?;
-                staged(row)
-            },
-        )?;
-        self.next = if rows.len() < fetch {
-            self.last + 1
-        } else {
-            end + 1
+    }
+
+    /// Fetches the next block; says whether there was one.
+    fn fetch(&mut self, db: &Db) -> Stored<bool> {
+        let sql = "SELECT first, last, body FROM blocks WHERE first BETWEEN ?1 AND ?2 \
+                   ORDER BY first LIMIT 1";
+        let found: Option<(i64, i64, Vec<u8>)> =
+            db.one(sql, params![self.next, self.last], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let Some((first, last, body)) = found else {
+            self.next = self.last + 1;
+            return Ok(false);
         };
-        self.held = rows.into_iter();
-        Ok(self.held.next())
+        self.block =
+            Block::new(body).ok_or_else(|| db.spoilt("a block is not as it was written"))?;
+        self.pos = first;
+        self.next = last + 1;
+        self.dropped.clear();
+        if self.drops {
+            let sql = "SELECT pos FROM dropped WHERE pos BETWEEN ?1 AND ?2 ORDER BY pos DESC";
+            self.dropped = db.all(sql, [first, last], |row| row.get(0))?;
+        }
+        Ok(true)
     }
 }
 
-/// Where in a chunk the keys after `key` begin. Halves the chunk; positions may have gaps.
+/// Where in a chunk the block begins that has the first key after `key`. Halves the chunk.
 fn seek(db: &Db, first: i64, last: i64, key: &str) -> Stored<i64> {
-    let sql = "SELECT pos, key > ?3 FROM rows WHERE pos BETWEEN ?1 AND ?2 ORDER BY pos LIMIT 1";
+    let sql = "SELECT last, last_key > ?3 FROM blocks WHERE first BETWEEN ?1 AND ?2 \
+               ORDER BY first LIMIT 1";
     let (mut low, mut high) = (first, last + 1);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -183,7 +213,7 @@ fn seek(db: &Db, first: i64, last: i64, key: &str) -> Stored<i64> {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         match found {
-            Some((pos, false)) => low = pos + 1,
+            Some((end, false)) => low = end + 1,
             Some((_, true)) | None => high = middle,
         }
     }

@@ -4,6 +4,7 @@
 //! power supply may not, so it knows the boot of the machine in which it was made and counts as
 //! empty in any other.
 
+mod block;
 mod file;
 mod merge;
 mod rows;

@@ -3,7 +3,8 @@
 //! Sorting everything when the first row is asked for would stop the runner for as long as it
 //! takes, half a minute for ten million rows, and write all of it twice. So each put is sorted by
 //! itself and the chunks are merged while they are read; puts too small to be a chunk collect in a
-//! tail.
+//! tail. A chunk is kept in blocks (see [`super::block`]); what the dedupe goes by is kept beside
+//! them, and only for rows that it concerns.
 
 use rusqlite::params;
 
@@ -11,6 +12,7 @@ use crate::engine::ports::{Staged, Stored, SystemIx};
 use crate::plan::Keep;
 
 use super::super::Db;
+use super::block::Filling;
 use super::merge::{Merge, staged};
 
 /// A put of so many rows is a chunk of its own.
@@ -18,6 +20,13 @@ const CHUNK: usize = 4_096;
 
 /// So many rows in the tail become a chunk.
 const TAIL: usize = 16_384;
+
+/// The fewest and the most bytes of a block, about.
+const BLOCK: (usize, usize) = (1_024, 15_000);
+
+/// Bytes that the blocks of all chunks have together when each shows one, about: with many chunks
+/// each has small ones, and memory stays flat.
+const SHOWN: usize = 16 * 1_024 * 1_024;
 
 /// An open stage.
 #[derive(Debug)]
@@ -75,12 +84,16 @@ impl Stage {
             Keep::Owner => "system = ?1 DESC, changed_at DESC, seq DESC, pos DESC",
         };
         let sql = format!(
-            "DELETE FROM rows WHERE pos IN (SELECT pos FROM (SELECT pos, row_number() OVER \
-             (PARTITION BY coalesce(\"group\", key) ORDER BY {order}) AS place FROM rows \
-             WHERE coalesce(\"group\", key) <> '' AND ?1 IS NOT NULL) WHERE place > 1)"
+            "INSERT INTO dropped (pos) SELECT pos FROM (SELECT pos, row_number() OVER \
+             (PARTITION BY \"group\" ORDER BY {order}) AS place FROM groups \
+             WHERE ?1 IS NOT NULL) WHERE place > 1"
         );
         self.db.together(|db| {
             let gone = db.run(&sql, [owner.map_or(-1, i64::from)])?;
+            if gone > 0 {
+                let sql = "DELETE FROM groups WHERE pos IN (SELECT pos FROM dropped)";
+                db.run(sql, [])?;
+            }
             count(db, -i64::try_from(gone).unwrap_or(i64::MAX))?;
             Ok(gone as u64)
         })
@@ -114,9 +127,24 @@ fn count(db: &Db, by: i64) -> Stored<()> {
 }
 
 fn write_tail(db: &Db, rows: &[Staged]) -> Stored<()> {
-    let sql = "INSERT INTO tail (pos, key, seq, system, \"group\", changed_at, payload) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    insert(db, sql, rows, None)
+    let sql = "INSERT INTO tail (key, seq, system, \"group\", changed_at, payload) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let all = || -> rusqlite::Result<()> {
+        let mut insert = db.conn.prepare_cached(sql)?;
+        for row in rows {
+            let group = (row.group != row.key).then_some(row.group.as_str());
+            insert.execute(params![
+                row.key,
+                row.seq,
+                row.system,
+                group,
+                row.changed_at,
+                row.payload,
+            ])?;
+        }
+        Ok(())
+    };
+    all().map_err(|e| db.failed(e))
 }
 
 fn sort_tail(db: &Db) -> Stored<()> {
@@ -132,35 +160,50 @@ fn write_chunk(db: &Db, mut rows: Vec<Staged>) -> Stored<()> {
     }
     rows.sort_by(|a, b| (&a.key, a.seq).cmp(&(&b.key, b.seq)));
     // After all positions that were ever given: rows may be gone, their chunks are not.
-    let sql = "SELECT coalesce(max(last), 0) + 1 FROM chunks";
-    let first = db.one(sql, [], |row| row.get::<_, i64>(0))?.unwrap_or(1);
+    let sql = "SELECT coalesce(max(last), 0) + 1, count(*) FROM chunks";
+    let found = db.one(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+    let (first, chunks) = found.unwrap_or((1, 0));
+    let chunks = usize::try_from(chunks).unwrap_or_default() + 1;
+    let most = (SHOWN / chunks).clamp(BLOCK.0, BLOCK.1);
+    let all = || {
+        write_blocks(db, &rows, first, most)?;
+        write_groups(db, &rows, first)
+    };
+    all().map_err(|e| db.failed(e))?;
     let more = i64::try_from(rows.len() - 1).unwrap_or(i64::MAX);
-    let sql = "INSERT INTO rows (pos, key, seq, system, \"group\", changed_at, payload) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    insert(db, sql, &rows, Some(first))?;
     let sql = "INSERT INTO chunks (first, last) VALUES (?1, ?2)";
     db.run(sql, [first, first + more]).map(drop)
 }
 
-/// Inserts rows at ascending positions from `first`, else at the table's end.
-fn insert(db: &Db, sql: &str, rows: &[Staged], first: Option<i64>) -> Stored<()> {
-    let all = || -> rusqlite::Result<()> {
-        let mut insert = db.conn.prepare_cached(sql)?;
-        for (row, offset) in rows.iter().zip(0_i64..) {
-            let group = (row.group != row.key).then_some(row.group.as_str());
-            insert.execute(params![
-                first.map(|first| first + offset),
-                row.key,
-                row.seq,
-                row.system,
-                group,
-                row.changed_at,
-                row.payload,
-            ])?;
+/// Rows in blocks of about `most` bytes, at positions from `first`.
+fn write_blocks(db: &Db, rows: &[Staged], first: i64, most: usize) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO blocks (first, last, last_key, body) VALUES (?1, ?2, ?3, ?4)";
+    let mut insert = db.conn.prepare_cached(sql)?;
+    let mut filling = Filling::new();
+    let mut begun = first;
+    let mut rest = rows.iter().zip(first..).peekable();
+    while let Some((row, pos)) = rest.next() {
+        filling.push(row);
+        if filling.len() >= most || rest.peek().is_none() {
+            insert.execute(params![begun, pos, row.key, filling.finish()])?;
+            filling.clear();
+            begun = pos + 1;
         }
-        Ok(())
-    };
-    all().map_err(|e| db.failed(e))
+    }
+    Ok(())
+}
+
+/// What the dedupe goes by.
+fn write_groups(db: &Db, rows: &[Staged], first: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO groups (pos, seq, system, \"group\", changed_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut insert = db.conn.prepare_cached(sql)?;
+    for (row, pos) in rows.iter().zip(first..) {
+        if !row.group.is_empty() {
+            insert.execute(params![pos, row.seq, row.system, row.group, row.changed_at])?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,418 @@
+//! Registers as JSON text, as the store keeps them and `sqlite3` shows them.
+//!
+//! ```json
+//! {"version": 3,
+//!  "marks": [[1767571200000000, "evt_1"], [1767571260000000, ""]],
+//!  "said": {"crm": [[0, {"name": "Ada", "score": 40}]]},
+//!  "fields": {"opted_out": {"crm": [false, 0], "mailer": {"latest": [true, 1], "earliest": [false, 0], "false_at": 1767571200000000}}},
+//!  "agreed": {"notes": ["x", 0]},
+//!  "systems": {"crm": {"key": "Ada@example.com"}, "mailer": {"holds": 1, "known": {"score": [39, 0]}}}}
+//! ```
+//!
+//! A mark is a change time (microseconds) and an event id, named by position. A field stands under
+//! `said` where one origin alone has spoken of it and there is no more to tell than the value and
+//! its mark: by origin and mark the values. All others stand under `fields`, by origin.
+//!
+//! In `known` a bare mark says that the value of the field's one origin was written then; a pair
+//! holds another value, with `"w"` behind it where the runner sent it, or the time at which the
+//! system confirmed that. `holds` says a bare mark of every field that another system `said` and
+//! `known` does not name. What an origin reported last is known of it and not said twice; `null`
+//! takes either back. `gone` is the time of a deletion, a pair where the runner sent it; `sent` are
+//! values written lately that others have taken the place of. Nothing depends on a rule, so that a
+//! changed policy reads what an older one wrote.
+
+mod read;
+
+pub use read::parse;
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::engine::ports::SystemIx;
+use crate::engine::program::EntityProgram;
+use crate::engine::register::{FieldRegister, How, Known, Origin, Register, Stamp, View};
+use crate::value::Value;
+
+/// A register that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a stored register cannot be read: {0}")]
+pub struct BadRegister(pub String);
+
+#[derive(Default)]
+struct Marks(Vec<(i64, Arc<str>)>);
+
+impl Marks {
+    fn add(&mut self, at: i64, id: &Arc<str>) -> usize {
+        // A record has a handful of marks: a scan beats a map.
+        match self.0.iter().position(|(a, i)| *a == at && i == id) {
+            Some(i) => i,
+            None => {
+                self.0.push((at, Arc::clone(id)));
+                self.0.len() - 1
+            }
+        }
+    }
+}
+
+impl Marks {
+    /// A time that no event stands for.
+    fn add_unnamed(&mut self, at: i64) -> usize {
+        match self.0.iter().position(|(a, i)| *a == at && i.is_empty()) {
+            Some(i) => i,
+            None => {
+                self.0.push((at, Arc::from("")));
+                self.0.len() - 1
+            }
+        }
+    }
+}
+
+/// Prints a register.
+pub fn print(entity: &EntityProgram, register: &Register) -> String {
+    let mut marks = Marks::default();
+    let mut said = String::with_capacity(256);
+    print_said(&mut said, entity, register, &mut marks);
+    let mut fields = String::new();
+    let mut agreed = String::new();
+    for (ix, field) in &register.fields {
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
+        if plain(field).is_none() {
+            open_member(&mut fields, &program.name);
+            fields.push('{');
+            for (system, origin) in &field.origins {
+                open_member(&mut fields, system_name(entity, *system));
+                print_origin(&mut fields, origin, &mut marks);
+            }
+            fields.push('}');
+        }
+        if let Some(stamp) = &field.agreed {
+            open_member(&mut agreed, &program.name);
+            print_stamp(&mut agreed, stamp, &mut marks);
+        }
+    }
+    let mut systems = String::with_capacity(256);
+    let mut members = String::with_capacity(128);
+    for (system, view) in &register.systems {
+        members.clear();
+        print_view(&mut members, entity, register, (*system, view), &mut marks);
+        if !members.is_empty() {
+            open_member(&mut systems, system_name(entity, *system));
+            push_all(&mut systems, &["{", &members, "}"]);
+        }
+    }
+    let parts = said.len() + fields.len() + agreed.len() + systems.len();
+    let mut out = String::with_capacity(192 + parts);
+    push_all(&mut out, &["{\"version\":"]);
+    push_number(&mut out, register.version as i64);
+    push_all(&mut out, &[",\"marks\":["]);
+    for (i, (at, id)) in marks.0.iter().enumerate() {
+        push_all(&mut out, &[if i > 0 { ",[" } else { "[" }]);
+        push_number(&mut out, *at);
+        push_all(&mut out, &[","]);
+        push_text(&mut out, id);
+        push_all(&mut out, &["]"]);
+    }
+    push_all(&mut out, &["]"]);
+    for (name, members) in [("said", &said), ("fields", &fields), ("agreed", &agreed)] {
+        if !members.is_empty() {
+            push_all(&mut out, &[",\"", name, "\":{", members, "}"]);
+        }
+    }
+    push_all(&mut out, &[",\"systems\":{", &systems, "}}"]);
+    out
+}
+
+/// The one thing that was ever told of a field, where that is no more than a stamp.
+fn plain(field: &FieldRegister) -> Option<(SystemIx, &Stamp)> {
+    match field.origins.as_slice() {
+        [(system, origin)] if is_stamp(origin) => Some((*system, &origin.latest)),
+        _ => None,
+    }
+}
+
+fn print_said(out: &mut String, entity: &EntityProgram, register: &Register, marks: &mut Marks) {
+    let all = || {
+        let fields = register.fields.iter();
+        fields.filter_map(|(ix, field)| {
+            let (system, stamp) = plain(field)?;
+            Some((entity.fields.get(*ix as usize)?, system, stamp))
+        })
+    };
+    // A record has a handful of origins and marks: walking them again beats sorting into lists.
+    let mut systems: Vec<SystemIx> = Vec::new();
+    for (_, system, _) in all() {
+        if !systems.contains(&system) {
+            systems.push(system);
+        }
+    }
+    for system in systems {
+        let of_system = || all().filter(|(_, s, _)| *s == system);
+        open_member(out, system_name(entity, system));
+        out.push('[');
+        let mut told: Vec<usize> = Vec::new();
+        for (_, _, first) in of_system() {
+            let mark = marks.add(first.at, &first.id);
+            if told.contains(&mark) {
+                continue;
+            }
+            push_all(out, &[if told.is_empty() { "[" } else { ",[" }]);
+            push_number(out, mark as i64);
+            push_all(out, &[",{"]);
+            for (program, _, stamp) in of_system() {
+                if stamp.at == first.at && stamp.id == first.id {
+                    open_member(out, &program.name);
+                    push_value(out, &stamp.value);
+                }
+            }
+            push_all(out, &["}]"]);
+            told.push(mark);
+        }
+        out.push(']');
+    }
+}
+
+fn print_view(
+    out: &mut String,
+    entity: &EntityProgram,
+    register: &Register,
+    (system, view): (SystemIx, &View),
+    marks: &mut Marks,
+) {
+    if let Some(key) = &view.native_key {
+        open_member(out, "key");
+        push_text(out, key);
+    }
+    if let Some(gone) = view.gone {
+        open_member(out, "gone");
+        match gone.sent {
+            None => push_number(out, gone.at),
+            Some(sent) => {
+                out.push('[');
+                push_number(out, gone.at);
+                out.push(',');
+                push_number(out, sent);
+                out.push(']');
+            }
+        }
+    }
+    let held = holds(register, system, view);
+    if let Some(at) = held {
+        open_member(out, "holds");
+        push_number(out, marks.add_unnamed(at) as i64);
+    }
+    let before = out.len();
+    open_member(out, "known");
+    out.push('{');
+    let opened = out.len();
+    print_known(out, entity, register, (system, view, held), marks);
+    match out.len() > opened {
+        true => out.push('}'),
+        false => out.truncate(before),
+    }
+    if !view.sent.is_empty() {
+        open_member(out, "sent");
+        print_sent(out, entity, view);
+    }
+}
+
+/// When most of what others alone have told was written to a system; none where it is shorter to
+/// say so field by field.
+fn holds(register: &Register, system: SystemIx, view: &View) -> Option<i64> {
+    let (mut at, mut as_told, mut unknown) = (None, 0, 0);
+    for (ix, field) in &register.fields {
+        let Some((_, stamp)) = plain(field).filter(|(origin, _)| *origin != system) else {
+            continue;
+        };
+        match view.field(*ix) {
+            None => unknown += 1,
+            Some(known) if known.how == How::Sent && known.value == stamp.value => {
+                as_told += usize::from(*at.get_or_insert(known.at) == known.at);
+            }
+            Some(_) => {}
+        }
+    }
+    at.filter(|_| as_told > 1 && as_told > unknown)
+}
+
+fn print_known(
+    out: &mut String,
+    entity: &EntityProgram,
+    register: &Register,
+    (system, view, held): (SystemIx, &View, Option<i64>),
+    marks: &mut Marks,
+) {
+    for (ix, known) in &view.known {
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
+        let field = register.field(*ix);
+        let origin = field.and_then(|f| f.origin(system));
+        if origin.is_some_and(|o| is_report(o, known)) {
+            continue;
+        }
+        let said = field.and_then(sole);
+        let as_told = known.how == How::Sent && said == Some(&known.value);
+        if as_told
+            && origin.is_none()
+            && held == Some(known.at)
+            && field.is_some_and(|f| plain(f).is_some())
+        {
+            continue;
+        }
+        open_member(out, &program.name);
+        let mark = marks.add_unnamed(known.at);
+        if as_told {
+            push_number(out, mark as i64);
+            continue;
+        }
+        out.push('[');
+        push_value(out, &known.value);
+        out.push(',');
+        push_number(out, mark as i64);
+        match known.how {
+            How::Reported => {}
+            How::Sent => out.push_str(",\"w\""),
+            How::Arrived(at) => {
+                out.push(',');
+                push_number(out, at);
+            }
+        }
+        out.push(']');
+    }
+    for (ix, field) in &register.fields {
+        let implied = match held {
+            None => field.origin(system).is_some(),
+            Some(_) => field.origin(system).is_some() || plain(field).is_some(),
+        };
+        if let (Some(program), true) = (
+            entity.fields.get(*ix as usize),
+            implied && view.field(*ix).is_none(),
+        ) {
+            open_member(out, &program.name);
+            out.push_str("null");
+        }
+    }
+}
+
+fn print_sent(out: &mut String, entity: &EntityProgram, view: &View) {
+    push_all(out, &["["]);
+    let mut first = true;
+    for (ix, value, at) in &view.sent {
+        let Some(program) = entity.fields.get(*ix as usize) else {
+            continue;
+        };
+        push_all(out, &[if first { "[" } else { ",[" }]);
+        first = false;
+        push_text(out, &program.name);
+        push_all(out, &[","]);
+        push_value(out, value);
+        push_all(out, &[","]);
+        push_number(out, *at);
+        push_all(out, &["]"]);
+    }
+    push_all(out, &["]"]);
+}
+
+/// The value of a field that has one origin.
+fn sole(field: &FieldRegister) -> Option<&Value> {
+    match &field.origins[..] {
+        [(_, origin)] => Some(&origin.latest.value),
+        _ => None,
+    }
+}
+
+/// Whether what is known is what an origin itself said last.
+fn is_report(origin: &Origin, known: &Known) -> bool {
+    let latest = &origin.latest;
+    !known.how.written() && latest.at == known.at && latest.value == known.value
+}
+
+/// Whether a stamp says all there is to say of an origin.
+fn is_stamp(origin: &Origin) -> bool {
+    let (true_at, false_at) = implied(origin);
+    !origin.has_changed() && origin.true_at == true_at && origin.false_at == false_at
+}
+
+fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
+    if is_stamp(origin) {
+        return print_stamp(out, &origin.latest, marks);
+    }
+    push_all(out, &["{\"latest\":"]);
+    print_stamp(out, &origin.latest, marks);
+    push_all(out, &[",\"earliest\":"]);
+    print_stamp(out, origin.earliest(), marks);
+    for (name, at) in [
+        (",\"true_at\":", origin.true_at),
+        (",\"false_at\":", origin.false_at),
+    ] {
+        if let Some(at) = at {
+            push_all(out, &[name]);
+            push_number(out, at);
+        }
+    }
+    push_all(out, &["}"]);
+}
+
+fn implied(origin: &Origin) -> (Option<i64>, Option<i64>) {
+    let at = origin.latest.at;
+    match origin.latest.value {
+        Value::Bool(true) => (Some(at), None),
+        Value::Bool(false) => (None, Some(at)),
+        _ => (None, None),
+    }
+}
+
+fn print_stamp(out: &mut String, stamp: &Stamp, marks: &mut Marks) {
+    push_all(out, &["["]);
+    push_value(out, &stamp.value);
+    push_all(out, &[","]);
+    push_number(out, marks.add(stamp.at, &stamp.id) as i64);
+    push_all(out, &["]"]);
+}
+
+fn open_member(out: &mut String, name: &str) {
+    // Nothing that is printed but the start of an object ends so.
+    if !matches!(out.as_bytes().last(), None | Some(b'{')) {
+        out.push(',');
+    }
+    push_text(out, name);
+    out.push(':');
+}
+
+fn push_all(out: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|p| out.push_str(p));
+}
+
+fn push_number(out: &mut String, n: i64) {
+    use std::fmt::Write;
+    // Writing into a String cannot fail.
+    let _ = write!(out, "{n}");
+}
+
+fn push_value(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+        Value::Int(i) => push_number(out, *i),
+        Value::Text(t) => push_text(out, t),
+        // Canonical JSON text is JSON already.
+        Value::Json(t) => out.push_str(t),
+        other => out.push_str(&other.to_json().to_string()),
+    }
+}
+
+fn push_text(out: &mut String, text: &str) {
+    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
+    if text.bytes().all(plain) {
+        push_all(out, &["\"", text, "\""]);
+    } else {
+        out.push_str(&Json::from(text).to_string());
+    }
+}
+
+fn system_name(entity: &EntityProgram, system: SystemIx) -> &str {
+    entity.systems.get(system as usize).map_or("?", |s| s)
+}

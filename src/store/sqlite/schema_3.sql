@@ -1,0 +1,2 @@
+-- Format 3 of the store: registers say most of what they hold in fewer words (`said`, `holds`).
+-- Those that an older Syncline wrote are read as they are, and shorter after their next change.
