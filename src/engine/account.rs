@@ -51,10 +51,9 @@ impl Account {
         self.owed += writes as u64;
     }
 
-    /// What does not agree at the run's end, in words. `staged`: rows that the run put into its
-    /// stage.
-    pub fn disagreement(&self, record: &RunRecord, staged: u64) -> Option<String> {
-        let kept = staged.saturating_sub(record.counts.deduplicated);
+    /// What does not agree at the run's end, in words. `kept`: rows that the run put into its stage,
+    /// less those that it dropped there as repeats.
+    pub fn disagreement(&self, record: &RunRecord, kept: u64) -> Option<String> {
         if let Some(worked) = self.worked.filter(|worked| *worked != kept) {
             return Some(format!("{kept} records were staged and {worked} worked on"));
         }

@@ -552,10 +552,13 @@ impl Runner<'_> {
             run.record.status = RunStatus::Partial;
             run.record.note = Some(format!("{postponed} writes were left to the outbox"));
         }
-        if let Some(what) = run
-            .account
-            .disagreement(&run.record, run.staged.unsigned_abs())
-        {
+        // A run that cleans works on the repeats too: it deletes them.
+        let dropped = match plan.clean {
+            Some(_) => 0,
+            None => run.record.counts.deduplicated,
+        };
+        let kept = run.staged.unsigned_abs().saturating_sub(dropped);
+        if let Some(what) = run.account.disagreement(&run.record, kept) {
             // The cursors stay: the next run reads the same once more.
             run.cursors.clear();
             run.record.status = RunStatus::Partial;
