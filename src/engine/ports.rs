@@ -470,6 +470,12 @@ pub trait Store {
     fn begin(&mut self) -> Stored<()>;
     /// Makes it durable.
     fn commit(&mut self) -> Stored<()>;
+    /// Makes it hold without waiting for the disk: it survives a killed process, and a lost power
+    /// supply once anything later was committed with [`Store::commit`]. For what may be done once
+    /// more.
+    fn commit_later(&mut self) -> Stored<()> {
+        self.commit()
+    }
     /// Forgets it.
     fn rollback(&mut self) -> Stored<()>;
 

@@ -1,6 +1,6 @@
 //! The store in one SQLite file.
 //!
-//! Every commit is synced before it is acknowledged. What a scheduled run stages goes to a second
+//! A commit is flushed to the disk before it counts as durable (see [`shared`]). What a scheduled run stages goes to a second
 //! file beside it that is cheap to write and need not survive a lost power supply.
 
 mod decisions;
@@ -13,11 +13,16 @@ mod outbox;
 mod patience;
 mod records;
 mod runs;
+mod shared;
 mod stage;
 
 use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
+<<<<<<< HEAD
+=======
+use std::sync::Arc;
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
 use std::time::Duration;
 
 use rusqlite::{Connection, Params, Row};
@@ -32,12 +37,20 @@ use crate::time::{Instant, Millis};
 
 use super::{NESTED, NOT_OPEN, misuse};
 use failure::Place;
+<<<<<<< HEAD
 use patience::Waits;
+=======
+use shared::Shared;
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
 use stage::Stages;
 
 pub use migrate::{APPLICATION_ID, FORMAT};
 pub use open::OpenMode;
+<<<<<<< HEAD
 pub use patience::{Held, Patience};
+=======
+pub use shared::Flusher;
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
 
 /// A [`Store`] in a SQLite file.
 #[derive(Debug)]
@@ -54,6 +67,7 @@ impl SqliteStore {
         let opened = open::open(path, mode)?;
         let stages = Stages::new(opened.place.path(), mode);
         let store = SqliteStore {
+<<<<<<< HEAD
             db: Db {
                 conn: opened.conn,
                 place: opened.place,
@@ -61,6 +75,9 @@ impl SqliteStore {
                 damaged: Cell::new(false),
                 waits: Waits::default(),
             },
+=======
+            db: Db::new(opened.conn, opened.place, opened.shared, opened.patience),
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
             stages,
             _lock: opened.lock,
         };
@@ -71,29 +88,64 @@ impl SqliteStore {
         Ok(store)
     }
 
+<<<<<<< HEAD
     /// From now on whoever else holds the store is waited for as long as `patience` says, which is
     /// asked after every `step`.
     pub fn wait_with(&mut self, step: Duration, patience: Patience) -> Stored<()> {
         let waits = Waits::with(&self.db.conn, step, patience);
         self.db.waits = waits.map_err(|e| self.db.failed(e))?;
         Ok(())
+=======
+    /// Makes what [`Store::commit_later`] committed durable, from any thread.
+    pub fn flusher(&self) -> Flusher {
+        Flusher(self.db.shared.clone())
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
     }
 }
 
 /// The main database, with what is needed to speak of it.
 #[derive(Debug)]
 struct Db {
+    /// Where the store is on a disk and may be written. Dropped before the connection.
+    shared: Option<Arc<Shared>>,
     conn: Connection,
     place: Place,
+    /// How long the turn to write is waited for.
+    patience: Duration,
     /// Whether the engine has a transaction open.
     open: bool,
+    /// Whether it is this connection's turn to write.
+    has_turn: bool,
     /// Whether SQLite has found the file to be broken.
     damaged: Cell<bool>,
     /// What is done while somebody else holds the store.
     waits: Waits,
 }
 
+impl Drop for Db {
+    fn drop(&mut self) {
+        self.give_turn_back();
+    }
+}
+
 impl Db {
+    fn new(
+        conn: Connection,
+        place: Place,
+        shared: Option<Arc<Shared>>,
+        patience: Duration,
+    ) -> Self {
+        Db {
+            shared,
+            conn,
+            place,
+            patience,
+            open: false,
+            has_turn: false,
+            damaged: Cell::new(false),
+        }
+    }
+
     /// Refuses to go on where SQLite itself gave the open transaction up (a full disk, a failing
     /// one): what follows would be kept without what came before.
     fn check(&self) -> Stored<()> {
@@ -103,7 +155,32 @@ impl Db {
                 remedy: Some("see to the disk, then start again; nothing of it was kept".into()),
             });
         }
-        Ok(())
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.check())
+    }
+
+    fn give_turn_back(&mut self) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| self.has_turn) {
+            shared.give_back();
+        }
+        self.has_turn = false;
+    }
+
+    /// Makes durable what was committed.
+    fn flush(&self) -> Stored<()> {
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.flush())
+    }
+
+    /// A statement outside of any transaction is one of its own: what it changed is flushed.
+    fn flushing<T>(&self, act: impl FnOnce() -> Stored<T>) -> Stored<T> {
+        if self.open {
+            return act();
+        }
+        let before = self.conn.total_changes();
+        let done = act()?;
+        if self.conn.total_changes() != before {
+            self.flush()?;
+        }
+        Ok(done)
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {
@@ -122,6 +199,7 @@ impl Db {
     /// Runs a statement; gives the number of rows it changed.
     fn run(&self, sql: &str, params: impl Params) -> Stored<usize> {
         self.check()?;
+<<<<<<< HEAD
         // Only the lock is waited for: what follows it is done once.
         let alone = self.waits.any() && self.conn.is_autocommit();
         if alone {
@@ -144,6 +222,14 @@ impl Db {
             statement.execute([]).map(drop)
         };
         self.waits.on(begin).map_err(|e| self.failed(e))
+=======
+        self.flushing(|| {
+            self.conn
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute(params))
+                .map_err(|e| self.failed(e))
+        })
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
     }
 
     /// The first row of a query, if there is one.
@@ -162,7 +248,7 @@ impl Db {
             while rows.next()?.is_some() {}
             Ok(first)
         };
-        row().map_err(|e| self.failed(e))
+        self.flushing(|| row().map_err(|e| self.failed(e)))
     }
 
     /// The rows of a query, in its order, until `read` says that was all.
@@ -202,27 +288,52 @@ impl Db {
         if self.open {
             return Err(misuse(NESTED));
         }
+        if let Some(shared) = &self.shared {
+            self.has_turn = shared.take_turn(self.patience);
+        }
         // At once for writing: a lock that another holds shows here, not in the middle.
+<<<<<<< HEAD
         self.lock()?;
+=======
+        if let Err(error) = self.run("BEGIN IMMEDIATE", []) {
+            self.give_turn_back();
+            return Err(error);
+        }
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
         self.open = true;
         Ok(())
     }
 
     fn commit(&mut self) -> Stored<()> {
+        self.commit_later()?;
+        self.flush()
+    }
+
+    fn commit_later(&mut self) -> Stored<()> {
         if !self.open {
             return Err(misuse(NOT_OPEN));
         }
         self.run("COMMIT", [])?;
         self.open = false;
+        self.give_turn_back();
         Ok(())
     }
 
     fn rollback(&mut self) -> Stored<()> {
         self.open = false;
-        if self.conn.is_autocommit() {
-            return Ok(());
-        }
-        self.run("ROLLBACK", []).map(drop)
+        let undone = match self.conn.is_autocommit() {
+            true => Ok(()),
+            false => self.undo(),
+        };
+        self.give_turn_back();
+        undone
+    }
+
+    /// Not like other statements: also where nothing else may be done any more.
+    fn undo(&self) -> Stored<()> {
+        self.conn
+            .execute_batch("ROLLBACK")
+            .map_err(|e| self.failed(e))
     }
 
     /// Does several things in the open transaction, or in one of their own where none is open.
@@ -252,6 +363,10 @@ impl Store for SqliteStore {
 
     fn commit(&mut self) -> Stored<()> {
         self.db.commit()
+    }
+
+    fn commit_later(&mut self) -> Stored<()> {
+        self.db.commit_later()
     }
 
     fn rollback(&mut self) -> Stored<()> {

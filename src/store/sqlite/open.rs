@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -12,6 +13,7 @@ use crate::failpoint::{Point, reach};
 
 use super::failure::{Place, Role};
 use super::migrate::{Kind, check_current, check_tables, kind, migrate};
+use super::shared::Shared;
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,9 @@ pub(super) struct Opened {
     pub(super) conn: Connection,
     pub(super) place: Place,
     pub(super) lock: Option<File>,
+    pub(super) shared: Option<Arc<Shared>>,
+    /// How long another connection's transaction is waited for.
+    pub(super) patience: Duration,
 }
 
 /// Opens, locks, sets up and migrates.
@@ -54,6 +59,8 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             conn,
             place,
             lock: None,
+            shared: None,
+            patience: BUSY,
         });
     }
     let role = match mode {
@@ -92,10 +99,24 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             }
         }
     }
+    let shared = match mode {
+        OpenMode::Run | OpenMode::Operate => Some(Shared::of(place.path())),
+        OpenMode::Inspect | OpenMode::Memory => None,
+    };
+    let patience = match mode {
+        OpenMode::Run => BUSY_RUNNER,
+        _ => BUSY,
+    };
+    if mode == OpenMode::Run {
+        // What the format needed is durable from here on.
+        shared.as_ref().map_or(Ok(()), |shared| shared.flush())?;
+    }
     Ok(Opened {
         conn,
         place,
         lock: guard,
+        shared,
+        patience,
     })
 }
 
@@ -295,6 +316,7 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
+<<<<<<< HEAD
 /// Durability and memory: pages of 8 KB (in a new store), a log that is synced at every commit,
 /// 32 MB of pages in memory, at most so much log left on disk.
 fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
@@ -304,6 +326,16 @@ fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
          PRAGMA synchronous = FULL;
          PRAGMA cache_size = -32768;
          PRAGMA wal_autocheckpoint = 2000;
+=======
+/// Durability and memory: a log that is flushed after every commit (see [`super::shared`]; SQLite
+/// flushes it where it is written back), 64 MB of pages, at most so much log left on disk.
+fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = NORMAL;
+         PRAGMA cache_size = -65536;
+         PRAGMA wal_autocheckpoint = 4000;
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = FILE;",
     )

@@ -1,9 +1,9 @@
 //! The files of stages: their names, how they are made, found again and removed.
 
-use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
@@ -132,6 +132,7 @@ impl Files {
             None => Connection::open_in_memory(),
         }
         .map_err(|e| place.failed(e))?;
+<<<<<<< HEAD
         Ok(Db {
             conn,
             place,
@@ -139,6 +140,9 @@ impl Files {
             damaged: Cell::new(false),
             waits: Default::default(),
         })
+=======
+        Ok(Db::new(conn, place, None, Duration::ZERO))
+>>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
     }
 }
 
