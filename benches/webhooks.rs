@@ -80,7 +80,7 @@ system copy { connector csv option path = "copy.csv" }
 entity order { key id owner shop accepts none field id: text(20) field total: int? }
 map order in shop { same_names }
 map order in copy { same_names }
-scenario nightly { sync order(total) from shop to copy mode daily at 03:00 }
+scenario nightly { sync order(total) from shop to copy mode daily at 03:00 scan full }
 "#;
 
 fn main() {
