@@ -147,6 +147,7 @@ impl Runner<'_> {
         let mut out = Vec::new();
         let mut held = Vec::new();
         self.gates[at].held_until = None;
+        self.store.read_together()?;
         let mut outbox = self.outbox(system)?;
         while let Some((errand, kind, call)) = self.next_call(system, &mut outbox, &mut held)? {
             let now = self.world.now();
@@ -162,6 +163,7 @@ impl Runner<'_> {
             }
             out.push((errand, call));
         }
+        self.store.end_reading()?;
         self.keep_spent(system)?;
         for (errand, call) in out {
             reach(Point::CallSpent);

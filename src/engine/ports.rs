@@ -478,6 +478,15 @@ pub trait Store {
     }
     /// Forgets it.
     fn rollback(&mut self) -> Stored<()>;
+    /// Reads from here on may share one look at the store, until [`Store::end_reading`] or until
+    /// something is written.
+    fn read_together(&mut self) -> Stored<()> {
+        Ok(())
+    }
+    /// Reads look anew from here on.
+    fn end_reading(&mut self) -> Stored<()> {
+        Ok(())
+    }
 
     /// A value of the store's own book-keeping (format, plan digest, positions, counters).
     fn meta(&mut self, key: &str) -> Stored<Option<String>>;

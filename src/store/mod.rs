@@ -10,11 +10,7 @@ mod sqlite;
 mod table;
 
 pub use memory::MemoryStore;
-<<<<<<< HEAD
-pub use sqlite::{APPLICATION_ID, FORMAT, Held, OpenMode, Patience, SqliteStore};
-=======
-pub use sqlite::{APPLICATION_ID, FORMAT, Flusher, OpenMode, SqliteStore};
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
+pub use sqlite::{APPLICATION_ID, FORMAT, Flusher, Held, OpenMode, Patience, SqliteStore};
 
 use crate::engine::ports::StoreError;
 

@@ -19,10 +19,7 @@ mod stage;
 use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
-<<<<<<< HEAD
-=======
 use std::sync::Arc;
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
 use std::time::Duration;
 
 use rusqlite::{Connection, Params, Row};
@@ -37,20 +34,14 @@ use crate::time::{Instant, Millis};
 
 use super::{NESTED, NOT_OPEN, misuse};
 use failure::Place;
-<<<<<<< HEAD
 use patience::Waits;
-=======
 use shared::Shared;
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
 use stage::Stages;
 
 pub use migrate::{APPLICATION_ID, FORMAT};
 pub use open::OpenMode;
-<<<<<<< HEAD
 pub use patience::{Held, Patience};
-=======
 pub use shared::Flusher;
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
 
 /// A [`Store`] in a SQLite file.
 #[derive(Debug)]
@@ -67,17 +58,7 @@ impl SqliteStore {
         let opened = open::open(path, mode)?;
         let stages = Stages::new(opened.place.path(), mode);
         let store = SqliteStore {
-<<<<<<< HEAD
-            db: Db {
-                conn: opened.conn,
-                place: opened.place,
-                open: false,
-                damaged: Cell::new(false),
-                waits: Waits::default(),
-            },
-=======
-            db: Db::new(opened.conn, opened.place, opened.shared, opened.patience),
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
+            db: Db::new(opened.conn, opened.place, opened.shared),
             stages,
             _lock: opened.lock,
         };
@@ -88,18 +69,17 @@ impl SqliteStore {
         Ok(store)
     }
 
-<<<<<<< HEAD
     /// From now on whoever else holds the store is waited for as long as `patience` says, which is
     /// asked after every `step`.
     pub fn wait_with(&mut self, step: Duration, patience: Patience) -> Stored<()> {
         let waits = Waits::with(&self.db.conn, step, patience);
         self.db.waits = waits.map_err(|e| self.db.failed(e))?;
         Ok(())
-=======
+    }
+
     /// Makes what [`Store::commit_later`] committed durable, from any thread.
     pub fn flusher(&self) -> Flusher {
         Flusher(self.db.shared.clone())
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
     }
 }
 
@@ -110,12 +90,12 @@ struct Db {
     shared: Option<Arc<Shared>>,
     conn: Connection,
     place: Place,
-    /// How long the turn to write is waited for.
-    patience: Duration,
     /// Whether the engine has a transaction open.
     open: bool,
     /// Whether it is this connection's turn to write.
     has_turn: bool,
+    /// Whether several reads share one transaction.
+    reading: Cell<bool>,
     /// Whether SQLite has found the file to be broken.
     damaged: Cell<bool>,
     /// What is done while somebody else holds the store.
@@ -129,20 +109,16 @@ impl Drop for Db {
 }
 
 impl Db {
-    fn new(
-        conn: Connection,
-        place: Place,
-        shared: Option<Arc<Shared>>,
-        patience: Duration,
-    ) -> Self {
+    fn new(conn: Connection, place: Place, shared: Option<Arc<Shared>>) -> Self {
         Db {
             shared,
             conn,
             place,
-            patience,
             open: false,
             has_turn: false,
+            reading: Cell::new(false),
             damaged: Cell::new(false),
+            waits: Waits::default(),
         }
     }
 
@@ -183,6 +159,32 @@ impl Db {
         Ok(done)
     }
 
+    fn read_together(&self) -> Stored<()> {
+        if !self.open && !self.reading.get() {
+            self.check()?;
+            self.plainly("BEGIN")?;
+            self.reading.set(true);
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction of reads: before anything is written, since what was read may be old.
+    fn end_reading(&self) -> Stored<()> {
+        match self.reading.replace(false) {
+            true => self.plainly("COMMIT"),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs a statement as it is.
+    fn plainly(&self, sql: &str) -> Stored<()> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map_err(|e| self.failed(e))
+            .map(drop)
+    }
+
     fn failed(&self, error: rusqlite::Error) -> StoreError {
         if failure::tells_damage(&error) {
             self.damaged.set(true);
@@ -199,37 +201,32 @@ impl Db {
     /// Runs a statement; gives the number of rows it changed.
     fn run(&self, sql: &str, params: impl Params) -> Stored<usize> {
         self.check()?;
-<<<<<<< HEAD
+        self.end_reading()?;
+        self.flushing(|| self.execute(sql, params).map_err(|e| self.failed(e)))
+    }
+
+    fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        let run = || {
+            let mut statement = self.conn.prepare_cached(sql)?;
+            statement.execute(params)
+        };
+        if !self.waits.any() || !self.conn.is_autocommit() {
+            return run();
+        }
         // Only the lock is waited for: what follows it is done once.
-        let alone = self.waits.any() && self.conn.is_autocommit();
-        if alone {
-            self.lock()?;
-        }
-        let mut done =
-            (self.conn.prepare_cached(sql)).and_then(|mut statement| statement.execute(params));
-        if alone {
-            let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-            let ended = self.conn.execute_batch(end);
-            done = done.and_then(|changed| ended.map(|()| changed));
-        }
-        done.map_err(|e| self.failed(e))
+        self.wait_for_lock()?;
+        let done = run();
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.conn.execute_batch(end);
+        done.and_then(|changed| ended.map(|()| changed))
     }
 
     /// Takes the lock for writing, as soon as nobody else has it.
-    fn lock(&self) -> Stored<()> {
-        let begin = || {
+    fn wait_for_lock(&self) -> rusqlite::Result<()> {
+        self.waits.on(|| {
             let mut statement = self.conn.prepare_cached("BEGIN IMMEDIATE")?;
             statement.execute([]).map(drop)
-        };
-        self.waits.on(begin).map_err(|e| self.failed(e))
-=======
-        self.flushing(|| {
-            self.conn
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute(params))
-                .map_err(|e| self.failed(e))
         })
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
     }
 
     /// The first row of a query, if there is one.
@@ -288,18 +285,16 @@ impl Db {
         if self.open {
             return Err(misuse(NESTED));
         }
+        self.check()?;
+        self.end_reading()?;
         if let Some(shared) = &self.shared {
-            self.has_turn = shared.take_turn(self.patience);
+            self.has_turn = shared.take_turn(shared::TURN);
         }
         // At once for writing: a lock that another holds shows here, not in the middle.
-<<<<<<< HEAD
-        self.lock()?;
-=======
-        if let Err(error) = self.run("BEGIN IMMEDIATE", []) {
+        if let Err(error) = self.wait_for_lock() {
             self.give_turn_back();
-            return Err(error);
+            return Err(self.failed(error));
         }
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
         self.open = true;
         Ok(())
     }
@@ -321,19 +316,14 @@ impl Db {
 
     fn rollback(&mut self) -> Stored<()> {
         self.open = false;
+        // Not like other statements: also where nothing else may be done any more.
         let undone = match self.conn.is_autocommit() {
             true => Ok(()),
-            false => self.undo(),
+            false => self.plainly("ROLLBACK"),
         };
+        self.reading.set(false);
         self.give_turn_back();
         undone
-    }
-
-    /// Not like other statements: also where nothing else may be done any more.
-    fn undo(&self) -> Stored<()> {
-        self.conn
-            .execute_batch("ROLLBACK")
-            .map_err(|e| self.failed(e))
     }
 
     /// Does several things in the open transaction, or in one of their own where none is open.
@@ -371,6 +361,14 @@ impl Store for SqliteStore {
 
     fn rollback(&mut self) -> Stored<()> {
         self.db.rollback()
+    }
+
+    fn read_together(&mut self) -> Stored<()> {
+        self.db.read_together()
+    }
+
+    fn end_reading(&mut self) -> Stored<()> {
+        self.db.end_reading()
     }
 
     fn meta(&mut self, key: &str) -> Stored<Option<String>> {
@@ -485,6 +483,7 @@ impl Store for SqliteStore {
     }
 
     fn open_run(&mut self, run: &RunRecord) -> Stored<i64> {
+        self.db.end_reading()?;
         runs::open_run(&self.db, run)
     }
 

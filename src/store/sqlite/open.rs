@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::ports::{StoreError, Stored};
@@ -44,8 +45,6 @@ pub(super) struct Opened {
     pub(super) place: Place,
     pub(super) lock: Option<File>,
     pub(super) shared: Option<Arc<Shared>>,
-    /// How long another connection's transaction is waited for.
-    pub(super) patience: Duration,
 }
 
 /// Opens, locks, sets up and migrates.
@@ -60,7 +59,6 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             place,
             lock: None,
             shared: None,
-            patience: BUSY,
         });
     }
     let role = match mode {
@@ -103,10 +101,6 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
         OpenMode::Run | OpenMode::Operate => Some(Shared::of(place.path())),
         OpenMode::Inspect | OpenMode::Memory => None,
     };
-    let patience = match mode {
-        OpenMode::Run => BUSY_RUNNER,
-        _ => BUSY,
-    };
     if mode == OpenMode::Run {
         // What the format needed is durable from here on.
         shared.as_ref().map_or(Ok(()), |shared| shared.flush())?;
@@ -116,7 +110,6 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
         place,
         lock: guard,
         shared,
-        patience,
     })
 }
 
@@ -316,26 +309,19 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
-<<<<<<< HEAD
-/// Durability and memory: pages of 8 KB (in a new store), a log that is synced at every commit,
+/// Durability and memory: pages of 8 KB (in a new store), a log that is flushed after every commit
+/// (see [`super::shared`]; SQLite flushes it where it is written back),
 /// 32 MB of pages in memory, at most so much log left on disk.
 fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
+    // Plans that do not depend on what is bound, or statements would be compiled anew each time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|e| place.failed(e))?;
     conn.execute_batch(
         "PRAGMA page_size = 8192;
          PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+         PRAGMA synchronous = NORMAL;
          PRAGMA cache_size = -32768;
          PRAGMA wal_autocheckpoint = 2000;
-=======
-/// Durability and memory: a log that is flushed after every commit (see [`super::shared`]; SQLite
-/// flushes it where it is written back), 64 MB of pages, at most so much log left on disk.
-fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
-    conn.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = NORMAL;
-         PRAGMA cache_size = -65536;
-         PRAGMA wal_autocheckpoint = 4000;
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = FILE;",
     )

@@ -17,6 +17,9 @@ use crate::engine::ports::{StoreError, Stored};
 use super::failure::{Place, Role};
 use super::open::beside;
 
+/// How long the turn to write is waited for before SQLite is left to keep writers apart.
+pub(super) const TURN: Duration = Duration::from_secs(5);
+
 /// The stores that are open in this process, by path.
 static OPEN: Mutex<BTreeMap<PathBuf, Weak<Shared>>> = Mutex::new(BTreeMap::new());
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
@@ -132,17 +131,7 @@ impl Files {
             None => Connection::open_in_memory(),
         }
         .map_err(|e| place.failed(e))?;
-<<<<<<< HEAD
-        Ok(Db {
-            conn,
-            place,
-            open: false,
-            damaged: Cell::new(false),
-            waits: Default::default(),
-        })
-=======
-        Ok(Db::new(conn, place, None, Duration::ZERO))
->>>>>>> 48a76f2 (Flush the store's log beside its transactions, confirm many at a time, post side by side)
+        Ok(Db::new(conn, place, None))
     }
 }
 
