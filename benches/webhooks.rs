@@ -191,29 +191,28 @@ fn intake(events: usize) {
 }
 
 /// A world in which whatever is sent hangs, and which stops the runner at its first pause.
+#[derive(Default)]
 struct Hangs {
-    calls: usize,
-    paused: bool,
+    first_pause: Option<Instant>,
+    pauses: i64,
 }
 
 impl World for Hangs {
     fn now(&self) -> syncline::time::Instant {
-        // Once it is to stop, the time for which it waits for the calls is over at once.
-        let later = if self.paused { 60_000 } else { 0 };
-        syncline::time::Instant(syncline::host::now().0 + later)
+        // The time for which a stop waits for calls under way is over at the next pause.
+        syncline::time::Instant(syncline::host::now().0 + self.pauses * 60_000)
     }
-    fn call(&mut self, _: u64, _: SystemIx, _: Call) {
-        self.calls += 1;
-    }
+    fn call(&mut self, _: u64, _: SystemIx, _: Call) {}
     fn wait(&mut self, _: syncline::time::Instant) -> Option<(u64, Answer)> {
-        self.paused = true;
+        self.first_pause.get_or_insert_with(Instant::now);
+        self.pauses += 1;
         None
     }
     fn random(&mut self) -> f64 {
         0.5
     }
     fn stopping(&self) -> bool {
-        self.paused
+        self.first_pause.is_some()
     }
 }
 
@@ -266,10 +265,7 @@ fn store(events: usize) {
             store.commit().expect("flushed");
         }
         let appended = began.elapsed();
-        let mut world = Hangs {
-            calls: 0,
-            paused: false,
-        };
+        let mut world = Hangs::default();
         let decoder = Events::new(&plan).expect("good maps");
         let mut observer = Nobody;
         let options = Options {
@@ -287,8 +283,9 @@ fn store(events: usize) {
         )
         .expect("a runner");
         runner.run().expect("taken");
-        let took = began.elapsed();
         drop(runner);
+        let paused = world.first_pause.expect("it pauses once all is taken");
+        let took = paused - began;
         let left = store.pending_events(1).expect("a store").len();
         assert_eq!(left, 0);
         let rate = |d: Duration| format!("{:.0}/s", events as f64 / d.as_secs_f64());
