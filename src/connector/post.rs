@@ -7,8 +7,8 @@ use std::sync::Once;
 use std::time::Duration;
 
 use chrono::DateTime;
-use reqwest::blocking::{Client, Response};
-use reqwest::{StatusCode, Url, redirect};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+use tokio::runtime::{Builder, Runtime};
 
 use super::failure::setup;
 use super::signature::sign;
@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait that a receiver may ask for, in milliseconds: a day.
 const AFTER_MS_MAX: u64 = 86_400_000;
 /// How much of an answer is read for its words, in bytes.
-const WORDS_BYTES_MAX: u64 = 4_096;
+const WORDS_BYTES_MAX: usize = 4_096;
 
 /// Whose address it is, in the author's words.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,8 @@ pub struct Post {
     shown: String,
     secret: String,
     client: Client,
+    /// Where all calls run: connections are kept, and belong to it.
+    runtime: Runtime,
 }
 
 impl std::fmt::Debug for Post {
@@ -67,7 +69,7 @@ impl std::fmt::Debug for Post {
 impl Post {
     /// An address with its secret, both checked.
     ///
-    /// Must not be called from within an async runtime: the client is a blocking one.
+    /// Must not be dropped within an async runtime: it has one of its own.
     pub fn to(whose: Whose<'_>, url: &str, secret: String) -> Result<Post, Failure> {
         let url = target(whose.address, url)?;
         if sign(&secret, "", 0, b"").is_none() {
@@ -85,6 +87,15 @@ impl Post {
                     "see that this machine has its root certificates",
                 )
             })?,
+            runtime: Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|e| {
+                    setup(
+                        format!("cannot make HTTP calls: {e}"),
+                        "see how many files and threads this user may have",
+                    )
+                })?,
             who: whose.who.to_owned(),
             secret_of: whose.secret.to_owned(),
             address_of: whose.address.to_owned(),
@@ -93,8 +104,25 @@ impl Post {
         })
     }
 
-    /// Posts a JSON body as the message of that id.
+    /// Where calls have to run.
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Posts a JSON body as the message of that id, and waits for the answer.
+    ///
+    /// Must not be called from within an async runtime.
     pub fn send(&self, id: &str, now: Instant, body: String) -> Result<Told, Failure> {
+        self.runtime.block_on(self.deliver(id, now, body))
+    }
+
+    /// The same on [`Post::runtime`], many at a time.
+    pub(super) async fn deliver(
+        &self,
+        id: &str,
+        now: Instant,
+        body: String,
+    ) -> Result<Told, Failure> {
         let seconds = now.0.div_euclid(1000);
         let signature = sign(&self.secret, id, seconds, body.as_bytes()).unwrap_or_default();
         let sent = self
@@ -105,9 +133,10 @@ impl Post {
             .header("webhook-timestamp", seconds.to_string())
             .header("webhook-signature", signature)
             .body(body)
-            .send();
+            .send()
+            .await;
         match sent {
-            Ok(response) => self.told(response, now),
+            Ok(response) => self.told(response, now).await,
             Err(error) => Err(Failure {
                 class: FailureClass::Retry { after_ms: None },
                 message: format!("POST to {} failed: {}", self.shown, cause(&error)),
@@ -119,9 +148,10 @@ impl Post {
         }
     }
 
-    fn told(&self, response: Response, now: Instant) -> Result<Told, Failure> {
+    async fn told(&self, mut response: Response, now: Instant) -> Result<Told, Failure> {
         let status = response.status();
         if status.is_success() {
+            finish(&mut response).await;
             return Ok(Told::Taken);
         }
         let after_ms = response
@@ -130,7 +160,7 @@ impl Post {
             .and_then(|v| v.to_str().ok())
             .and_then(|v| retry_after(v, now));
         let message = format!("{} answered {}", self.shown, status.as_u16());
-        let message = match words(response) {
+        let message = match words(response).await {
             Some(words) => format!("{message}: {words}"),
             None => message,
         };
@@ -233,14 +263,26 @@ fn retry_after(value: &str, now: Instant) -> Option<u64> {
     Some(u64::try_from(wait).unwrap_or(0).min(AFTER_MS_MAX))
 }
 
+/// Reads a short answer to its end, so that its connection serves the next call too.
+async fn finish(response: &mut Response) {
+    let mut read = 0;
+    while let Ok(Some(part)) = response.chunk().await {
+        read += part.len();
+        if read > WORDS_BYTES_MAX {
+            return;
+        }
+    }
+}
+
 /// The first words of an answer, on one line.
-fn words(response: Response) -> Option<String> {
-    use std::io::Read;
+async fn words(mut response: Response) -> Option<String> {
     let mut bytes = Vec::new();
-    response
-        .take(WORDS_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    while bytes.len() < WORDS_BYTES_MAX
+        && let Some(part) = response.chunk().await.ok()?
+    {
+        bytes.extend_from_slice(&part);
+    }
+    bytes.truncate(WORDS_BYTES_MAX);
     let text = String::from_utf8_lossy(&bytes);
     let plain: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())

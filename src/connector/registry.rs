@@ -38,20 +38,7 @@ pub fn open(
         "jsonl" => Box::new(Jsonl::open(plan, system, path()?)?),
         "sqlite" => Box::new(Sqlite::open(plan, system, path()?)?),
         "postgres" => Box::new(postgres(plan, system, env)?),
-        "webhook" if found.options.contains_key("url") => {
-            let url = option(found, "url", env)?;
-            let secret = secret(found, "signing", env)?;
-            Box::new(Webhook::open(plan, system, &url, secret, now)?)
-        }
-        "webhook" => {
-            return Err(setup(
-                format!(
-                    "`{}` has no option `url`, so nothing can be sent to it",
-                    found.name
-                ),
-                "add `option url = \"https://…\"` to the system, or only receive from it",
-            ));
-        }
+        "webhook" => Box::new(webhook(plan, system, env, now)?),
         other => {
             return Err(setup(
                 format!(
@@ -74,6 +61,39 @@ pub fn postgres(plan: &Plan, system: SystemIx, env: Env<'_>) -> Result<Postgres,
         )
     })?;
     Postgres::open(plan, system, &secret(found, "url", env)?)
+}
+
+/// Whether the connector of a system carries out many calls at a time by itself (see
+/// [`Webhook::carry_out`]); else it takes one connector for each.
+pub fn many_at_a_time(system: &System) -> bool {
+    system.connector == "webhook"
+}
+
+/// The connector of a system that is told by webhooks, for what only it can do.
+pub fn webhook(
+    plan: &Plan,
+    system: SystemIx,
+    env: Env<'_>,
+    now: Clock,
+) -> Result<Webhook, Failure> {
+    let found = plan.systems.get(usize::from(system));
+    let found = found.filter(|s| s.connector == "webhook").ok_or_else(|| {
+        setup(
+            format!("system {system} of the plan is no webhook"),
+            "compile the plan again with `syncline plan`",
+        )
+    })?;
+    if !found.options.contains_key("url") {
+        return Err(setup(
+            format!(
+                "`{}` has no option `url`, so nothing can be sent to it",
+                found.name
+            ),
+            "add `option url = \"https://…\"` to the system, or only receive from it",
+        ));
+    }
+    let url = option(found, "url", env)?;
+    Webhook::open(plan, system, &url, secret(found, "signing", env)?, now)
 }
 
 /// The value of a required option as text.

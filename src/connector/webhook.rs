@@ -6,17 +6,20 @@
 //! repeats. Any 2xx is taken as durable there.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map as Object, Value as Json, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{LocalSet, spawn_local};
 
 use super::codec::Binding;
 use super::failure::reject;
 use super::file::{bindings, no_such_map};
 use super::post::{Post, Told, Whose};
 use crate::engine::ports::{
-    Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, Write, WriteReport,
-    WriteRequest,
+    Answer, Call, Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, Write,
+    WriteReport, WriteRequest,
 };
 use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
@@ -45,7 +48,7 @@ impl std::fmt::Debug for Webhook {
 impl Webhook {
     /// A system whose option `url` is `url` and whose secret `signing` is `secret`.
     ///
-    /// Must not be called from within an async runtime: the client is a blocking one.
+    /// Must not be dropped within an async runtime: it has one of its own.
     pub fn open(
         plan: &Plan,
         system: SystemIx,
@@ -71,26 +74,42 @@ impl Webhook {
         })
     }
 
-    fn send(&self, binding: &Binding, write: &Write) -> Result<Told, Failure> {
-        let now = (self.now)();
-        match body(binding, write, now) {
-            Ok(body) => self
-                .post
-                .send(&write.idempotency_key, now, body.to_string()),
-            Err(why) => Ok(Told::Refused(why)),
+    /// Carries out calls as they come, side by side, until no more can come. What is under way
+    /// then is dropped.
+    ///
+    /// Must not be called from within an async runtime.
+    pub fn carry_out(
+        self,
+        first: (u64, Call),
+        mut calls: UnboundedReceiver<(u64, Call)>,
+        answer: impl Fn(u64, Answer) + 'static,
+    ) {
+        let webhook = Rc::new(self);
+        let answer = Rc::new(answer);
+        // Dropped first, and with it what is under way.
+        let local = LocalSet::new();
+        local.block_on(webhook.post.runtime(), async {
+            let mut next = Some(first);
+            while let Some((ticket, call)) = next {
+                let (webhook, answer) = (Rc::clone(&webhook), Rc::clone(&answer));
+                spawn_local(async move { answer(ticket, webhook.answer(call).await) });
+                next = calls.recv().await;
+            }
+        });
+    }
+
+    async fn answer(&self, call: Call) -> Answer {
+        match call {
+            Call::Write(request) => match self.write_all(&request).await {
+                Ok(report) => Answer::Written(request, report),
+                Err(failure) => Answer::Failed(Some(request), failure),
+            },
+            Call::Read(_) => Answer::Failed(None, self.no_reads()),
+            Call::Events(_) => Answer::Failed(None, self.no_events()),
         }
     }
-}
 
-impl Connector for Webhook {
-    fn read(&mut self, _: &ReadRequest) -> Result<Page, Failure> {
-        Err(reject(
-            format!("`{}` is a webhook: it cannot be read", self.system),
-            "read a system that holds the records",
-        ))
-    }
-
-    fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {
+    async fn write_all(&self, request: &WriteRequest) -> Result<WriteReport, Failure> {
         let binding = self
             .maps
             .get(&request.map)
@@ -98,7 +117,7 @@ impl Connector for Webhook {
         let mut report = WriteReport::default();
         for (at, write) in request.writes.iter().enumerate() {
             report.calls += 1;
-            let told = self.send(binding, write);
+            let told = self.send(binding, write).await;
             reach(Point::WebhookPosted);
             if let Told::Refused(why) = told? {
                 report.rejected.push((at, why));
@@ -107,11 +126,43 @@ impl Connector for Webhook {
         Ok(report)
     }
 
-    fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {
-        Err(reject(
+    async fn send(&self, binding: &Binding, write: &Write) -> Result<Told, Failure> {
+        let now = (self.now)();
+        match body(binding, write, now) {
+            Ok(body) => {
+                let id = &write.idempotency_key;
+                self.post.deliver(id, now, body.to_string()).await
+            }
+            Err(why) => Ok(Told::Refused(why)),
+        }
+    }
+
+    fn no_reads(&self) -> Failure {
+        reject(
+            format!("`{}` is a webhook: it cannot be read", self.system),
+            "read a system that holds the records",
+        )
+    }
+
+    fn no_events(&self) -> Failure {
+        reject(
             format!("the events of `{}` are heard, not read", self.system),
             "have its sender post to the option `path`",
-        ))
+        )
+    }
+}
+
+impl Connector for Webhook {
+    fn read(&mut self, _: &ReadRequest) -> Result<Page, Failure> {
+        Err(self.no_reads())
+    }
+
+    fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {
+        self.post.runtime().block_on(self.write_all(request))
+    }
+
+    fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {
+        Err(self.no_events())
     }
 }
 

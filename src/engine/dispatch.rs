@@ -26,6 +26,19 @@ pub(super) struct Queued {
     pub call: Call,
 }
 
+/// Writes of a batch up to which the outbox is read ahead, and how many are then read.
+const FEW: usize = 100;
+const AHEAD: usize = 1_000;
+
+/// What is known of a system's outbox while calls are let out of its queue.
+#[derive(Debug, Clone, Copy, Default)]
+struct Outbox {
+    /// Whether anything waits.
+    waits: bool,
+    /// By priority, whether nothing more is due.
+    dry: [bool; Priority::ALL.len()],
+}
+
 /// A call that may go: what for, what it is to the limits, and the call.
 type Ready = (Errand, (Kind, u64), Call);
 
@@ -39,6 +52,10 @@ pub(super) struct Gate {
     under_way: u32,
     /// Keys of records whose writes are under way, by entity. Only asked, never listed.
     records: BTreeMap<EntityIx, HashSet<String>>,
+    /// By priority, due writes of the outbox (entity and key) in the order in which they go out,
+    /// read ahead for systems that take few at a time. Only the order is taken from here: each is
+    /// looked at again when it goes.
+    ahead: [VecDeque<(String, String)>; Priority::ALL.len()],
     /// Whether a call of a run went last, so that it is the outbox's turn.
     run_went: bool,
     /// Until when the limits hold the first that they hold.
@@ -54,6 +71,7 @@ impl Gate {
             queue: std::array::from_fn(|_| VecDeque::new()),
             under_way: 0,
             records: BTreeMap::new(),
+            ahead: std::array::from_fn(|_| VecDeque::new()),
             run_went: false,
             held_until: None,
             spent: false,
@@ -129,7 +147,9 @@ impl Runner<'_> {
         let mut out = Vec::new();
         let mut held = Vec::new();
         self.gates[at].held_until = None;
-        while let Some((errand, kind, call)) = self.next_call(system, &mut held)? {
+        self.store.read_together()?;
+        let mut outbox = self.outbox(system)?;
+        while let Some((errand, kind, call)) = self.next_call(system, &mut outbox, &mut held)? {
             let now = self.world.now();
             let gate = &mut self.gates[at];
             gate.limits.spend(now, kind);
@@ -143,12 +163,22 @@ impl Runner<'_> {
             }
             out.push((errand, call));
         }
+        self.store.end_reading()?;
         self.keep_spent(system)?;
         for (errand, call) in out {
             reach(Point::CallSpent);
             self.call(system, errand, call);
         }
         Ok(held)
+    }
+
+    fn outbox(&mut self, system: SystemIx) -> Stored<Outbox> {
+        let name = &self.program.plan.systems[system as usize].name;
+        let waits = self.store.waiting_since(name)?.is_some();
+        Ok(Outbox {
+            waits: waits && !self.given_up(system),
+            ..Outbox::default()
+        })
     }
 
     /// What is spent becomes durable, so that no restart spends it twice.
@@ -166,6 +196,7 @@ impl Runner<'_> {
     fn next_call(
         &mut self,
         system: SystemIx,
+        outbox: &mut Outbox,
         held: &mut Vec<(i64, Held)>,
     ) -> Stored<Option<Ready>> {
         let at = system as usize;
@@ -175,10 +206,6 @@ impl Runner<'_> {
         }
         // A system that was down is tried with one call.
         let probes = self.systems[at].open_until.is_some();
-        let waits = self
-            .store
-            .waiting_since(&self.program.plan.systems[at].name)?;
-        let waits = waits.is_some() && !self.given_up(system);
         let mut claimed = Claimed::default();
         for priority in Priority::ALL.iter().copied() {
             let room = self.gates[at].limits.room(priority);
@@ -187,16 +214,14 @@ impl Runner<'_> {
                 break;
             }
             let outbox_first = self.gates[at].run_went;
-            for outbox in [outbox_first, !outbox_first] {
-                if outbox && waits {
-                    let kind = self.write_kind(system, 1);
-                    if let Some(request) =
-                        self.next_of_outbox(system, priority, kind, &mut claimed)?
-                    {
+            for of_outbox in [outbox_first, !outbox_first] {
+                if of_outbox && outbox.waits && !outbox.dry[priority as usize] {
+                    let found = self.next_of_outbox(system, priority, outbox, &mut claimed)?;
+                    if let Some(request) = found {
                         let kind = self.write_kind(system, request.writes.len());
                         return Ok(Some((Errand::Send(system), kind, Call::Write(request))));
                     }
-                } else if !outbox
+                } else if !of_outbox
                     && let Some(found) = self.next_of_runs(system, priority, &mut claimed, held)
                 {
                     return Ok(Some(found));
@@ -210,16 +235,20 @@ impl Runner<'_> {
         &mut self,
         system: SystemIx,
         priority: Priority,
-        kind: (Kind, u64),
+        outbox: &mut Outbox,
         claimed: &mut Claimed,
     ) -> Stored<Option<WriteRequest>> {
         let now = self.world.now();
+        let kind = self.write_kind(system, 1);
         // A batch that turns out to be void leaves room for the next one.
         loop {
-            let name = &self.program.plan.systems[system as usize].name;
-            let next = self.store.next_due(name, priority)?;
-            if next.is_none_or(|due| due > now) {
-                return Ok(None);
+            if self.gates[system as usize].ahead[priority as usize].is_empty() {
+                let name = &self.program.plan.systems[system as usize].name;
+                let next = self.store.next_due(name, priority)?;
+                if next.is_none_or(|due| due > now) {
+                    outbox.dry[priority as usize] = true;
+                    return Ok(None);
+                }
             }
             let gate = &mut self.gates[system as usize];
             if let Err(held) = gate.limits.ask(now, kind, priority, *claimed) {
@@ -227,8 +256,9 @@ impl Runner<'_> {
                 gate.hold(now, &held);
                 return Ok(None);
             }
-            let due = self.due_writes(system, priority, now)?;
+            let due = self.due_writes(system, priority, now, outbox)?;
             if due.is_empty() {
+                outbox.dry[priority as usize] = true;
                 return Ok(None);
             }
             if let Some(request) = self.batch_of(system, due)? {
@@ -244,28 +274,84 @@ impl Runner<'_> {
         system: SystemIx,
         priority: Priority,
         now: Instant,
+        outbox: &mut Outbox,
     ) -> Stored<Vec<Waiting>> {
         let limit = self.batch_limit(system);
-        let name = self.program.system_name(system).to_owned();
-        let gate = &self.gates[system as usize];
-        let under_way: usize = gate.records.values().map(HashSet::len).sum();
-        let most = limit + under_way;
-        let mut due = self.store.due_waiting(&name, priority, now, most)?;
-        let program = self.program;
-        if under_way > 0 {
-            due.retain(|w| {
-                let entity = program.entity(&w.entity);
-                entity.is_none_or(|e| !gate.is_under_way(e, &w.key))
-            });
-        }
+        let mut due = match limit {
+            ..FEW => self.due_of_ahead(system, priority, now, limit)?,
+            _ => self.read_due(system, priority, now, limit)?,
+        };
         due.truncate(limit);
-        if gate.queued() && self.overtake(system, &due)? {
+        if self.gates[system as usize].queued() && self.overtake(system, &due)? {
+            // What was overtaken is due by its own priority.
+            outbox.dry = Outbox::default().dry;
+            let name = self.program.system_name(system).to_owned();
             for waiting in &mut due {
                 let there = self.store.waiting(&name, &waiting.entity, &waiting.key)?;
                 if let Some(there) = there {
                     *waiting = there;
                 }
             }
+        }
+        Ok(due)
+    }
+
+    /// Due writes that are not under way, at least `wanted` where there are so many.
+    fn read_due(
+        &mut self,
+        system: SystemIx,
+        priority: Priority,
+        now: Instant,
+        wanted: usize,
+    ) -> Stored<Vec<Waiting>> {
+        let program = self.program;
+        let gate = &self.gates[system as usize];
+        let under_way: usize = gate.records.values().map(HashSet::len).sum();
+        let most = wanted + under_way;
+        let name = program.system_name(system);
+        let mut due = self.store.due_waiting(name, priority, now, most)?;
+        if under_way > 0 {
+            due.retain(|w| {
+                let entity = program.entity(&w.entity);
+                entity.is_none_or(|e| !gate.is_under_way(e, &w.key))
+            });
+        }
+        Ok(due)
+    }
+
+    /// The same for few: most of what is read is kept for the next ones.
+    fn due_of_ahead(
+        &mut self,
+        system: SystemIx,
+        priority: Priority,
+        now: Instant,
+        wanted: usize,
+    ) -> Stored<Vec<Waiting>> {
+        let program = self.program;
+        let name = program.system_name(system);
+        let mut due = Vec::new();
+        let mut read = false;
+        while due.len() < wanted {
+            let gate = &mut self.gates[system as usize];
+            let Some((entity, key)) = gate.ahead[priority as usize].pop_front() else {
+                if read {
+                    break;
+                }
+                read = true;
+                let more = self.read_due(system, priority, now, AHEAD)?;
+                let more = more.into_iter().map(|w| (w.entity, w.key));
+                self.gates[system as usize].ahead[priority as usize].extend(more);
+                continue;
+            };
+            let under_way = program
+                .entity(&entity)
+                .is_some_and(|e| gate.is_under_way(e, &key));
+            let taken = |w: &Waiting| w.entity == entity && w.key == key;
+            if under_way || due.iter().any(taken) {
+                continue;
+            }
+            let there = self.store.waiting(name, &entity, &key)?;
+            due.extend(there.filter(|w| w.due <= now && w.priority == priority));
         }
         Ok(due)
     }

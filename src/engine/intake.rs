@@ -14,8 +14,8 @@ use super::stage::unmet;
 use crate::failpoint::{Point, reach};
 use crate::value::Value;
 
-/// Events taken into one transaction.
-const EVENTS_AT_ONCE: usize = 1_000;
+/// Events taken into one transaction: while it is open, nobody else appends.
+const EVENTS_AT_ONCE: usize = 500;
 
 impl Runner<'_> {
     /// Whether there is anything to take. A runner of some scenarios only leaves events alone where

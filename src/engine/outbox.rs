@@ -23,6 +23,12 @@ const PATIENCE: u32 = 4;
 /// A system that a person has to mend is tried again after pauses that double up to this.
 const PAUSE_MOST: Millis = Millis(15 * 60_000);
 
+/// An answer of a system that took a batch of the outbox.
+pub(super) struct Sent {
+    system: SystemIx,
+    answer: Answer,
+}
+
 impl Runner<'_> {
     pub(super) fn batch_limit(&self, system: SystemIx) -> usize {
         let batch = self.program.plan.systems[system as usize].write_batch;
@@ -162,35 +168,69 @@ impl Runner<'_> {
         }))
     }
 
-    /// An answer to a batch of the outbox.
-    pub(super) fn sent(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
+    /// A batch of the outbox that a system took: it is up, and may be given wider ones again.
+    pub(super) fn arrived(
+        &mut self,
+        system: SystemIx,
+        request: WriteRequest,
+        report: WriteReport,
+    ) -> Sent {
+        let answer = Answer::Written(request, report);
+        self.count_answer(system, &answer);
+        let widest = self.program.plan.systems[system as usize].write_batch;
+        let widest = widest.map_or(BATCH, |b| b as usize);
+        let state = &mut self.systems[system as usize];
+        let wider = state.narrow.map(|n| n.saturating_mul(2));
+        state.narrow = wider.filter(|n| *n < widest);
+        Sent { system, answer }
+    }
+
+    /// A batch of the outbox that failed as a whole.
+    pub(super) fn not_sent(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
         self.count_answer(system, &answer);
         match answer {
-            Answer::Written(request, report) => {
-                let widest = self.program.plan.systems[system as usize].write_batch;
-                let widest = widest.map_or(BATCH, |b| b as usize);
-                let state = &mut self.systems[system as usize];
-                let wider = state.narrow.map(|n| n.saturating_mul(2));
-                state.narrow = wider.filter(|n| *n < widest);
-                self.confirm(system, &request, &report)
-            }
             Answer::Failed(Some(request), failure) => self.postpone(system, &request, &failure),
             _ => Ok(()),
         }
     }
 
-    fn confirm(
+    /// Notes what has arrived, all in one transaction.
+    pub(super) fn confirm(&mut self, sent: &mut Vec<Sent>) -> Stored<()> {
+        if sent.is_empty() {
+            return Ok(());
+        }
+        self.store.begin()?;
+        let mut owes = false;
+        for Sent { system, answer } in &*sent {
+            if let Answer::Written(request, report) = answer {
+                owes |= self.confirm_one(*system, request, report)?;
+            }
+        }
+        sent.clear();
+        // What only says that something arrived may be forgotten with a lost power supply: it is
+        // sent once more then, under the same key. What is owed anew goes out under a key of its
+        // own, which has to stand for the same content ever after.
+        reach(Point::SendConfirming);
+        match owes {
+            true => self.store.commit()?,
+            false => self.store.commit_later()?,
+        }
+        reach(Point::SendConfirmed);
+        Ok(())
+    }
+
+    /// Says whether anything is owed anew.
+    fn confirm_one(
         &mut self,
         system: SystemIx,
         request: &WriteRequest,
         report: &WriteReport,
-    ) -> Stored<()> {
+    ) -> Stored<bool> {
         let program = self.program;
         let (entity, _) = program.map_ends(request.map);
         let entity_name = &program.entities[entity as usize].name;
         let name = program.system_name(system);
         let mut contested = Vec::new();
-        self.store.begin()?;
         for (i, write) in request.writes.iter().enumerate() {
             let waiting = self.store.waiting(name, entity_name, &write.key)?;
             // A newer version that came in meanwhile stays in the queue.
@@ -220,16 +260,13 @@ impl Runner<'_> {
         }
         let mut books = Books::default();
         let mut office = self.office();
-        for key in contested {
-            let record = (entity, key);
+        for key in &contested {
+            let record = (entity, *key);
             books.owe(&mut office, request.scenario, record, Some(system), false)?;
         }
         books.close(&mut office)?;
-        reach(Point::SendConfirming);
-        self.store.commit()?;
-        reach(Point::SendConfirmed);
         self.count_calls(request.scenario, system, report.calls);
-        Ok(())
+        Ok(!contested.is_empty())
     }
 
     /// A write has arrived: what the system tells of an earlier time is over from now on. Says

@@ -470,8 +470,23 @@ pub trait Store {
     fn begin(&mut self) -> Stored<()>;
     /// Makes it durable.
     fn commit(&mut self) -> Stored<()>;
+    /// Makes it hold without waiting for the disk: it survives a killed process, and a lost power
+    /// supply once anything later was committed with [`Store::commit`]. For what may be done once
+    /// more.
+    fn commit_later(&mut self) -> Stored<()> {
+        self.commit()
+    }
     /// Forgets it.
     fn rollback(&mut self) -> Stored<()>;
+    /// Reads from here on may share one look at the store, until [`Store::end_reading`] or until
+    /// something is written.
+    fn read_together(&mut self) -> Stored<()> {
+        Ok(())
+    }
+    /// Reads look anew from here on.
+    fn end_reading(&mut self) -> Stored<()> {
+        Ok(())
+    }
 
     /// A value of the store's own book-keeping (format, plan digest, positions, counters).
     fn meta(&mut self, key: &str) -> Stored<Option<String>>;

@@ -328,12 +328,13 @@ impl<'a> Runner<'a> {
                 systems: &self.systems,
                 pauses: until > self.world.now(),
             });
-            if let Some((ticket, answer)) = self.world.wait(until) {
-                self.answered(ticket, answer)?;
+            let mut answers: Vec<(u64, Answer)> = self.world.wait(until).into_iter().collect();
+            if !answers.is_empty() {
                 // Whatever else has come in meanwhile, before the next look at the queues.
-                while let Some((ticket, answer)) = self.world.wait(Instant(i64::MIN)) {
-                    self.answered(ticket, answer)?;
+                while let Some(next) = self.world.wait(Instant(i64::MIN)) {
+                    answers.push(next);
                 }
+                self.answered(answers)?;
             }
         }
     }
@@ -452,26 +453,39 @@ impl<'a> Runner<'a> {
         self.world.call(ticket, system, call);
     }
 
-    fn answered(&mut self, ticket: u64, answer: Answer) -> Stored<()> {
-        let Some((system, errand)) = self.errands.remove(&ticket) else {
-            return Ok(());
-        };
-        self.came_back(system, errand, &answer);
-        match errand {
-            Errand::Send(system) => {
+    /// Answers in the order in which they came; what the outbox sent is confirmed many at a time.
+    fn answered(&mut self, answers: Vec<(u64, Answer)>) -> Stored<()> {
+        let mut arrived = Vec::new();
+        for (ticket, answer) in answers {
+            let Some((system, errand)) = self.errands.remove(&ticket) else {
+                continue;
+            };
+            self.came_back(system, errand, &answer);
+            if matches!(errand, Errand::Send(_)) {
                 reach(Point::SendAnswered);
-                self.sent(system, answer)
             }
-            Errand::Follow(system) => self.followed(system, answer),
-            Errand::RunRead(run) => {
-                reach(Point::RunRead);
-                self.run_read(run, system, answer)
-            }
-            Errand::RunWrite(run, chunk) => {
-                reach(Point::RunAnswered);
-                self.run_written(run, chunk, system, answer)
+            let answer = match (errand, answer) {
+                (Errand::Send(_), Answer::Written(request, report)) => {
+                    arrived.push(self.arrived(system, request, report));
+                    continue;
+                }
+                (_, answer) => answer,
+            };
+            self.confirm(&mut arrived)?;
+            match errand {
+                Errand::Send(system) => self.not_sent(system, answer)?,
+                Errand::Follow(system) => self.followed(system, answer)?,
+                Errand::RunRead(run) => {
+                    reach(Point::RunRead);
+                    self.run_read(run, system, answer)?;
+                }
+                Errand::RunWrite(run, chunk) => {
+                    reach(Point::RunAnswered);
+                    self.run_written(run, chunk, system, answer)?;
+                }
             }
         }
+        self.confirm(&mut arrived)
     }
 
     /// Systems whose events come by reading: those with events that are not heard over HTTP.

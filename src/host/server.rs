@@ -1,8 +1,10 @@
 //! The intake server: signed webhooks in, acknowledged only when durable.
 //!
 //! Requests are verified where they arrive and handed to one writer thread, which appends whatever
-//! has gathered in one transaction and answers them all: many requests share one flush.
+//! has gathered in one transaction. A second thread flushes what was committed and answers: many
+//! requests share one flush, and while the disk is waited for the next ones are appended.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,19 +30,25 @@ use crate::engine::ports::{RawEvent, Store, SystemIx};
 use crate::engine::program::Program;
 use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
-use crate::store::{OpenMode, SqliteStore};
+use crate::store::{Flusher, OpenMode, SqliteStore};
 
 /// Bodies over this are refused: 1 MiB.
 const MAX_BODY: usize = 1024 * 1024;
 /// How often it is noted that the intake listens.
 const HEARD_EVERY: Duration = Duration::from_secs(5);
-/// Events in one flush.
+/// Events in one transaction.
 const GROUP: usize = 1_000;
 
 struct Delivery {
     system: SystemIx,
     event: RawEvent,
     done: oneshot::Sender<Result<(), String>>,
+}
+
+/// Deliveries of one transaction, and what became of it.
+struct Group {
+    deliveries: Vec<Delivery>,
+    committed: Result<(), String>,
 }
 
 struct Shared {
@@ -91,8 +99,17 @@ pub fn start(
     let metrics = Metrics::new(program, seen, live.clone());
     let mut store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
-    let flushed = waker.clone();
-    std::thread::spawn(move || write(&mut store, &plan, &deliveries, &mut || flushed.wake()));
+    let (groups, committed) = mpsc::channel();
+    let (flusher, arrived) = (store.flusher(), waker.clone());
+    std::thread::spawn(move || {
+        write(&mut store, &plan, &deliveries, &mut |group| {
+            // What is made of an event is flushed before it goes out, and the event with it.
+            arrived.wake();
+            // The other end goes only after this one.
+            let _ = groups.send(group);
+        });
+    });
+    std::thread::spawn(move || flush(&flusher, &committed));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -204,12 +221,12 @@ fn refuse(status: u16, reason: &str) -> Response {
     (status, format!("{reason}\n")).into_response()
 }
 
-/// Appends what has gathered, flushes once, answers all; `flushed` hears of each flush.
+/// Appends what has gathered and hands it on; `committed` hears of each transaction.
 fn write(
     store: &mut SqliteStore,
     plan: &Plan,
     deliveries: &Receiver<Delivery>,
-    flushed: &mut dyn FnMut(),
+    committed: &mut dyn FnMut(Group),
 ) {
     heard(store, plan);
     loop {
@@ -227,12 +244,27 @@ fn write(
         {
             group.push(next);
         }
-        let stored = append(store, plan, &group);
-        for delivery in group {
-            // A sender that hung up is told nothing; its event is durable all the same.
-            let _ = delivery.done.send(stored.clone());
+        committed(Group {
+            committed: append(store, plan, &group),
+            deliveries: group,
+        });
+    }
+}
+
+/// Flushes once for all groups that are there, and answers them.
+fn flush(flusher: &Flusher, groups: &Receiver<Group>) {
+    while let Ok(first) = groups.recv() {
+        let mut all = vec![first];
+        all.extend(groups.try_iter());
+        let flushed = flusher.flush().map_err(|e| e.to_string());
+        reach(Point::IntakeDurable);
+        for group in all {
+            let stored = group.committed.and(flushed.clone());
+            for delivery in group.deliveries {
+                // A sender that hung up is told nothing; its event is durable all the same.
+                let _ = delivery.done.send(stored.clone());
+            }
         }
-        flushed();
     }
 }
 
@@ -254,19 +286,22 @@ fn heard(store: &mut SqliteStore, plan: &Plan) {
 
 fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<(), String> {
     let now = now();
+    let name = |system: SystemIx| {
+        let system = plan.systems.get(system as usize);
+        system.map_or("", |s| s.name.as_str())
+    };
     let appended = store.begin().and_then(|()| {
         for delivery in group {
-            let name = plan
-                .systems
-                .get(delivery.system as usize)
-                .map_or("", |s| &s.name);
-            store.append_events(name, std::slice::from_ref(&delivery.event), now)?;
-            store.set_meta(&format!("heard:{name}"), &now.0.to_string())?;
+            let event = std::slice::from_ref(&delivery.event);
+            store.append_events(name(delivery.system), event, now)?;
+        }
+        let systems: BTreeSet<SystemIx> = group.iter().map(|d| d.system).collect();
+        for system in systems {
+            store.set_meta(&format!("heard:{}", name(system)), &now.0.to_string())?;
         }
         reach(Point::IntakeGathered);
-        store.commit()
+        store.commit_later()
     });
-    reach(Point::IntakeDurable);
     appended.map_err(|e| {
         // What failed is answered with 503; the sender tries again.
         let _ = store.rollback();

@@ -30,9 +30,19 @@ fn many_requests_share_one_flush() {
         sender.send(delivery).expect("somebody listens");
     }
     drop(sender);
-    let mut flushes = 0;
-    write(&mut store, &plan, &deliveries, &mut || flushes += 1);
-    assert_eq!(flushes, 3);
+    let (groups, committed) = mpsc::channel();
+    let mut transactions = 0;
+    write(&mut store, &plan, &deliveries, &mut |group| {
+        transactions += 1;
+        groups.send(group).expect("somebody listens");
+    });
+    assert_eq!(transactions, 3);
+    // Nobody is told of what is not durable yet.
+    for answer in &mut answers {
+        assert!(answer.try_recv().is_err());
+    }
+    drop(groups);
+    flush(&store.flusher(), &committed);
     for answer in &mut answers {
         assert_eq!(answer.try_recv(), Ok(Ok(())));
     }

@@ -8,6 +8,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
 use crate::connector::registry;
 use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, SystemIx, World};
 use crate::plan::Plan;
@@ -50,9 +52,27 @@ impl Waker {
     }
 }
 
-/// A thread that carries out calls to one system, one after the other.
+/// The way to a worker.
+enum Calls {
+    /// It carries out one after the other.
+    One(Sender<(u64, Call)>),
+    /// It carries out all that it has side by side.
+    Many(UnboundedSender<(u64, Call)>),
+}
+
+impl Calls {
+    /// Hands a call over; gives it back where the worker is gone.
+    fn send(&self, ticket: u64, call: Call) -> Result<(), Call> {
+        match self {
+            Calls::One(calls) => calls.send((ticket, call)).map_err(|e| e.0.1),
+            Calls::Many(calls) => calls.send((ticket, call)).map_err(|e| e.0.1),
+        }
+    }
+}
+
+/// A thread that carries out calls to one system.
 struct WorkerThread {
-    calls: Sender<(u64, Call)>,
+    calls: Calls,
     thread: JoinHandle<()>,
     /// Calls that it has and did not answer.
     under_way: BTreeSet<u64>,
@@ -66,7 +86,8 @@ pub struct LiveWorld {
     plan: Arc<Plan>,
     base_dir: PathBuf,
     env: Env,
-    /// By system, as many as its plan allows calls at a time; started as they are needed.
+    /// By system, as many as its plan allows calls at a time, or one that carries them all out;
+    /// started as they are needed.
     workers: BTreeMap<SystemIx, Vec<WorkerThread>>,
     inbox: Receiver<Message>,
     waker: Waker,
@@ -102,8 +123,9 @@ impl LiveWorld {
         let plan = &self.plan.systems[system as usize];
         let workers = self.workers.entry(system).or_default();
         let least = workers.iter().map(|w| w.under_way.len()).min();
-        if least.is_none_or(|n| n > 0) && workers.len() < plan.concurrency.max(1) as usize {
-            let (sender, calls) = mpsc::channel();
+        let many = registry::many_at_a_time(plan);
+        let most = if many { 1 } else { plan.concurrency.max(1) };
+        if least.is_none_or(|n| n > 0) && workers.len() < most as usize {
             let worker = Worker {
                 plan: Arc::clone(&self.plan),
                 system,
@@ -112,9 +134,20 @@ impl LiveWorld {
                 connector: None,
             };
             let answers = self.waker.sender.clone();
-            let thread = std::thread::spawn(move || worker.run(&calls, &answers));
+            let (calls, thread) = match many {
+                true => {
+                    let (sender, calls) = unbounded_channel();
+                    let run = move || worker.run_many(calls, answers);
+                    (Calls::Many(sender), std::thread::spawn(run))
+                }
+                false => {
+                    let (sender, calls) = mpsc::channel();
+                    let run = move || worker.run(&calls, &answers);
+                    (Calls::One(sender), std::thread::spawn(run))
+                }
+            };
             workers.push(WorkerThread {
-                calls: sender,
+                calls,
                 thread,
                 under_way: BTreeSet::new(),
             });
@@ -146,9 +179,8 @@ impl World for LiveWorld {
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
         let worker = self.worker(system);
-        if let Err(refused) = worker.calls.send((ticket, call)) {
+        if let Err(call) = worker.calls.send(ticket, call) {
             // Its thread is gone, which only a panic in a connector does: the call has failed.
-            let (ticket, call) = refused.0;
             let failure = Failure {
                 class: FailureClass::Retry { after_ms: None },
                 message: "the connector stopped unexpectedly".into(),
@@ -209,6 +241,28 @@ struct Worker {
 }
 
 impl Worker {
+    /// The connector is opened with the first call for which that works.
+    fn run_many(self, mut calls: UnboundedReceiver<(u64, Call)>, answers: Sender<Message>) {
+        while let Some((ticket, call)) = calls.blocking_recv() {
+            let env = |name: &str| (self.env)(name);
+            match registry::webhook(&self.plan, self.system, &env, Box::new(now)) {
+                Ok(webhook) => {
+                    let answer = move |ticket, answer| {
+                        // The engine being gone already is no trouble of the worker's.
+                        let _ = answers.send(Message::Answer(ticket, answer));
+                    };
+                    return webhook.carry_out((ticket, call), calls, answer);
+                }
+                Err(failure) => {
+                    let failed = Answer::Failed(request_of(call), failure);
+                    if answers.send(Message::Answer(ticket, failed)).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     fn run(mut self, calls: &Receiver<(u64, Call)>, answers: &Sender<Message>) {
         while let Ok((ticket, call)) = calls.recv() {
             let answer = self.answer(call);

@@ -21,6 +21,8 @@ use crate::value::Type;
 
 /// Latency of a write where neither system nor catalog says: 2 s.
 const LATENCY: Millis = Millis(2_000);
+/// Calls at a time to a `webhook` system whose catalog entry does not say.
+const WEBHOOK_AT_A_TIME: u32 = 64;
 /// Share of calls that fail where the system does not say: 0.5 %.
 const FAILURE: f64 = 0.005;
 
@@ -88,6 +90,17 @@ fn env_ref(var: &model::EnvVar) -> EnvRef {
     EnvRef {
         env: var.var.text.to_string(),
         default: var.default.as_ref().map(|d| d.text.to_string()),
+    }
+}
+
+/// Calls at a time that the runner makes. Of a webhook's receiver nothing is known, but receivers
+/// answer side by side, and one call after the other would tie throughput to the way there and
+/// back; the estimates stay with the cautious figure.
+fn calls_at_a_time(system: &model::System, entry: &catalog::Entry) -> u32 {
+    let tier = tier(system, entry);
+    match entry.name.as_str() {
+        "webhook" if entry.concurrency.is_none() => WEBHOOK_AT_A_TIME,
+        _ => entry.calls_at_a_time(tier),
     }
 }
 
@@ -209,7 +222,7 @@ impl Compiler<'_> {
             secrets,
             limits,
             vendor_limits: entry.map_or_else(Vec::new, |e| vendor_limits(s, e)),
-            concurrency: entry.map_or(1, |e| e.calls_at_a_time(tier(s, e))),
+            concurrency: entry.map_or(1, |e| calls_at_a_time(s, e)),
             seats: s.seats.as_ref().map(|v| v.value),
             budget: s.budget.as_ref().map_or(1.0, |b| b.value.share()),
             failure: s.failure.as_ref().map_or(FAILURE, |f| f.value.share()),

@@ -1,6 +1,6 @@
 //! The store in one SQLite file.
 //!
-//! Every commit is synced before it is acknowledged. What a scheduled run stages goes to a second
+//! A commit is flushed to the disk before it counts as durable (see [`shared`]). What a scheduled run stages goes to a second
 //! file beside it that is cheap to write and need not survive a lost power supply.
 
 mod decisions;
@@ -13,11 +13,13 @@ mod outbox;
 mod patience;
 mod records;
 mod runs;
+mod shared;
 mod stage;
 
 use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, Params, Row};
@@ -33,11 +35,13 @@ use crate::time::{Instant, Millis};
 use super::{NESTED, NOT_OPEN, misuse};
 use failure::Place;
 use patience::Waits;
+use shared::Shared;
 use stage::Stages;
 
 pub use migrate::{APPLICATION_ID, FORMAT};
 pub use open::OpenMode;
 pub use patience::{Held, Patience};
+pub use shared::Flusher;
 
 /// A [`Store`] in a SQLite file.
 #[derive(Debug)]
@@ -54,13 +58,7 @@ impl SqliteStore {
         let opened = open::open(path, mode)?;
         let stages = Stages::new(opened.place.path(), mode);
         let store = SqliteStore {
-            db: Db {
-                conn: opened.conn,
-                place: opened.place,
-                open: false,
-                damaged: Cell::new(false),
-                waits: Waits::default(),
-            },
+            db: Db::new(opened.conn, opened.place, opened.shared),
             stages,
             _lock: opened.lock,
         };
@@ -78,22 +76,52 @@ impl SqliteStore {
         self.db.waits = waits.map_err(|e| self.db.failed(e))?;
         Ok(())
     }
+
+    /// Makes what [`Store::commit_later`] committed durable, from any thread.
+    pub fn flusher(&self) -> Flusher {
+        Flusher(self.db.shared.clone())
+    }
 }
 
 /// The main database, with what is needed to speak of it.
 #[derive(Debug)]
 struct Db {
+    /// Where the store is on a disk and may be written. Dropped before the connection.
+    shared: Option<Arc<Shared>>,
     conn: Connection,
     place: Place,
     /// Whether the engine has a transaction open.
     open: bool,
+    /// Whether it is this connection's turn to write.
+    has_turn: bool,
+    /// Whether several reads share one transaction.
+    reading: Cell<bool>,
     /// Whether SQLite has found the file to be broken.
     damaged: Cell<bool>,
     /// What is done while somebody else holds the store.
     waits: Waits,
 }
 
+impl Drop for Db {
+    fn drop(&mut self) {
+        self.give_turn_back();
+    }
+}
+
 impl Db {
+    fn new(conn: Connection, place: Place, shared: Option<Arc<Shared>>) -> Self {
+        Db {
+            shared,
+            conn,
+            place,
+            open: false,
+            has_turn: false,
+            reading: Cell::new(false),
+            damaged: Cell::new(false),
+            waits: Waits::default(),
+        }
+    }
+
     /// Refuses to go on where SQLite itself gave the open transaction up (a full disk, a failing
     /// one): what follows would be kept without what came before.
     fn check(&self) -> Stored<()> {
@@ -103,7 +131,58 @@ impl Db {
                 remedy: Some("see to the disk, then start again; nothing of it was kept".into()),
             });
         }
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.check())
+    }
+
+    fn give_turn_back(&mut self) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| self.has_turn) {
+            shared.give_back();
+        }
+        self.has_turn = false;
+    }
+
+    /// Makes durable what was committed.
+    fn flush(&self) -> Stored<()> {
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.flush())
+    }
+
+    /// A statement outside of any transaction is one of its own: what it changed is flushed.
+    fn flushing<T>(&self, act: impl FnOnce() -> Stored<T>) -> Stored<T> {
+        if self.open {
+            return act();
+        }
+        let before = self.conn.total_changes();
+        let done = act()?;
+        if self.conn.total_changes() != before {
+            self.flush()?;
+        }
+        Ok(done)
+    }
+
+    fn read_together(&self) -> Stored<()> {
+        if !self.open && !self.reading.get() {
+            self.check()?;
+            self.plainly("BEGIN")?;
+            self.reading.set(true);
+        }
         Ok(())
+    }
+
+    /// Ends the transaction of reads: before anything is written, since what was read may be old.
+    fn end_reading(&self) -> Stored<()> {
+        match self.reading.replace(false) {
+            true => self.plainly("COMMIT"),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs a statement as it is.
+    fn plainly(&self, sql: &str) -> Stored<()> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map_err(|e| self.failed(e))
+            .map(drop)
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {
@@ -122,28 +201,32 @@ impl Db {
     /// Runs a statement; gives the number of rows it changed.
     fn run(&self, sql: &str, params: impl Params) -> Stored<usize> {
         self.check()?;
+        self.end_reading()?;
+        self.flushing(|| self.execute(sql, params).map_err(|e| self.failed(e)))
+    }
+
+    fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        let run = || {
+            let mut statement = self.conn.prepare_cached(sql)?;
+            statement.execute(params)
+        };
+        if !self.waits.any() || !self.conn.is_autocommit() {
+            return run();
+        }
         // Only the lock is waited for: what follows it is done once.
-        let alone = self.waits.any() && self.conn.is_autocommit();
-        if alone {
-            self.lock()?;
-        }
-        let mut done =
-            (self.conn.prepare_cached(sql)).and_then(|mut statement| statement.execute(params));
-        if alone {
-            let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-            let ended = self.conn.execute_batch(end);
-            done = done.and_then(|changed| ended.map(|()| changed));
-        }
-        done.map_err(|e| self.failed(e))
+        self.wait_for_lock()?;
+        let done = run();
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.conn.execute_batch(end);
+        done.and_then(|changed| ended.map(|()| changed))
     }
 
     /// Takes the lock for writing, as soon as nobody else has it.
-    fn lock(&self) -> Stored<()> {
-        let begin = || {
+    fn wait_for_lock(&self) -> rusqlite::Result<()> {
+        self.waits.on(|| {
             let mut statement = self.conn.prepare_cached("BEGIN IMMEDIATE")?;
             statement.execute([]).map(drop)
-        };
-        self.waits.on(begin).map_err(|e| self.failed(e))
+        })
     }
 
     /// The first row of a query, if there is one.
@@ -162,7 +245,7 @@ impl Db {
             while rows.next()?.is_some() {}
             Ok(first)
         };
-        row().map_err(|e| self.failed(e))
+        self.flushing(|| row().map_err(|e| self.failed(e)))
     }
 
     /// The rows of a query, in its order, until `read` says that was all.
@@ -202,27 +285,45 @@ impl Db {
         if self.open {
             return Err(misuse(NESTED));
         }
+        self.check()?;
+        self.end_reading()?;
+        if let Some(shared) = &self.shared {
+            self.has_turn = shared.take_turn(shared::TURN);
+        }
         // At once for writing: a lock that another holds shows here, not in the middle.
-        self.lock()?;
+        if let Err(error) = self.wait_for_lock() {
+            self.give_turn_back();
+            return Err(self.failed(error));
+        }
         self.open = true;
         Ok(())
     }
 
     fn commit(&mut self) -> Stored<()> {
+        self.commit_later()?;
+        self.flush()
+    }
+
+    fn commit_later(&mut self) -> Stored<()> {
         if !self.open {
             return Err(misuse(NOT_OPEN));
         }
         self.run("COMMIT", [])?;
         self.open = false;
+        self.give_turn_back();
         Ok(())
     }
 
     fn rollback(&mut self) -> Stored<()> {
         self.open = false;
-        if self.conn.is_autocommit() {
-            return Ok(());
-        }
-        self.run("ROLLBACK", []).map(drop)
+        // Not like other statements: also where nothing else may be done any more.
+        let undone = match self.conn.is_autocommit() {
+            true => Ok(()),
+            false => self.plainly("ROLLBACK"),
+        };
+        self.reading.set(false);
+        self.give_turn_back();
+        undone
     }
 
     /// Does several things in the open transaction, or in one of their own where none is open.
@@ -254,8 +355,20 @@ impl Store for SqliteStore {
         self.db.commit()
     }
 
+    fn commit_later(&mut self) -> Stored<()> {
+        self.db.commit_later()
+    }
+
     fn rollback(&mut self) -> Stored<()> {
         self.db.rollback()
+    }
+
+    fn read_together(&mut self) -> Stored<()> {
+        self.db.read_together()
+    }
+
+    fn end_reading(&mut self) -> Stored<()> {
+        self.db.end_reading()
     }
 
     fn meta(&mut self, key: &str) -> Stored<Option<String>> {
@@ -370,6 +483,7 @@ impl Store for SqliteStore {
     }
 
     fn open_run(&mut self, run: &RunRecord) -> Stored<i64> {
+        self.db.end_reading()?;
         runs::open_run(&self.db, run)
     }
 

@@ -3,8 +3,10 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::ports::{StoreError, Stored};
@@ -12,6 +14,7 @@ use crate::failpoint::{Point, reach};
 
 use super::failure::{Place, Role};
 use super::migrate::{Kind, check_current, check_tables, kind, migrate};
+use super::shared::Shared;
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,7 @@ pub(super) struct Opened {
     pub(super) conn: Connection,
     pub(super) place: Place,
     pub(super) lock: Option<File>,
+    pub(super) shared: Option<Arc<Shared>>,
 }
 
 /// Opens, locks, sets up and migrates.
@@ -54,6 +58,7 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             conn,
             place,
             lock: None,
+            shared: None,
         });
     }
     let role = match mode {
@@ -92,10 +97,19 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             }
         }
     }
+    let shared = match mode {
+        OpenMode::Run | OpenMode::Operate => Some(Shared::of(place.path())),
+        OpenMode::Inspect | OpenMode::Memory => None,
+    };
+    if mode == OpenMode::Run {
+        // What the format needed is durable from here on.
+        shared.as_ref().map_or(Ok(()), |shared| shared.flush())?;
+    }
     Ok(Opened {
         conn,
         place,
         lock: guard,
+        shared,
     })
 }
 
@@ -295,13 +309,17 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
-/// Durability and memory: pages of 8 KB (in a new store), a log that is synced at every commit,
+/// Durability and memory: pages of 8 KB (in a new store), a log that is flushed after every commit
+/// (see [`super::shared`]; SQLite flushes it where it is written back),
 /// 32 MB of pages in memory, at most so much log left on disk.
 fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
+    // Plans that do not depend on what is bound, or statements would be compiled anew each time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|e| place.failed(e))?;
     conn.execute_batch(
         "PRAGMA page_size = 8192;
          PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+         PRAGMA synchronous = NORMAL;
          PRAGMA cache_size = -32768;
          PRAGMA wal_autocheckpoint = 2000;
          PRAGMA journal_size_limit = 67108864;

@@ -1,6 +1,5 @@
 //! The files of stages: their names, how they are made, found again and removed.
 
-use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -132,13 +131,7 @@ impl Files {
             None => Connection::open_in_memory(),
         }
         .map_err(|e| place.failed(e))?;
-        Ok(Db {
-            conn,
-            place,
-            open: false,
-            damaged: Cell::new(false),
-            waits: Default::default(),
-        })
+        Ok(Db::new(conn, place, None))
     }
 }
 

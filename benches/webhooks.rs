@@ -1,0 +1,455 @@
+//! `cargo bench --bench webhooks [-- [PART…] [--events N]]`: webhooks from the sender to their
+//! effect, each figure beside what less would do in the same run. Parts, all by default:
+//!
+//! - `intake`: signature check and durable acknowledgement, beside the same HTTP server that only
+//!   answers, and that appends the bodies to a file with the same group commit;
+//! - `store`: event to outbox through the engine, without network;
+//! - `http`: a burst of events until the last has arrived at a webhook, and latency at 100 a
+//!   second, beside a bare relay of the same libraries and, where `NODE_RED` names the program
+//!   (`npm install --prefix DIR node-red@4`, then `DIR/node_modules/node-red/red.js`), Node-RED;
+//! - `postgres`: the same into a PostgreSQL table.
+//!
+//! The load, the runner and the receiver share the machine. A load waits for each answer before it
+//! sends the next over the same connection.
+
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/node_red.rs"]
+mod node_red;
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
+#[path = "support/servers.rs"]
+mod servers;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use syncline::connector::decode::Events;
+use syncline::engine::ports::*;
+use syncline::engine::program::Program as Compiled;
+use syncline::engine::runner::{Observer, Options, Progress, Runner};
+use syncline::store::{OpenMode, SqliteStore};
+
+use load::{Load, Requests, SECRET, quantile};
+use servers::{Program, Role, Tracker};
+
+/// Connections of a burst.
+const CONNECTIONS: usize = 256;
+/// Connections at a fixed rate.
+const PACED_CONNECTIONS: usize = 16;
+/// Events at a fixed rate.
+const PACED: usize = 2_000;
+/// 100 a second.
+const EVERY: Duration = Duration::from_millis(10);
+/// How long the last effect of a burst is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const FORMS: &str = r#"policy bench { timezone "UTC" }
+system forms { connector webhook option path = "/hooks/forms" secret signing = env("KEY") cleared pii }
+entity contact {
+  key email
+  owner forms
+  accepts none
+  field email: email
+  field name: text(60)?
+  field city: text(60)?
+  field score: int?
+}
+map contact in forms { same_names changed_at "at" }
+"#;
+
+const TRACKER: &str = r#"
+system tracker { connector webhook option url = env("TRACKER_URL") secret signing = env("KEY") cleared pii }
+map contact in tracker { same_names }
+scenario tell { when forms.submitted sync contact(name, city, score) from forms to tracker mode realtime }
+"#;
+
+const DESK: &str = r#"
+system desk { connector postgres secret url = env("DESK_URL") cleared pii }
+map contact in desk "contacts" { same_names }
+scenario tell { when forms.submitted sync contact(name, city, score) from forms to desk mode realtime }
+"#;
+
+/// Nothing that `--only` names takes events, so that they stay where the intake puts them.
+const APART: &str = r#"
+system shop { connector csv option path = "shop.csv" }
+system copy { connector csv option path = "copy.csv" }
+entity order { key id owner shop accepts none field id: text(20) field total: int? }
+map order in shop { same_names }
+map order in copy { same_names }
+scenario nightly { sync order(total) from shop to copy mode daily at 03:00 scan full }
+"#;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    if let ["serve", role, log, to] = words[..] {
+        let role = Role::from_word(role).expect("a role");
+        return servers::serve(role, log.into(), to);
+    }
+    let at = words.iter().position(|w| *w == "--events");
+    let events = at.and_then(|at| words.get(at + 1)?.parse().ok());
+    let parts: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|w| !w.starts_with("--") && w.parse::<usize>().is_err())
+        .collect();
+    let asked = |part: &str| parts.is_empty() || parts.contains(&part);
+    if asked("intake") {
+        intake(events.unwrap_or(200_000));
+    }
+    if asked("store") {
+        store(events.unwrap_or(200_000));
+    }
+    if asked("http") {
+        http(events.unwrap_or(50_000));
+    }
+    if asked("postgres") {
+        to_postgres(events.unwrap_or(50_000));
+    }
+}
+
+/// The runner on a policy in a directory.
+fn runner(dir: &Path, policy: &str, more: &[&str], env: &[(&str, &str)]) -> Program {
+    std::fs::write(dir.join("policy.sync"), policy).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
+    command
+        .args(["run", "--listen", "127.0.0.1:0"])
+        .args(more)
+        .arg(dir)
+        .env("KEY", SECRET)
+        .env("TRACKER_URL", "http://127.0.0.1:9/")
+        .envs(env.iter().copied());
+    Program::start(&mut command)
+}
+
+fn directory() -> tempfile::TempDir {
+    // Not a directory in memory: what is flushed has to reach a disk.
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory")
+}
+
+fn row(cells: &[String]) {
+    println!("| {} |", cells.join(" | "));
+    let _ = std::io::stdout().flush();
+}
+
+fn head(titles: &[&str]) {
+    println!();
+    row(&titles.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>());
+    println!("|{}", "---|".repeat(titles.len()));
+}
+
+fn figures(what: &str, load: &Load, memory: String) -> Vec<String> {
+    assert_eq!(load.refused, 0, "{what}: some were not acknowledged");
+    vec![
+        what.to_owned(),
+        format!("{:.0}", load.per_second()),
+        format!("{:.2} ms", quantile(&load.latencies, 0.5)),
+        format!("{:.2} ms", quantile(&load.latencies, 0.99)),
+        memory,
+    ]
+}
+
+fn memory(program: &Program) -> String {
+    let (now, most) = program.memory();
+    format!("{now} / {most} MiB")
+}
+
+fn intake(events: usize) {
+    head(&["intake", "events/s", "p50", "p99", "memory now / peak"]);
+    let policy = format!("{FORMS}{TRACKER}{APART}");
+    let servers = ["only answers", "appends and flushes", "Syncline"];
+    for (n, what) in servers.into_iter().enumerate() {
+        let dir = directory();
+        std::fs::write(dir.path().join("shop.csv"), "id,total\n").expect("a file");
+        let log = dir.path().join("log");
+        let server = match n {
+            0 => servers::start(Role::Answers, &log, "-"),
+            1 => servers::start(Role::Appends, &log, "-"),
+            _ => runner(dir.path(), &policy, &["--only", "nightly"], &[]),
+        };
+        let paced = load::send(
+            server.address,
+            Requests::signed(0, 0, PACED),
+            PACED_CONNECTIONS,
+            Some(EVERY),
+        );
+        row(&figures(&format!("{what}, 100/s"), &paced, memory(&server)));
+        for round in 1..=2 {
+            let requests = Requests::signed(round, 0, events);
+            let burst = load::send(server.address, requests, CONNECTIONS, None);
+            row(&figures(
+                &format!("{what}, {events} at once, round {round}"),
+                &burst,
+                memory(&server),
+            ));
+        }
+    }
+}
+
+/// A world in which whatever is sent hangs, and which stops the runner at its first pause.
+#[derive(Default)]
+struct Hangs {
+    first_pause: Option<Instant>,
+    pauses: i64,
+}
+
+impl World for Hangs {
+    fn now(&self) -> syncline::time::Instant {
+        // The time for which a stop waits for calls under way is over at the next pause.
+        syncline::time::Instant(syncline::host::now().0 + self.pauses * 60_000)
+    }
+    fn call(&mut self, _: u64, _: SystemIx, _: Call) {}
+    fn wait(&mut self, _: syncline::time::Instant) -> Option<(u64, Answer)> {
+        self.first_pause.get_or_insert_with(Instant::now);
+        self.pauses += 1;
+        None
+    }
+    fn random(&mut self) -> f64 {
+        0.5
+    }
+    fn stopping(&self) -> bool {
+        self.first_pause.is_some()
+    }
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn progress(&mut self, _: &Progress<'_>) {}
+}
+
+fn compiled(policy: &str) -> (syncline::plan::Plan, Compiled) {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("policy.sync"), policy).expect("a file");
+    let printed = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .args(["plan", "--format", "json"])
+        .arg(dir.path())
+        .output()
+        .expect("a plan");
+    let text = String::from_utf8_lossy(&printed.stdout);
+    let plan = syncline::plan::read_plan(&text).expect("a plan");
+    let program = Compiled::new(plan.clone()).expect("a good plan");
+    (plan, program)
+}
+
+fn store(events: usize) {
+    let (plan, program) = compiled(&format!("{FORMS}{TRACKER}"));
+    head(&[
+        "event to outbox",
+        "append, 1,000 a flush",
+        "register, dedupe, resolve, outbox",
+        "both",
+    ]);
+    let dir = directory();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path, OpenMode::Run).expect("a store");
+    for (round, what) in ["new records", "the same records, changed"]
+        .into_iter()
+        .enumerate()
+    {
+        let raw: Vec<RawEvent> = (0..events)
+            .map(|n| RawEvent {
+                id: format!("msg_{round}_{n:08}"),
+                body: load::body(round, n),
+            })
+            .collect();
+        let began = Instant::now();
+        for group in raw.chunks(1_000) {
+            store.begin().expect("a store");
+            let now = syncline::host::now();
+            store.append_events("forms", group, now).expect("appended");
+            store.commit().expect("flushed");
+        }
+        let appended = began.elapsed();
+        let mut world = Hangs::default();
+        let decoder = Events::new(&plan).expect("good maps");
+        let mut observer = Nobody;
+        let options = Options {
+            until_idle: true,
+            ..Options::default()
+        };
+        let began = Instant::now();
+        let mut runner = Runner::new(
+            &program,
+            &mut store,
+            &mut world,
+            &decoder,
+            &mut observer,
+            options,
+        )
+        .expect("a runner");
+        runner.run().expect("taken");
+        drop(runner);
+        let paused = world.first_pause.expect("it pauses once all is taken");
+        let took = paused - began;
+        let left = store.pending_events(1).expect("a store").len();
+        assert_eq!(left, 0);
+        let rate = |d: Duration| format!("{:.0}/s", events as f64 / d.as_secs_f64());
+        row(&[
+            what.to_owned(),
+            rate(appended),
+            rate(took),
+            rate(appended + took),
+        ]);
+    }
+}
+
+/// What came of events sent to their end.
+struct Arrived {
+    acknowledged: Load,
+    /// From the first sent to the last arrived.
+    took: Duration,
+    /// From sending to arriving, sorted.
+    latencies: Vec<Duration>,
+    repeats: usize,
+}
+
+fn through(address: SocketAddr, tracker: &Tracker, requests: Requests, paced: bool) -> Arrived {
+    let count = requests.len();
+    tracker.expect(count);
+    let acknowledged = match paced {
+        true => load::send(address, requests, PACED_CONNECTIONS, Some(EVERY)),
+        false => load::send(address, requests, CONNECTIONS, None),
+    };
+    let until = Instant::now() + PATIENCE;
+    while tracker.count().0 < count && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let times = tracker.times();
+    let lost = times.iter().filter(|t| t.is_none()).count();
+    assert_eq!(lost, 0, "events did not arrive");
+    let arrived = times.iter().zip(&acknowledged.sent);
+    let mut latencies: Vec<Duration> = arrived
+        .filter_map(|(arrived, sent)| Some(arrived.as_ref()?.saturating_duration_since(*sent)))
+        .collect();
+    latencies.sort();
+    let last = times.into_iter().flatten().max();
+    Arrived {
+        took: last.map_or(PATIENCE, |l| l - acknowledged.began),
+        latencies,
+        repeats: tracker.count().1,
+        acknowledged,
+    }
+}
+
+fn end_to_end(what: &str, arrived: &Arrived, memory: String) {
+    let count = arrived.latencies.len();
+    row(&[
+        what.to_owned(),
+        count.to_string(),
+        format!("{:.0}", arrived.acknowledged.per_second()),
+        format!("{:.0}", count as f64 / arrived.took.as_secs_f64()),
+        format!("{:.2} ms", quantile(&arrived.latencies, 0.5)),
+        format!("{:.2} ms", quantile(&arrived.latencies, 0.99)),
+        arrived.repeats.to_string(),
+        memory,
+    ]);
+}
+
+const END_TO_END: [&str; 8] = [
+    "end to end",
+    "events",
+    "acknowledged/s",
+    "arrived/s",
+    "p50",
+    "p99",
+    "repeats",
+    "memory now / peak",
+];
+
+/// At a fixed rate, then two bursts.
+fn both_ways(what: &str, server: &Program, tracker: &Tracker, events: usize) {
+    let requests = Requests::signed(0, 0, PACED);
+    let paced = through(server.address, tracker, requests, true);
+    end_to_end(&format!("{what}, 100/s"), &paced, memory(server));
+    for round in 1..=2 {
+        let requests = Requests::signed(round, 0, events);
+        let burst = through(server.address, tracker, requests, false);
+        end_to_end(&format!("{what}, burst {round}"), &burst, memory(server));
+    }
+}
+
+fn http(events: usize) {
+    head(&END_TO_END);
+    let tracker = Tracker::start();
+    let dir = directory();
+    let log = dir.path().join("log");
+    let relay = servers::start(Role::Relays, &log, &tracker.url());
+    both_ways("bare relay", &relay, &tracker, events);
+    drop(relay);
+    let policy = format!("{FORMS}{TRACKER}");
+    let env = [("TRACKER_URL", &*tracker.url())];
+    let runner = runner(dir.path(), &policy, &[], &env);
+    both_ways("Syncline", &runner, &tracker, events);
+    drop(runner);
+    for (early, what) in [
+        (false, "Node-RED, answers after forwarding"),
+        (true, "Node-RED, answers at once"),
+    ] {
+        match node_red::start(early, &tracker.url()) {
+            Some(peer) => both_ways(what, peer.program(), &tracker, events.min(10_000)),
+            None => println!("{what} is left out: NODE_RED names no program"),
+        }
+    }
+}
+
+fn to_postgres(events: usize) {
+    head(&END_TO_END);
+    let server = postgres::Server::start(&["track_commit_timestamp=on"]);
+    let database = postgres::Database::on(std::sync::Arc::new(server));
+    database
+        .run("CREATE TABLE contacts (email text PRIMARY KEY, name text, city text, score bigint)");
+    let policy = format!("{FORMS}{DESK}");
+    let dir = directory();
+    let runner = runner(dir.path(), &policy, &[], &[("DESK_URL", &database.url())]);
+    let mut client = database.client();
+    for (round, count) in [(0, PACED), (1, events), (2, events)] {
+        let requests = Requests::signed(round, round * 10_000_000, count);
+        let wall = chrono::Utc::now();
+        let begun = Instant::now();
+        let acknowledged = match round {
+            0 => load::send(runner.address, requests, PACED_CONNECTIONS, Some(EVERY)),
+            _ => load::send(runner.address, requests, CONNECTIONS, None),
+        };
+        let from = format!("p{:08}", round * 10_000_000);
+        let until = Instant::now() + PATIENCE;
+        let there = "SELECT count(*) FROM contacts WHERE email >= $1";
+        loop {
+            let n: i64 = client.query_one(there, &[&from]).expect("rows").get(0);
+            if n as usize >= count {
+                break;
+            }
+            assert!(Instant::now() < until, "only {n} of {count} arrived");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // When each row became visible, by the server's own account.
+        let asked = "SELECT substr(email, 2, 8)::int8, \
+                     (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1e6)::int8 \
+                     FROM contacts WHERE email >= $1";
+        let mut latencies = Vec::new();
+        let mut last = Duration::ZERO;
+        for row in client.query(asked, &[&from]).expect("rows") {
+            let (n, at): (i64, i64) = (row.get(0), row.get(1));
+            let at = Duration::from_micros((at - wall.timestamp_micros()).max(0) as u64);
+            let sent = acknowledged.sent[n as usize - round * 10_000_000] - begun;
+            latencies.push(at.saturating_sub(sent));
+            last = last.max(at);
+        }
+        latencies.sort();
+        let arrived = Arrived {
+            took: last.saturating_sub(acknowledged.began - begun),
+            latencies,
+            repeats: 0,
+            acknowledged,
+        };
+        let what = match round {
+            0 => "Syncline to PostgreSQL, 100/s".to_owned(),
+            n => format!("Syncline to PostgreSQL, burst {n}"),
+        };
+        end_to_end(&what, &arrived, memory(&runner));
+    }
+}
