@@ -225,7 +225,7 @@ impl Emulated {
 
     /// A change time of its own for each change, so that a cursor tells them apart.
     fn next_change(&mut self, now: Instant) -> i64 {
-        let now = now.0.saturating_mul(1_000);
+        let now = now.0.saturating_add(self.manner.skew).saturating_mul(1_000);
         self.last_change = now.max(self.last_change.saturating_add(1));
         self.last_change
     }
@@ -234,15 +234,20 @@ impl Emulated {
         Instant(now.0.saturating_add(self.manner.hidden.0 as i64))
     }
 
-    /// A change time as the system writes it.
-    fn stamp(&self, changed: i64) -> Json {
-        let shown = match self.manner.change_time {
-            ChangeTime::Seconds => changed - changed.rem_euclid(1_000_000),
-            ChangeTime::Milliseconds => changed - changed.rem_euclid(1_000),
-            ChangeTime::Arrival => changed,
+    /// A change time as finely as the system tells it, in microseconds; `None`: not at all.
+    pub fn tells(&self, changed: i64) -> Option<i64> {
+        let unit = match self.manner.change_time {
+            ChangeTime::Seconds => 1_000_000,
+            ChangeTime::Milliseconds => 1_000,
+            ChangeTime::Arrival => return None,
         };
-        let text = Value::Datetime(shown).to_string();
-        Json::String(text)
+        Some(changed - changed.rem_euclid(unit))
+    }
+
+    /// A change time as the system writes it into a column.
+    fn stamp(&self, changed: i64) -> Json {
+        let shown = self.tells(changed).unwrap_or(changed);
+        Json::String(Value::Datetime(shown).to_string())
     }
 
     /// The columns of the policy's values: the key's, and those of `fields`. An error names what

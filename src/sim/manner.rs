@@ -22,6 +22,14 @@ pub struct Manner {
     pub loses_replies: f64,
     /// How long until a change is known by its event.
     pub event: Millis,
+    /// How much longer that may take, each time anew: events then come in another order.
+    pub event_spread: Millis,
+    /// Share of events that are sent a second time, 0 to 1.
+    pub repeats: f64,
+    /// Share of events that are never sent, 0 to 1.
+    pub loses_events: f64,
+    /// How far its clock is ahead of the runner's (behind, where negative), in milliseconds.
+    pub skew: i64,
     /// What an event carries.
     pub payload: Payload,
     /// Whether what is written there comes back as an event.
@@ -60,6 +68,10 @@ impl Manner {
             failure: system.failure,
             loses_replies: 0.0,
             event: entry.map_or(Millis::from_secs(5), Entry::event_latency),
+            event_spread: Millis::ZERO,
+            repeats: 0.0,
+            loses_events: 0.0,
+            skew: 0,
             payload: events.map_or(Payload::Full, |e| e.payload),
             echoes: true,
             change_time: entry.map_or(ChangeTime::Milliseconds, |e| e.change_time),
@@ -74,6 +86,8 @@ impl Manner {
     pub fn unfailing(mut self) -> Self {
         self.failure = 0.0;
         self.loses_replies = 0.0;
+        self.repeats = 0.0;
+        self.loses_events = 0.0;
         self
     }
 }

@@ -8,12 +8,15 @@ use super::emulated::{Emulated, Maps};
 use super::limits::Meter;
 use super::manner::Manner;
 use super::shared::SharedStore;
-use crate::catalog::{ChangeTime, Entry, Payload};
+use crate::catalog::{Entry, Payload};
 use crate::connector::event::OBJECT;
-use crate::engine::ports::{MapIx, RawEvent, ScenarioIx, Store as _, StoreError, SystemIx, Write};
+use crate::engine::ports::{MapIx, RawEvent, ScenarioIx, Store as _, SystemIx, Write};
 use crate::engine::program::Program;
 use crate::time::{Instant, Millis};
 use crate::value::Value;
+
+/// When an event that was not taken is sent again.
+const SENT_AGAIN: Millis = Millis(1_000);
 
 /// What people and other programs do in the systems, and what is to be noted of what the runner
 /// does there.
@@ -156,7 +159,8 @@ impl Systems {
     }
 
     /// A person or another program changes a record in a system, which tells of it. `cells` are
-    /// columns, the key's too; `name` the event's, where it is to have one.
+    /// columns, the key's too; `name` the event's, where it is to have one. Gives the change time in
+    /// microseconds by the system's clock, as finely as it knows it.
     pub fn sets(
         &mut self,
         system: SystemIx,
@@ -164,13 +168,11 @@ impl Systems {
         key: &str,
         cells: Object<String, Json>,
         name: Option<&str>,
-    ) {
+    ) -> Option<i64> {
         let now = self.now;
         let changed_cells = cells.clone();
         let there = &mut self.all[usize::from(system)];
-        let Some(held) = there.set(map, key, cells, now) else {
-            return;
-        };
+        let held = there.set(map, key, cells, now)?;
         let changed = held.changed;
         let whole = held.cells.clone();
         let cells = match there.manner.payload {
@@ -179,6 +181,7 @@ impl Systems {
             Payload::Reference => Object::new(),
         };
         self.tell_change(system, map, key, cells, name, changed);
+        Some(changed)
     }
 
     /// A person or another program deletes a record in a system, which tells of it.
@@ -253,21 +256,39 @@ impl Systems {
 
     /// The event's own time, as finely as the system tells it.
     fn stamp(&self, system: SystemIx, body: &mut Json, changed: i64) {
-        let unit = match self.all[usize::from(system)].manner.change_time {
-            ChangeTime::Seconds => 1_000_000,
-            ChangeTime::Milliseconds => 1_000,
-            ChangeTime::Arrival => return,
-        };
-        let shown = changed - changed.rem_euclid(unit);
-        body["timestamp"] = json!(Value::Datetime(shown).to_string());
+        if let Some(shown) = self.all[usize::from(system)].tells(changed) {
+            body["timestamp"] = json!(Value::Datetime(shown).to_string());
+        }
     }
 
+    /// Sends an event; perhaps twice, perhaps never, as the system does.
     fn send(&mut self, system: SystemIx, body: Json) {
         let event = RawEvent {
-            id: format!("e{}", self.told),
+            id: self.id(),
             body: body.to_string(),
         };
-        let after = self.all[usize::from(system)].manner.event;
+        let manner = &self.all[usize::from(system)].manner;
+        let (loses, repeats) = (manner.loses_events, manner.repeats);
+        if loses > 0.0 && self.rng.f64() < loses {
+            return;
+        }
+        if repeats > 0.0 && self.rng.f64() < repeats {
+            self.put_event(system, event.clone());
+        }
+        self.put_event(system, event);
+    }
+
+    /// Ids grow as texts do, so that of two changes of one time the later one wins.
+    fn id(&self) -> String {
+        format!("e{:07}", self.told)
+    }
+
+    fn put_event(&mut self, system: SystemIx, event: RawEvent) {
+        let manner = &self.all[usize::from(system)].manner;
+        let mut after = manner.event;
+        if manner.event_spread > Millis::ZERO {
+            after = Millis(after.0 + self.rng.u64(0..=manner.event_spread.0));
+        }
         self.put(system, after, Coming::Event(event));
     }
 
@@ -282,8 +303,9 @@ impl Systems {
         self.coming.keys().next().map(|(at, _)| *at)
     }
 
-    /// Takes in what has arrived by now.
-    pub(super) fn arrive(&mut self) -> Result<(), StoreError> {
+    /// Takes in what has arrived by now. What the store does not take is sent again later, as a
+    /// sender does whose delivery was not acknowledged.
+    pub(super) fn arrive(&mut self) {
         while let Some(slot) = self.coming.keys().next().copied() {
             if slot.0 > self.now {
                 break;
@@ -302,7 +324,10 @@ impl Systems {
                 Coming::Event(event) if there.followed => there.tell(event),
                 Coming::Event(event) => {
                     let name = there.name.clone();
-                    self.store.append_events(&name, &[event], now)?;
+                    let taken = self.store.append_events(&name, &[event.clone()], now);
+                    if taken.is_err() {
+                        self.put(system, SENT_AGAIN, Coming::Event(event));
+                    }
                 }
                 Coming::Reference {
                     map,
@@ -312,7 +337,6 @@ impl Systems {
                 } => self.look_up(slot, system, (map, key, name, changed)),
             }
         }
-        Ok(())
     }
 
     /// Reads the record that an event only named: a call, which goes by the system's limits.
@@ -343,7 +367,7 @@ impl Systems {
         let cells = held.cells.clone();
         let body = self.body(system, map, cells, name.as_deref(), changed);
         let event = RawEvent {
-            id: format!("e{}", self.told),
+            id: self.id(),
             body: body.to_string(),
         };
         self.put(system, takes, Coming::Event(event));

@@ -25,10 +25,13 @@ pub struct World<D> {
     /// Whether a read of a feed is answered only once there is something to tell, as a stream
     /// does; else at once.
     pub patient: bool,
-    /// What went wrong with the world itself: the runner turned without moving, or the store
-    /// refused an event. It is stopped then.
+    /// Share of answers that come a second time, 0 to 1.
+    pub repeats: f64,
+    /// What went wrong with the world itself: the runner turned without moving. It is stopped then.
     pub fault: Option<String>,
     pending: BTreeMap<(Instant, u64), Pending>,
+    /// Answers that come once more.
+    again: BTreeMap<(Instant, u64), (u64, Answer)>,
     /// Reads of feeds that wait for something to tell.
     listening: BTreeMap<SystemIx, (u64, Option<String>)>,
     /// When each of the calls that a system takes at a time is done.
@@ -57,8 +60,10 @@ impl<D: Driver> World<D> {
             systems,
             driver,
             patient: true,
+            repeats: 0.0,
             fault: None,
             pending: BTreeMap::new(),
+            again: BTreeMap::new(),
             listening: BTreeMap::new(),
             asked: 0,
             turns: 0,
@@ -69,6 +74,7 @@ impl<D: Driver> World<D> {
     /// nobody hears of it.
     pub fn runner_died(&mut self) {
         self.listening.clear();
+        self.again.clear();
         for (_, pending) in std::mem::take(&mut self.pending) {
             if self.systems.rng.bool() && !matches!(pending.call, Call::Events(_)) {
                 let _ = self.answer(pending);
@@ -376,8 +382,9 @@ impl<D: Driver> Outside for World<D> {
         let call = self.pending.keys().next().copied();
         let coming = self.systems.next();
         let act = self.driver.next();
-        let soonest = call.map(|(at, _)| at).into_iter().chain(coming).chain(act);
-        let soonest = soonest.min();
+        let again = self.again.keys().next().copied();
+        let calls = call.into_iter().chain(again).map(|(at, _)| at);
+        let soonest = calls.chain(coming).chain(act).min();
         if until > before {
             let next = soonest.map_or(until, |at| at.min(until));
             self.systems.now = before.max(next);
@@ -391,14 +398,21 @@ impl<D: Driver> Outside for World<D> {
         if let Some(slot) = call.filter(|(at, _)| *at <= now && Some(*at) == soonest) {
             let pending = self.pending.remove(&slot)?;
             self.turns = 0;
-            return Some(self.answer(pending));
+            let (ticket, answer) = self.answer(pending);
+            if self.repeats > 0.0 && self.systems.rng.f64() < self.repeats {
+                self.asked += 1;
+                let later = Instant(now.0 + self.systems.rng.i64(0..10_000));
+                self.again
+                    .insert((later, self.asked), (ticket, answer.clone()));
+            }
+            return Some((ticket, answer));
+        }
+        if let Some(slot) = again.filter(|(at, _)| *at <= now && Some(*at) == soonest) {
+            return self.again.remove(&slot);
         }
         if coming.is_some_and(|at| at <= now && Some(at) == soonest) {
             self.turns = 0;
-            if let Err(error) = self.systems.arrive() {
-                self.fault = Some(error.message);
-                self.systems.stopping = true;
-            }
+            self.systems.arrive();
             self.wake_listeners();
             return None;
         }
