@@ -81,7 +81,7 @@ fn shrunk(mut tree: impl ValueTree<Value = Case>, mut broken: Vec<String>) -> (C
     let mut case = tree.current();
     let mut tries = 0;
     let mut moved = tree.simplify();
-    while moved && tries < 3_000 {
+    while moved && tries < 800 {
         tries += 1;
         let next = tree.current();
         let played = play(&next);

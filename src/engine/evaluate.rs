@@ -196,11 +196,21 @@ fn echoes_older(view: &View, ix: FieldIx, known: &Known, at: i64, value: &Value)
         How::Reported | How::Arrived(_) => known.settled_at(),
         How::Sent => known.at.saturating_add(TOLERANCE_US),
     };
-    let sent = view.sent.iter().filter(|(f, v, _)| *f == ix && v == value);
-    let times = sent.map(|(_, _, when)| *when);
+    let sent = view.sent.iter();
+    let sent = sent.filter(|s| s.field == ix && s.value == *value);
+    let times = sent.map(|s| s.from);
     times
         .filter(|when| at <= upto && at.saturating_add(TOLERANCE_US) >= *when)
         .min()
+}
+
+/// Whether an event's time is one before a value came to be known. Of one time with a write that
+/// arrived nobody knows which came first: the write counts, so that the difference is sent again.
+fn precedes(known: &Known, at: i64) -> bool {
+    match known.how {
+        How::Arrived(_) => at <= known.settled_at(),
+        How::Reported | How::Sent => at < known.settled_at(),
+    }
 }
 
 fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Value) -> Standing {
@@ -226,7 +236,7 @@ fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Valu
             Standing {
                 same,
                 echo: older.is_some() || (same && of_this),
-                stale: !same && (older.is_some() || at < known.settled_at()),
+                stale: !same && (older.is_some() || precedes(known, at)),
                 before: at < older.unwrap_or(known.at),
             }
         }

@@ -196,6 +196,19 @@ pub struct Gone {
     pub sent: Option<i64>,
 }
 
+/// A value that the runner wrote and that another has taken the place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The field.
+    pub field: FieldIx,
+    /// The value.
+    pub value: Value,
+    /// Since when it was owed: it may have been applied from then on; microseconds.
+    pub from: i64,
+    /// When another took its place; microseconds.
+    pub until: i64,
+}
+
 /// For how long a written value is remembered after another took its place, microseconds.
 const REMEMBER_US: i64 = 3_600_000_000;
 /// How many of them at most.
@@ -209,8 +222,8 @@ pub struct View {
     /// By field, ascending.
     pub known: Vec<(FieldIx, Known)>,
     /// Values written lately that others have taken the place of: when they come back as events,
-    /// late, they are echoes and no changes. With the time of each write.
-    pub sent: Vec<(FieldIx, Value, i64)>,
+    /// late, they are echoes and no changes.
+    pub sent: Vec<Sent>,
     /// Whether the record is gone there.
     pub gone: Option<Gone>,
 }
@@ -227,9 +240,16 @@ impl View {
             .field(field)
             .filter(|b| b.how.written() && b.value != known.value);
         if let Some((value, at)) = before.map(|b| (b.value.clone(), b.at)) {
-            let horizon = known.at.max(at).saturating_sub(REMEMBER_US);
-            self.sent.retain(|(_, _, at)| *at >= horizon);
-            self.sent.push((field, value, at));
+            // A write may have waited long for a system that was away.
+            let until = known.at.max(at);
+            let horizon = until.saturating_sub(REMEMBER_US);
+            self.sent.retain(|sent| sent.until >= horizon);
+            self.sent.push(Sent {
+                field,
+                value,
+                from: at,
+                until,
+            });
             let over = self.sent.len().saturating_sub(REMEMBER);
             self.sent.drain(..over);
         }

@@ -150,16 +150,22 @@ fn flow() -> impl Strategy<Value = Flow> {
         1 => Just(Mode::Hourly),
     ];
     let batch = prop_oneof![2 => Just(None), 1 => (1u8..5).prop_map(Some)];
-    (rule(), mode, any::<bool>(), any::<bool>(), batch, any::<bool>()).prop_map(
-        |(rule, mode, to_c, to_d, batch, consent)| Flow {
+    (
+        rule(),
+        mode,
+        any::<bool>(),
+        any::<bool>(),
+        batch,
+        any::<bool>(),
+    )
+        .prop_map(|(rule, mode, to_c, to_d, batch, consent)| Flow {
             rule,
             mode,
             to_c,
             to_d,
             batch,
             consent,
-        },
-    )
+        })
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
@@ -285,7 +291,9 @@ impl Case {
                     }
                 }
             }
-            let batch = flow.batch.map_or(String::new(), |n| format!("  batch {n}\n"));
+            let batch = flow
+                .batch
+                .map_or(String::new(), |n| format!("  batch {n}\n"));
             let stale = match flow.consent {
                 true => "compliance",
                 false => "none",
@@ -302,7 +310,12 @@ impl Case {
         if flow.rule != Rule::Owned {
             out.insert(0, 0);
         }
-        out.extend([(2, flow.to_c), (3, flow.to_d)].iter().filter(|t| t.1).map(|t| t.0));
+        out.extend(
+            [(2, flow.to_c), (3, flow.to_d)]
+                .iter()
+                .filter(|t| t.1)
+                .map(|t| t.0),
+        );
         out
     }
 }

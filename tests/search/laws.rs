@@ -35,20 +35,28 @@ impl Order {
         };
         for (field, value) in &write.fields {
             let flow = usize::from(*field);
-            let Some(rule) = rules.get(flow) else { continue };
+            let Some(rule) = rules.get(flow) else {
+                continue;
+            };
             let said = &said[flow][ix];
             let slot = (applied.system, write.key.clone(), flow);
             let place = || format!("{}.f{flow} of {}", SYSTEMS[usize::from(slot.0)], slot.1);
             match rule {
                 Rule::Owned => {
                     let Some(change) = said.iter().find(|s| s.value == *value) else {
-                        broken.push(format!("{}: {value} was written, and nobody set it", place()));
+                        broken.push(format!(
+                            "{}: {value} was written, and nobody set it",
+                            place()
+                        ));
                         continue;
                     };
                     let now = (change.at, change.seq);
                     let before = self.last.insert(slot.clone(), now);
                     if before.is_some_and(|before| before > now) {
-                        broken.push(format!("{}: {value} was written after a newer one", place()));
+                        broken.push(format!(
+                            "{}: {value} was written after a newer one",
+                            place()
+                        ));
                     }
                 }
                 Rule::AnyTrue if *value == Value::Bool(true) => {
@@ -60,12 +68,14 @@ impl Order {
                     }
                 }
                 Rule::AnyTrue => {
-                    let Some(yes) = self.yes.get(&slot) else { continue };
+                    let Some(yes) = self.yes.get(&slot) else {
+                        continue;
+                    };
                     let first = said.iter().filter(|s| s.value == Value::Bool(true));
                     let first = first.map(|s| s.at).min().unwrap_or(*yes);
-                    let owner = said.iter().any(|s| {
-                        s.origin == 0 && s.value == Value::Bool(false) && s.at > first
-                    });
+                    let owner = said
+                        .iter()
+                        .any(|s| s.origin == 0 && s.value == Value::Bool(false) && s.at > first);
                     if !owner {
                         broken.push(format!(
                             "{}: true was taken back, and not by its owner",

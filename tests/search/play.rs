@@ -131,7 +131,10 @@ pub fn play(case: &Case) -> Played {
         case.seed,
         |_| None,
         |name, usual| {
-            let at = crate::case::SYSTEMS.iter().position(|s| *s == name).unwrap();
+            let at = crate::case::SYSTEMS
+                .iter()
+                .position(|s| *s == name)
+                .unwrap();
             manner(&case.troubles[at], usual)
         },
     );

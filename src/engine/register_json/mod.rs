@@ -300,17 +300,19 @@ fn print_known(
 fn print_sent(out: &mut String, entity: &EntityProgram, view: &View) {
     push_all(out, &["["]);
     let mut first = true;
-    for (ix, value, at) in &view.sent {
-        let Some(program) = entity.fields.get(*ix as usize) else {
+    for sent in &view.sent {
+        let Some(program) = entity.fields.get(sent.field as usize) else {
             continue;
         };
         push_all(out, &[if first { "[" } else { ",[" }]);
         first = false;
         push_text(out, &program.name);
         push_all(out, &[","]);
-        push_value(out, value);
+        push_value(out, &sent.value);
         push_all(out, &[","]);
-        push_number(out, *at);
+        push_number(out, sent.from);
+        push_all(out, &[","]);
+        push_number(out, sent.until);
         push_all(out, &["]"]);
     }
     push_all(out, &["]"]);

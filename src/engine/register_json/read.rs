@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::{BadRegister, sole};
 use crate::engine::ports::{FieldIx, SystemIx};
 use crate::engine::program::EntityProgram;
-use crate::engine::register::{Gone, How, Known, Origin, Register, Stamp};
+use crate::engine::register::{Gone, How, Known, Origin, Register, Sent, Stamp};
 use crate::value::{Type, Value};
 
 /// Reads a register. Fields and systems that the plan no longer has are passed over.
@@ -148,9 +148,14 @@ impl Reading<'_> {
         slot.native_key = doc.key;
         slot.gone = doc.gone.map(|gone| gone.0);
         slot.sent = (doc.sent.into_iter())
-            .filter_map(|(name, cell, at)| {
-                let ix = self.entity.field(&name.0)?;
-                Some((ix, self.value(ix, cell), at))
+            .filter_map(|SentDoc(name, cell, from, until)| {
+                let field = self.entity.field(&name.0)?;
+                Some(Sent {
+                    field,
+                    value: self.value(field, cell),
+                    from,
+                    until,
+                })
             })
             .collect();
         if let Some(mark) = doc.holds {
@@ -268,8 +273,12 @@ struct ViewDoc<'a> {
     #[serde(borrow, default)]
     known: Members<'a, KnownDoc<'a>>,
     #[serde(borrow, default)]
-    sent: Vec<(Name<'a>, Cell<'a>, i64)>,
+    sent: Vec<SentDoc<'a>>,
 }
+
+/// A field, a value, since when it was owed and when another took its place (in older registers
+/// not told).
+struct SentDoc<'a>(Name<'a>, Cell<'a>, i64, i64);
 
 enum KnownDoc<'a> {
     Nothing,
@@ -430,6 +439,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for KnownDoc<'a> {
             }
         }
         from.deserialize_any(Any)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for SentDoc<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = SentDoc<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field, a value and one or two times")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SentDoc<'de>, A::Error> {
+                let short = || A::Error::custom("`sent` lacks a field, a value or a time");
+                let name = seq.next_element()?.ok_or_else(short)?;
+                let cell = seq.next_element()?.ok_or_else(short)?;
+                let from = seq.next_element()?.ok_or_else(short)?;
+                let until = seq.next_element()?.unwrap_or(from);
+                Ok(SentDoc(name, cell, from, until))
+            }
+        }
+        from.deserialize_seq(Any)
     }
 }
 
