@@ -343,7 +343,10 @@ impl Register {
                     right(at);
                 }
             }
-            view.sent.iter_mut().for_each(|(_, _, at)| right(at));
+            for sent in &mut view.sent {
+                right(&mut sent.from);
+                right(&mut sent.until);
+            }
             if let Some(gone) = &mut view.gone {
                 right(&mut gone.at);
                 gone.sent.iter_mut().for_each(right);
