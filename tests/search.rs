@@ -34,7 +34,7 @@ use case::Case;
 use play::{Played, play};
 
 /// Histories of one seed.
-const AT_ONCE: u64 = 50;
+const AT_ONCE: u64 = 20;
 
 /// What a search went through.
 #[derive(Default)]
@@ -119,7 +119,7 @@ fn search(seed: u64, histories: u64, sum: &Mutex<Sum>) -> Option<String> {
 
 #[test]
 fn no_history_breaks_a_law() {
-    let histories = number("SYNCLINE_HISTORIES", 400);
+    let histories = number("SYNCLINE_HISTORIES", 40);
     let first = number("SYNCLINE_SEED", 1);
     let sum = Mutex::new(Sum::default());
     let stop = AtomicBool::new(false);

@@ -15,6 +15,9 @@ use crate::value::Value;
 /// the time of a write.
 pub const TOLERANCE_US: i64 = 300_000_000;
 
+/// A second in microseconds: some systems tell no finer time.
+const SECOND_US: i64 = 1_000_000;
+
 /// The change time of a field that is seen for the first time in a record whose own time `at` the
 /// runner's write has moved: it is older than that, nobody knows by how much. It loses to whatever
 /// has a time, but for a value that must not be lost and for a rule that asks who was first.
@@ -186,6 +189,8 @@ struct Standing {
     stale: bool,
     /// It tells of a time before the write of which it may be an echo.
     before: bool,
+    /// So much before it that no clock that tells whole seconds would say so of an echo.
+    well_before: bool,
 }
 
 /// Whether an event brings back a value that the runner wrote before it wrote another one: until
@@ -220,6 +225,7 @@ fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Valu
             echo: false,
             stale: false,
             before: false,
+            well_before: false,
         };
     };
     let same = known.value == *value;
@@ -229,6 +235,7 @@ fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Valu
             echo: same,
             stale: !same && known.settled_at() >= settled && (known.how.written() || at < known.at),
             before: false,
+            well_before: false,
         },
         None => {
             let older = echoes_older(view, ix, known, at, value).filter(|_| !same);
@@ -238,6 +245,7 @@ fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Valu
                 echo: older.is_some() || (same && of_this),
                 stale: !same && (older.is_some() || precedes(known, at)),
                 before: at < older.unwrap_or(known.at),
+                well_before: at.saturating_add(SECOND_US) <= older.unwrap_or(known.at),
             }
         }
     }
@@ -252,9 +260,9 @@ fn counts(rule: Rule, value: &Value, standing: &Standing) -> bool {
         Some(ResolveRule::AllTrue) => standing.before && *value == Value::Bool(false),
         Some(ResolveRule::FirstWriteWins) => true,
         // One that is told with the time of a clock that is behind loses to the change it echoes.
-        None | Some(ResolveRule::OwnerWins | ResolveRule::LastWriteWins | ResolveRule::Manual) => {
-            standing.before
-        }
+        None | Some(ResolveRule::LastWriteWins) => standing.before,
+        // An echo taken for the owner's word would win over what it echoes.
+        Some(ResolveRule::OwnerWins | ResolveRule::Manual) => standing.well_before,
         // Here a value counts as long as its origin says nothing else.
         Some(ResolveRule::Max | ResolveRule::Min | ResolveRule::Union) => false,
     }
