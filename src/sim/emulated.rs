@@ -58,6 +58,10 @@ pub struct Emulated {
     pub hangs: bool,
     /// Calls it was asked, those that failed too.
     pub calls: u64,
+    /// Of these, reads of records that its events only named.
+    pub looked_up: u64,
+    /// Takes every write and keeps what it holds: it held that already.
+    pub still: bool,
     /// Whether its events are read from it rather than sent.
     pub followed: bool,
     maps: BTreeMap<MapIx, Arc<Mapped>>,
@@ -122,6 +126,8 @@ impl Emulated {
             locked: false,
             hangs: false,
             calls: 0,
+            looked_up: 0,
+            still: false,
             followed: system.capabilities.events && system.connector != "webhook",
             tables: maps.keys().map(|ix| (*ix, Table::default())).collect(),
             maps,
@@ -146,6 +152,11 @@ impl Emulated {
         table
             .into_iter()
             .flat_map(|t| t.records.iter().map(|(key, held)| (key.as_str(), held)))
+    }
+
+    /// A record of one of its maps, a deleted one too.
+    pub fn held(&self, map: MapIx, key: &str) -> Option<&Native> {
+        self.tables.get(&map)?.records.get(key)
     }
 
     /// A record as the policy sees it; `None`: there is none.
@@ -291,6 +302,9 @@ impl Emulated {
     ) -> Result<(), String> {
         if self.manner.refuses.alone.contains(&write.key) {
             return Err("422 this record is not taken".to_owned());
+        }
+        if self.still {
+            return Ok(());
         }
         if write.delete {
             self.delete(request.map, &write.key, now);

@@ -15,6 +15,7 @@ mod limits;
 mod manner;
 mod shared;
 mod systems;
+pub mod simulation;
 pub mod trial;
 mod world;
 
