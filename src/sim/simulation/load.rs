@@ -10,13 +10,13 @@ use super::conditions::Conditions;
 use super::streams::Stream;
 use super::values::value;
 use super::watch::{Bound, Watch};
-use super::ways::Ways;
+use super::ways::{Way, Ways};
 use crate::engine::ports::{EntityIx, FieldIx, MapIx, Store as _, SystemIx, key_text};
 use crate::engine::program::Program;
 use crate::sim::{Applied, Asked, Driver, Outcome, Systems};
 use crate::terms::ResolveRule;
 use crate::time::{Instant, Millis};
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 /// Records looked at for one in which a change would count.
 const TRIES: usize = 24;
@@ -46,7 +46,13 @@ pub(super) struct Counted {
 /// When what happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
+    /// When the load begins.
+    pub begin: Instant,
+    /// Midnight before that.
+    pub midnight: Instant,
+    /// When the span begins, from which on everything is counted.
     pub start: Instant,
+    /// When it ends, and the load with it.
     pub end: Instant,
     /// When what has not arrived is no longer waited for.
     pub patience: Instant,
@@ -70,6 +76,8 @@ pub(super) struct Load<'p> {
     soonest: Instant,
     /// Whether the load has ended; the runner's counts are taken then.
     pub over: Rc<Cell<bool>>,
+    /// Whether the span has begun; what the runner counted before is not told.
+    pub begun: Rc<Cell<bool>>,
     /// By system.
     pub counted: Vec<Counted>,
     /// Calls that a write stands for, by system.
@@ -101,8 +109,10 @@ impl<'p> Load<'p> {
     pub fn new(program: &'p Program, start: Start<'p>) -> Self {
         let mut rng = fastrand::Rng::with_seed(start.seed ^ 0x010a_d000);
         let mut streams = start.streams;
+        let first = start.times.begin.since(start.times.midnight).as_secs_f64() / 60.0;
         for stream in &mut streams {
-            stream.go_on(start.times.start, &mut rng);
+            stream.begin(first);
+            stream.go_on(start.times.midnight, &mut rng);
         }
         let mut outages = start.outages;
         outages.sort_by_key(|o| std::cmp::Reverse(*o));
@@ -112,15 +122,16 @@ impl<'p> Load<'p> {
             conditions: start.conditions,
             streams,
             ways: start.ways,
-            watch: Watch::default(),
+            watch: Watch::counting_from(start.times.start),
             rng,
             times: start.times,
             keys: start.keys,
             outages,
             next_sample: Instant(start.times.start.0 + SAMPLE_EVERY),
             next_look: start.times.end,
-            soonest: start.times.start,
+            soonest: start.times.begin,
             over: Rc::new(Cell::new(false)),
+            begun: Rc::new(Cell::new(false)),
             counted: vec![Counted::default(); program.plan.systems.len()],
             per_write: systems
                 .map(|s| if s.capabilities.upsert { 1 } else { 2 })
@@ -139,9 +150,10 @@ impl<'p> Load<'p> {
         let streams = self.streams.iter().map(|s| s.next).min();
         let streams = streams.filter(|at| *at < self.times.end);
         let outage = self.outages.last().map(|o| o.0);
+        let start = (!self.begun.get()).then_some(self.times.start);
         self.soonest = match self.over.get() {
             true => self.next_look,
-            false => [streams, outage, Some(self.next_sample), Some(self.times.end)]
+            false => [streams, outage, start, Some(self.next_sample), Some(self.times.end)]
                 .into_iter()
                 .flatten()
                 .min()
@@ -157,6 +169,16 @@ impl<'p> Load<'p> {
             let waiting = counts.get(&system.name).copied().unwrap_or(0);
             counted.backlog.push(waiting);
         }
+    }
+
+    /// The span begins: what came before is over.
+    fn start(&mut self, systems: &mut Systems) {
+        for there in &mut systems.all {
+            there.meter.count_anew();
+            (there.calls, there.looked_up) = (0, 0);
+        }
+        (self.changes, self.untold, self.idle) = (0, 0, 0);
+        self.begun.set(true);
     }
 
     fn end(&mut self, systems: &mut Systems) {
@@ -212,7 +234,7 @@ impl<'p> Load<'p> {
         } else {
             systems.sets_saying(system, map, &key, cells, (name.as_deref(), &said));
         }
-        self.note_made((entity, system), (number as u64, &key), &values, (lost, systems.now));
+        self.note_made((entity, system), (number as u64, &key), &values, (lost, systems));
     }
 
     /// Notes where the changed values are to go.
@@ -221,14 +243,19 @@ impl<'p> Load<'p> {
         (entity, system): (EntityIx, SystemIx),
         (number, key): (u64, &str),
         values: &[(FieldIx, Value)],
-        (lost, now): (bool, Instant),
+        (lost, systems): (bool, &mut Systems),
     ) {
+        let now = systems.now;
         for (field, value) in values {
             self.watch.overtaken((entity, *field, system), key);
             let ways = self.ways.get(&(entity, system, *field));
             for way in ways.into_iter().flatten() {
                 let meets = |c: &usize| self.conditions.meets(*c, number);
                 if (lost && way.by_event) || !way.conditions.iter().all(meets) {
+                    continue;
+                }
+                if back(self.program, (entity, way), (key, *field, value), systems) {
+                    self.watch.overtaken((entity, way.field, way.to), key);
                     continue;
                 }
                 let bound = Bound {
@@ -386,6 +413,23 @@ impl<'p> Load<'p> {
     }
 }
 
+/// Whether a value of a small type has come back to what the system still holds: nothing is owed.
+fn back(
+    program: &Program,
+    (entity, way): (EntityIx, &Way),
+    (key, field, value): (&str, FieldIx, &Value),
+    systems: &mut Systems,
+) -> bool {
+    let ty = &program.entities[usize::from(entity)].fields[usize::from(field)].ty;
+    if way.field != field || !matches!(ty, Type::Bool | Type::Enum { .. }) {
+        return false;
+    }
+    let map = program.map_of(entity, way.to);
+    let row = map.and_then(|map| systems.get(way.to).row(map, key));
+    let held = row.and_then(|row| row.fields.into_iter().find(|(f, _)| *f == field));
+    held.is_some_and(|(_, held)| held == *value)
+}
+
 /// The next greater or smaller value.
 fn next_to(value: &Value, by: i64) -> Option<Value> {
     match value {
@@ -423,10 +467,13 @@ impl Driver for Load<'_> {
             let there = systems.get(system);
             there.down_until = there.down_until.max(Some(until));
         }
+        if !self.begun.get() && now >= self.times.start {
+            self.start(systems);
+        }
         for at in 0..self.streams.len() {
             while self.streams[at].next <= now && self.streams[at].next < self.times.end {
                 self.change(at, systems);
-                self.streams[at].go_on(self.times.start, &mut self.rng);
+                self.streams[at].go_on(self.times.midnight, &mut self.rng);
             }
         }
         if self.next_sample <= now {
@@ -440,7 +487,7 @@ impl Driver for Load<'_> {
     }
 
     fn answered(&mut self, asked: &Asked) {
-        if self.over.get() {
+        if self.over.get() || !self.begun.get() {
             return;
         }
         let counted = &mut self.counted[usize::from(asked.system)];

@@ -56,6 +56,9 @@ use crate::value::Value;
 const RECORDS: u64 = 1_000;
 /// How long it is waited for what has not arrived, at most.
 const PATIENCE: u64 = 8 * 86_400_000;
+/// How long the load goes on before the span, at least and at most.
+const LEAST_LEAD: Millis = Millis::from_mins(10);
+const MOST_LEAD: Millis = Millis(8 * 86_400_000);
 /// Records in a call, and calls at a time, while the runner gets to know its systems.
 const AT_ONCE: u32 = 10_000;
 
@@ -110,28 +113,28 @@ pub fn first_day() -> Date {
 /// What the runner counted and how its runs ended, as of the end of the span.
 #[derive(Debug, Default)]
 struct Heard {
-    tallies: BTreeMap<ScenarioIx, Tally>,
-    taken: bool,
+    /// As the span began, and as it ended.
+    before: Option<BTreeMap<ScenarioIx, Tally>>,
+    tallies: Option<BTreeMap<ScenarioIx, Tally>>,
     runs: BTreeMap<(String, &'static str), u64>,
     drift: BTreeMap<String, u64>,
 }
 
 /// Hears the runner out; a second handle keeps what it heard.
 struct Ear {
+    begun: Rc<Cell<bool>>,
     over: Rc<Cell<bool>>,
     heard: Rc<RefCell<Heard>>,
     names: Vec<String>,
 }
 
 impl Ear {
-    fn take(&mut self, standing: &Standing<'_>) {
-        let mut heard = self.heard.borrow_mut();
-        heard.taken = true;
-        for (name, tally) in standing.tallies() {
-            if let Some(ix) = self.names.iter().position(|n| n == name) {
-                heard.tallies.insert(ix as ScenarioIx, tally.clone());
-            }
-        }
+    fn take(&self, standing: &Standing<'_>) -> BTreeMap<ScenarioIx, Tally> {
+        let tallies = standing.tallies().filter_map(|(name, tally)| {
+            let ix = self.names.iter().position(|n| n == name)?;
+            Some((ix as ScenarioIx, tally.clone()))
+        });
+        tallies.collect()
     }
 }
 
@@ -139,13 +142,17 @@ impl Observer for Ear {
     fn progress(&mut self, _: &Progress<'_>) {}
 
     fn standing(&mut self, at: &Standing<'_>) {
-        if self.over.get() && !self.heard.borrow().taken {
-            self.take(at);
+        let mut heard = self.heard.borrow_mut();
+        if self.begun.get() && heard.before.is_none() {
+            heard.before = Some(self.take(at));
+        }
+        if self.over.get() && heard.tallies.is_none() {
+            heard.tallies = Some(self.take(at));
         }
     }
 
     fn run_ended(&mut self, run: &RunRecord) {
-        if self.over.get() {
+        if self.over.get() || !self.begun.get() {
             return;
         }
         let mut heard = self.heard.borrow_mut();
@@ -201,11 +208,17 @@ impl<'p> Simulation<'p> {
     /// Runs it.
     pub fn run(&self, span: &Span) -> Result<Simulated, BrokeOff> {
         let start = start_in(self.program.zone);
+        // What changes before the span's first runs must have had its whole gap to do so.
+        let lead = self.lead();
+        let begin = Instant(start.0 - lead.0 as i64);
+        let days = lead.0.div_ceil(Millis::DAY.0);
+        let first = first_day() - chrono::Days::new(days);
+        let midnight = self.program.zone.start_of(first).min(begin);
         let mut conditions = Conditions::of(&self.program);
         let (streams, unknown) = streams::of(self.ground, &self.program);
-        let (systems, keys) = self.in_step(&mut conditions, start, span.seed);
+        let (systems, keys) = self.in_step(&mut conditions, begin, span.seed);
         let mut systems = self.get_to_know(systems)?;
-        systems.now = start;
+        systems.now = begin;
         let ways = ways::of(
             self.ground.policy,
             self.ground.arithmetic,
@@ -227,6 +240,8 @@ impl<'p> Simulation<'p> {
             loses: self.loses(),
             seed: span.seed,
             times: Times {
+                begin,
+                midnight,
                 start,
                 end,
                 patience: later(end, self.patience()),
@@ -236,6 +251,7 @@ impl<'p> Simulation<'p> {
         let over = Rc::clone(&load.over);
         let heard = Rc::new(RefCell::new(Heard::default()));
         let mut ear = Ear {
+            begun: Rc::clone(&load.begun),
             over,
             heard: Rc::clone(&heard),
             names: self.program.plan.scenarios.iter().map(|s| s.name.clone()).collect(),
@@ -255,6 +271,18 @@ impl<'p> Simulation<'p> {
         }
         let heard = heard.take();
         Ok(self.result(span, (start, unknown), &heard, (world.driver, world.systems)))
+    }
+
+    /// How long the load goes on before the span: the longest gap between two runs that move
+    /// changes.
+    fn lead(&self) -> Millis {
+        let scenarios = self.ground.policy.scenarios.iter();
+        let gaps = scenarios.filter_map(|scenario| {
+            let figures = self.ground.arithmetic.scenario(scenario.id)?;
+            let moves = scenario.clean.is_none() && !figures.timing.is_realtime();
+            figures.timing.gaps().filter(|_| moves).map(|g| g.longest)
+        });
+        gaps.max().unwrap_or(LEAST_LEAD).clamp(LEAST_LEAD, MOST_LEAD)
     }
 
     /// How long to wait for what has not arrived: as long as the estimate lets anything take, twice.

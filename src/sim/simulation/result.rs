@@ -12,6 +12,7 @@ use super::simulated::{
 };
 use super::{Heard, Simulation, Span};
 use crate::engine::ports::{ScenarioIx, Store as _};
+use crate::engine::runner::Tally;
 use crate::estimate::{FieldAge, ScenarioEstimate, SystemEstimate};
 use crate::sim::{Emulated, SharedStore, Systems};
 use crate::time::Instant;
@@ -128,13 +129,19 @@ fn of_scenario(
     load: &Load<'_>,
     days: f64,
 ) -> ScenarioSimulated {
-    let tally = heard.tallies.get(&ix);
+    let tally = heard.tallies.as_ref().and_then(|t| t.get(&ix));
+    let before = heard.before.as_ref().and_then(|t| t.get(&ix));
     let mut estimated: IndexMap<String, Option<f64>> = IndexMap::new();
     for (system, calls) in said.hops.iter().flat_map(|h| &h.calls_per_day) {
         let sum = estimated.entry(system.clone()).or_insert(Some(0.0));
         *sum = sum.zip(*calls).map(|(a, b)| a + b);
     }
-    let made = |system: &str| tally.and_then(|t| t.calls.get(system)).copied().unwrap_or(0);
+    let calls_of = |tally: Option<&Tally>, system: &str| {
+        tally.and_then(|t| t.calls.get(system)).copied().unwrap_or(0)
+    };
+    let made = |system: &str| calls_of(tally, system).saturating_sub(calls_of(before, system));
+    let written_of = |tally: Option<&Tally>| tally.map_or(0, |t| t.counts.written);
+    let written = written_of(tally).saturating_sub(written_of(before));
     for system in tally.into_iter().flat_map(|t| t.calls.keys()) {
         estimated.entry(system.clone()).or_insert(Some(0.0));
     }
@@ -157,7 +164,7 @@ fn of_scenario(
         calls_per_day: calls.collect(),
         runs: runs.map(|((_, how), n)| ((*how).to_owned(), *n)).collect(),
         written_per_day: Beside::new(
-            Some(tally.map_or(0, |t| t.counts.written) as f64 / days),
+            Some(written as f64 / days),
             records,
         ),
         drift: heard.drift.get(&said.name).copied().unwrap_or(0),

@@ -65,6 +65,18 @@ impl Shape {
         Shape { parts }
     }
 
+    /// The share of a day's load that has come by a minute of the day.
+    pub fn load_by(&self, minute: f64) -> f64 {
+        let mut before = (0.0, 0.0);
+        for (to, factor, sum) in &self.parts {
+            if minute < *to {
+                return before.1 + (minute - before.0) * factor / DAY;
+            }
+            before = (*to, *sum);
+        }
+        1.0
+    }
+
     /// The minute, counted from midnight of the first day, by which `load` days' worth of load has
     /// come.
     pub fn minute_of(&self, load: f64) -> f64 {
@@ -96,7 +108,10 @@ mod tests {
             assert!((shape.minute_of(3.0) - 3.0 * DAY).abs() < 1e-6);
             let mut last = -1.0;
             for step in 0..1_000 {
-                let minute = shape.minute_of(f64::from(step) / 500.0);
+                let load = f64::from(step) / 500.0;
+                let minute = shape.minute_of(load);
+                let back = shape.load_by(minute.rem_euclid(DAY)) + (minute / DAY).floor();
+                assert!((back - load).abs() < 1e-6, "{back} {load}");
                 assert!(minute > last);
                 last = minute;
             }

@@ -47,13 +47,18 @@ pub(super) struct Part {
 }
 
 impl Stream {
-    /// Works out when the next change comes.
-    pub fn go_on(&mut self, start: Instant, rng: &mut fastrand::Rng) {
+    /// Lets the load begin so many minutes after midnight.
+    pub fn begin(&mut self, minute: f64) {
+        self.load = self.shape.load_by(minute);
+    }
+
+    /// Works out when the next change comes; `midnight`: that before the load began.
+    pub fn go_on(&mut self, midnight: Instant, rng: &mut fastrand::Rng) {
         // Minus the logarithm of a number above 0 and up to 1 is an exponential wait.
         self.load += -(1.0 - rng.f64()).ln() / self.per_day;
         let minutes = self.shape.minute_of(self.load);
         let at = (minutes * 60_000.0).min(1e15) as i64;
-        self.next = Instant(start.0.saturating_add(at));
+        self.next = Instant(midnight.0.saturating_add(at));
     }
 }
 

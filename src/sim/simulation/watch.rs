@@ -34,6 +34,8 @@ pub(super) struct Watch {
     /// From a system's having it to the next one's, by scenario.
     delays: BTreeMap<ScenarioIx, Ages>,
     waiting: u64,
+    /// Changes made before this are followed, but not counted.
+    from: Instant,
 }
 
 /// Where a change is to go.
@@ -46,6 +48,14 @@ pub(super) struct Bound<'a> {
 }
 
 impl Watch {
+    /// Counts the ages of changes made from then on.
+    pub fn counting_from(from: Instant) -> Self {
+        Watch {
+            from,
+            ..Watch::default()
+        }
+    }
+
     /// A change was made.
     pub fn made(&mut self, bound: &Bound<'_>, value: Option<Value>, at: Instant) {
         let place = (bound.entity, bound.field, bound.to);
@@ -90,10 +100,12 @@ impl Watch {
         };
         // What was made before it has been overtaken by it: as good as there.
         for change in list.drain(..=last) {
-            place.ages.add(at.since(change.made));
-            let delays = self.delays.entry(scenario).or_default();
-            delays.add(at.since(change.since));
             self.waiting -= 1;
+            if change.made >= self.from {
+                place.ages.add(at.since(change.made));
+                let delays = self.delays.entry(scenario).or_default();
+                delays.add(at.since(change.since));
+            }
         }
         if list.is_empty() {
             place.on_the_way.remove(key);
