@@ -29,18 +29,22 @@ use syncline::time::Millis;
 
 /// Calls below which a day's figure is chance.
 const CALLS_LEAST: f64 = 4.0;
+/// Promises below this, in seconds, are of ways by event alone: the rarest run is every minute.
+const BY_EVENT: f64 = 30.0;
 /// Changes below which a mean is chance.
-const CHANGES_LEAST: u64 = 2_000;
+const CHANGES_LEAST: u64 = 300;
 
 /// How far a simulation lies from its estimate.
 #[derive(Debug, Default)]
 struct Off {
     name: String,
-    /// By system that is called: the share by which calls differ.
-    calls: Vec<f64>,
-    /// By field and system with enough changes: the share by which the mean age differs.
-    means: Vec<f64>,
-    /// Fields that were older than promised, and how old.
+    /// By system that is called: the share by which calls differ, and how many were made.
+    calls: Vec<(f64, f64)>,
+    /// By field and system with enough changes: the share by which the mean age differs, and how
+    /// many changes there were.
+    means: Vec<(f64, f64)>,
+    /// Fields that were older than promised, and how old. The promise of a real-time hop is the
+    /// wait that 99 of 100 calls stay under, so that is what it is held to.
     late: Vec<String>,
     /// Changes that never arrived.
     missing: u64,
@@ -85,6 +89,7 @@ fn simulate(text: &str, span: &Span) -> Result<Simulated, String> {
 }
 
 fn off(found: &Simulated) -> Off {
+    let days = found.seconds / 86_400.0;
     let systems = found.systems.iter().map(|s| &s.calls_per_day);
     let called = systems.filter(|c| c.estimated.is_some_and(|e| e >= CALLS_LEAST));
     let many = found
@@ -92,17 +97,25 @@ fn off(found: &Simulated) -> Off {
         .iter()
         .filter(|f| f.age_seconds.changes >= CHANGES_LEAST);
     let late = found.fields.iter().filter_map(|field| {
-        let worst = field.age_seconds.worst;
-        let (found, promised) = (worst.simulated?, worst.estimated?);
+        let ages = field.age_seconds;
+        let promised = ages.worst.estimated?;
+        let found = match promised < BY_EVENT {
+            true => ages.p99?,
+            false => ages.worst.simulated?,
+        };
         let late = format!("{} in {}: {found} over {promised}", field.field, field.system);
         (found > promised + 0.001).then_some(late)
     });
     Off {
         name: found.policy.clone(),
-        calls: called.filter_map(|c| c.difference).map(f64::abs).collect(),
+        calls: called
+            .filter_map(|c| Some((c.difference?.abs(), c.simulated? * days)))
+            .collect(),
         means: many
-            .filter_map(|f| f.age_seconds.mean.difference)
-            .map(f64::abs)
+            .filter_map(|f| {
+                let ages = f.age_seconds;
+                Some((ages.mean.difference?.abs(), ages.changes as f64))
+            })
             .collect(),
         late: late.collect(),
         missing: found.fields.iter().map(|f| f.missing).sum(),
@@ -128,9 +141,10 @@ fn summary(mut all: Vec<f64>) -> (f64, f64, f64) {
 fn the_estimate_is_what_the_engine_does() {
     let long = number("SYNCLINE_POLICIES");
     let first = number("SYNCLINE_FIRST").unwrap_or(0);
+    let days = number("SYNCLINE_DAYS");
     let (policies, busy, days) = match long {
-        Some(policies) => (policies, 4, 7),
-        None => (6, 1, 1),
+        Some(policies) => (policies, 10, days.unwrap_or(7)),
+        None => (4, 1, 1),
     };
     let found: Vec<(bool, Off)> = (first..first + policies)
         .into_par_iter()
@@ -150,8 +164,18 @@ fn the_estimate_is_what_the_engine_does() {
             (made.fails, off)
         })
         .collect();
-    let calls: Vec<f64> = found.iter().flat_map(|f| f.1.calls.iter().copied()).collect();
-    let means: Vec<f64> = found.iter().flat_map(|f| f.1.means.iter().copied()).collect();
+    let all = |of: fn(&Off) -> &Vec<(f64, f64)>| {
+        found.iter().flat_map(move |f| of(&f.1).iter().copied())
+    };
+    let calls: Vec<f64> = all(|o| &o.calls).map(|c| c.0).collect();
+    let means: Vec<f64> = all(|o| &o.means).map(|m| m.0).collect();
+    // What is left beyond three standard deviations of what a Poisson load leaves to chance; an
+    // age by the clock is spread evenly over its gap.
+    let beyond = |pairs: &mut dyn Iterator<Item = (f64, f64)>, spread: f64| {
+        pairs.fold(0.0_f64, |most, (off, n)| most.max(off - 3.0 * spread / n.sqrt()))
+    };
+    let calls_beyond = beyond(&mut all(|o| &o.calls), 1.0);
+    let means_beyond = beyond(&mut all(|o| &o.means), 0.6);
     let sure = || found.iter().filter(|f| !f.0).map(|f| &f.1);
     let late: Vec<String> = sure().flat_map(|o| o.late.iter().map(|l| format!("{}: {l}", o.name))).collect();
     let missing: u64 = found.iter().map(|f| f.1.missing).sum();
@@ -174,19 +198,19 @@ fn the_estimate_is_what_the_engine_does() {
     for line in &late {
         println!("late: {line}");
     }
-    // A short span leaves more to chance.
-    let (median, most, of_means) = match long {
-        Some(_) => (0.01, 0.03, 0.05),
-        None => (0.02, 0.12, 0.1),
-    };
-    assert!(call.0 < median && call.2 < most, "{table}");
-    assert!(mean.2 < of_means, "{table}");
+    assert!(calls_beyond < 0.03, "{calls_beyond} {table}");
+    assert!(means_beyond < 0.05, "{means_beyond} {table}");
+    if long.is_some() {
+        assert!(call.0 < 0.01, "{table}");
+    }
     assert!(late.is_empty(), "{late:#?}");
 }
 
 fn show(number: u64, text: &str, found: &Simulated, off: &Off) {
-    let much = |shares: &[f64], most: f64| shares.iter().any(|s| *s > most);
-    if much(&off.calls, 0.03) || much(&off.means, 0.05) || off.missing > 0 {
+    let much = |shares: &[(f64, f64)], most: f64| {
+        shares.iter().any(|(s, n)| *s - 3.0 / n.sqrt() > most)
+    };
+    if much(&off.calls, 0.03) || much(&off.means, 0.05) || off.missing > 0 || !off.late.is_empty() {
         let style = syncline::render::Style::PLAIN;
         let page = syncline::render::simulation::human(found, style);
         println!("policy {number}:\n{text}\n{page}");

@@ -88,7 +88,8 @@ impl Maker {
             self.out,
             "system s{system} {{\n  connector {name}\n{settings}  failure {failure}\n  latency {latency}\n"
         );
-        if self.rng.u8(0..4) == 0 {
+        let vendor = matches!(name, "hubspot" | "klaviyo");
+        if !vendor && self.rng.u8(0..4) == 0 {
             let limit = self.pick(&["20/second", "50/second", "300/10s"]);
             let _ = writeln!(self.out, "  limit {limit}");
         }
@@ -102,10 +103,15 @@ impl Maker {
             _ => self.rng.usize(0..systems),
         };
         let records = self.pick(&[500, 2_000, 5_000]);
-        let changes = self.pick(&[400, 1_000, 2_500]) * busy;
+        let changes = self.pick(&[200, 400, 1_000]) * busy;
         let peak = self.pick(&[1, 2, 3, 5]);
         let own_rates = self.rng.u8(0..3) == 0;
         let name = format!("thing_{entity}");
+        // Files cannot be read by what changed, so nothing runs by the clock from one.
+        let owner = match CONNECTORS[self.systems[owner]].0 {
+            "csv" | "jsonl" => 0,
+            _ => owner,
+        };
         let _ = writeln!(
             self.out,
             "entity {name} {{\n  key id\n  volume {records} records, {changes}/day changes, peak {peak}x\n  owner s{owner}\n  accepts none\n\n  field id: text(36)\n  field kind: enum(red, green, blue)"
@@ -123,8 +129,9 @@ impl Maker {
         for system in 0..systems {
             let (connector, _, _) = CONNECTORS[self.systems[system]];
             let cursor = match connector {
-                "postgres" | "sqlite" | "hubspot" | "klaviyo" => "  cursor \"updated\"\n",
-                _ => "",
+                // A file is read whole.
+                "csv" | "jsonl" => "",
+                _ => "  cursor \"updated\"\n",
             };
             let _ = writeln!(
                 self.out,
@@ -144,7 +151,7 @@ impl Maker {
                 continue;
             }
             // Now and then what has arrived is passed on.
-            if from != owner || self.rng.u8(0..4) > 0 {
+            if self.rng.u8(0..4) > 0 {
                 from = owner;
             }
             let split = self.rng.u8(0..3) == 0 && fields > 2;
@@ -171,7 +178,8 @@ impl Maker {
                 }
                 self.line("}\n");
             }
-            from = to;
+            let file = matches!(CONNECTORS[self.systems[to]].0, "csv" | "jsonl");
+            from = if file { owner } else { to };
         }
     }
 

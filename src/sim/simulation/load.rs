@@ -101,6 +101,8 @@ pub(super) struct Start<'p> {
     pub keys: Vec<Vec<String>>,
     pub outages: Vec<(Instant, SystemIx, Millis)>,
     pub loses: Vec<f64>,
+    /// Calls that a write stands for, by system.
+    pub per_write: Vec<u64>,
     pub seed: u64,
     pub times: Times,
 }
@@ -116,7 +118,6 @@ impl<'p> Load<'p> {
         }
         let mut outages = start.outages;
         outages.sort_by_key(|o| std::cmp::Reverse(*o));
-        let systems = program.plan.systems.iter();
         let mut load = Load {
             program,
             conditions: start.conditions,
@@ -133,9 +134,7 @@ impl<'p> Load<'p> {
             over: Rc::new(Cell::new(false)),
             begun: Rc::new(Cell::new(false)),
             counted: vec![Counted::default(); program.plan.systems.len()],
-            per_write: systems
-                .map(|s| if s.capabilities.upsert { 1 } else { 2 })
-                .collect(),
+            per_write: start.per_write,
             loses: start.loses,
             made: 1 << 40,
             changes: 0,

@@ -238,6 +238,11 @@ impl<'p> Simulation<'p> {
             keys,
             outages: outages.collect(),
             loses: self.loses(),
+            per_write: systems
+                .all
+                .iter()
+                .map(|s| if s.manner.upsert { 1 } else { 2 })
+                .collect(),
             seed: span.seed,
             times: Times {
                 begin,
