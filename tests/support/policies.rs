@@ -163,6 +163,7 @@ impl Maker {
             for (at, part) in parts.into_iter().enumerate() {
                 let list: Vec<String> = part.map(|f| format!("f{f}")).collect();
                 let filter = match self.rng.u8(0..4) {
+                    _ if from != owner => String::new(),
                     0 => format!(" if `{name}.kind == \"red\"` passes 30%"),
                     _ => String::new(),
                 };
@@ -172,7 +173,8 @@ impl Maker {
                     "scenario {name}_{to}_{at} {{\n  sync {name}({}) from s{from} to s{to}{filter}\n  mode {mode}\n  stale none\n",
                     list.join(", ")
                 );
-                if !mode.starts_with("realtime") && self.rng.u8(0..4) == 0 {
+                let database = matches!(CONNECTORS[self.systems[to]].0, "postgres" | "sqlite");
+                if database && !mode.starts_with("realtime") && self.rng.u8(0..4) == 0 {
                     let batch = self.pick(&[1, 10, 50]);
                     let _ = writeln!(self.out, "  batch {batch}");
                 }
