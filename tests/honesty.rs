@@ -103,7 +103,10 @@ fn off(found: &Simulated) -> Off {
             true => ages.p99?,
             false => ages.worst.simulated?,
         };
-        let late = format!("{} in {}: {found} over {promised}", field.field, field.system);
+        let late = format!(
+            "{} in {}: {found} over {promised}",
+            field.field, field.system
+        );
         (found > promised + 0.001).then_some(late)
     });
     Off {
@@ -132,7 +135,9 @@ fn summary(mut all: Vec<f64>) -> (f64, f64, f64) {
     all.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let last = all.len().saturating_sub(1) as f64;
-        all.get((share * last).round() as usize).copied().unwrap_or(0.0)
+        all.get((share * last).round() as usize)
+            .copied()
+            .unwrap_or(0.0)
     };
     (at(0.5), at(0.95), at(1.0))
 }
@@ -164,26 +169,32 @@ fn the_estimate_is_what_the_engine_does() {
             (made.fails, off)
         })
         .collect();
-    let all = |of: fn(&Off) -> &Vec<(f64, f64)>| {
-        found.iter().flat_map(move |f| of(&f.1).iter().copied())
-    };
+    let all =
+        |of: fn(&Off) -> &Vec<(f64, f64)>| found.iter().flat_map(move |f| of(&f.1).iter().copied());
     let calls: Vec<f64> = all(|o| &o.calls).map(|c| c.0).collect();
     let means: Vec<f64> = all(|o| &o.means).map(|m| m.0).collect();
     // What is left beyond three standard deviations of what a Poisson load leaves to chance; an
     // age by the clock is spread evenly over its gap.
     let beyond = |pairs: &mut dyn Iterator<Item = (f64, f64)>, spread: f64| {
-        pairs.fold(0.0_f64, |most, (off, n)| most.max(off - 3.0 * spread / n.sqrt()))
+        pairs.fold(0.0_f64, |most, (off, n)| {
+            most.max(off - 3.0 * spread / n.sqrt())
+        })
     };
     let calls_beyond = beyond(&mut all(|o| &o.calls), 1.0);
     let means_beyond = beyond(&mut all(|o| &o.means), 0.6);
     let sure = || found.iter().filter(|f| !f.0).map(|f| &f.1);
-    let late: Vec<String> = sure().flat_map(|o| o.late.iter().map(|l| format!("{}: {l}", o.name))).collect();
+    let late: Vec<String> = sure()
+        .flat_map(|o| o.late.iter().map(|l| format!("{}: {l}", o.name)))
+        .collect();
     let missing: u64 = found.iter().map(|f| f.1.missing).sum();
     let changes: u64 = found.iter().map(|f| f.1.changes).sum();
     let (call, mean) = (summary(calls.clone()), summary(means.clone()));
     let mut table = String::new();
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
-    let _ = writeln!(table, "| what | compared | median | 95 of 100 | most |\n|---|---|---|---|---|");
+    let _ = writeln!(
+        table,
+        "| what | compared | median | 95 of 100 | most |\n|---|---|---|---|---|"
+    );
     for (what, count, (median, most_of, most)) in [
         ("calls a day, by system", calls.len(), call),
         ("mean age, by field and system", means.len(), mean),
@@ -207,9 +218,8 @@ fn the_estimate_is_what_the_engine_does() {
 }
 
 fn show(number: u64, text: &str, found: &Simulated, off: &Off) {
-    let much = |shares: &[(f64, f64)], most: f64| {
-        shares.iter().any(|(s, n)| *s - 3.0 / n.sqrt() > most)
-    };
+    let much =
+        |shares: &[(f64, f64)], most: f64| shares.iter().any(|(s, n)| *s - 3.0 / n.sqrt() > most);
     if much(&off.calls, 0.03) || much(&off.means, 0.05) || off.missing > 0 || !off.late.is_empty() {
         let style = syncline::render::Style::PLAIN;
         let page = syncline::render::simulation::human(found, style);

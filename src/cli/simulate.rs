@@ -64,9 +64,8 @@ impl FromStr for Down {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            "write a system, `@`, when, `+` and for how long, as in `crm@2d+1h`".to_owned()
-        };
+        let wrong =
+            || "write a system, `@`, when, `+` and for how long, as in `crm@2d+1h`".to_owned();
         let (system, times) = text.split_once('@').ok_or_else(wrong)?;
         let (at, lasts) = times.split_once('+').ok_or_else(wrong)?;
         if system.is_empty() {
@@ -124,7 +123,9 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         seed: args.seed,
         outages: args.outage.iter().map(|d| d.0.clone()).collect(),
     };
-    let found = simulation.run(&span).map_err(|e| Failure::own(e.to_string()))?;
+    let found = simulation
+        .run(&span)
+        .map_err(|e| Failure::own(e.to_string()))?;
     shell.print(&match args.format {
         Format::Human => simulation::human(&found, shell.style),
         Format::Json => simulation::json(&found),

@@ -14,8 +14,8 @@ mod emulated;
 mod limits;
 mod manner;
 mod shared;
-mod systems;
 pub mod simulation;
+mod systems;
 pub mod trial;
 mod world;
 

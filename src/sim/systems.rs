@@ -190,7 +190,10 @@ impl Systems {
             Payload::Changed => changed_cells,
             Payload::Reference => Object::new(),
         };
-        cells.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+        cells.extend(
+            more.iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         self.tell_change(system, map, key, cells, name, changed);
     }
 

@@ -118,7 +118,12 @@ impl Maker {
         );
         let fields = self.rng.usize(2..=6);
         for field in 0..fields {
-            let ty = self.pick(&["text(80)?", "int(0..100000)?", "decimal(12, 2)?", "datetime?"]);
+            let ty = self.pick(&[
+                "text(80)?",
+                "int(0..100000)?",
+                "decimal(12, 2)?",
+                "datetime?",
+            ]);
             let rate = match own_rates {
                 true => format!("  changes {}/day", changes / (fields as u64 + 1)),
                 false => String::new(),

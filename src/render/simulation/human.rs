@@ -99,12 +99,18 @@ fn backlog(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
     }
     let hour = |at: Option<usize>| at.map_or(0.0, |hours| (hours as f64 + 1.0) * 3_600.0);
     let waiting = |n: &u64| *n >= MUCH;
-    let most = system.backlog.iter().position(|n| *n == system.backlog_most);
+    let most = system
+        .backlog
+        .iter()
+        .position(|n| *n == system.backlog_most);
     let first = system.backlog.iter().position(waiting);
     let last = system.backlog.iter().rposition(waiting);
     let ended = match last.is_some_and(|at| at + 1 == system.backlog.len()) {
         true => "and was there still at the end".to_owned(),
-        false => format!("and was gone after {}", figures::duration(hour(last) + 3_600.0)),
+        false => format!(
+            "and was gone after {}",
+            figures::duration(hour(last) + 3_600.0)
+        ),
     };
     let asked = simulated.outages.iter().filter(|o| o.system == system.name);
     let outages: Vec<String> = asked
@@ -127,7 +133,14 @@ fn backlog(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
 }
 
 fn limits(simulated: &Simulated) -> Section {
-    let head = ["system", "limit", "#allows", "per", "#most used", "#refused"];
+    let head = [
+        "system",
+        "limit",
+        "#allows",
+        "per",
+        "#most used",
+        "#refused",
+    ];
     let mut table = Section::new("limits", &head);
     for system in &simulated.systems {
         for limit in system.limits.iter().filter(|l| l.most > 0) {
@@ -181,7 +194,11 @@ fn scenarios(simulated: &Simulated) -> Section {
 }
 
 fn runs(scenario: &ScenarioSimulated) -> String {
-    let words: Vec<String> = scenario.runs.iter().map(|(how, n)| format!("{n} {how}")).collect();
+    let words: Vec<String> = scenario
+        .runs
+        .iter()
+        .map(|(how, n)| format!("{n} {how}"))
+        .collect();
     match words.is_empty() {
         true => NOTHING.to_owned(),
         false => words.join(", "),
@@ -227,9 +244,7 @@ fn late(field: &FieldSimulated) -> bool {
 fn field(field: &FieldSimulated) -> Vec<String> {
     let ages: AgesSimulated = field.age_seconds;
     let [mean, said, off] = beside(ages.mean, figures::duration);
-    let age = |seconds: Option<f64>| {
-        seconds.map_or_else(|| NOTHING.to_owned(), figures::duration)
-    };
+    let age = |seconds: Option<f64>| seconds.map_or_else(|| NOTHING.to_owned(), figures::duration);
     vec![
         field.field.clone(),
         field.system.clone(),
@@ -249,7 +264,11 @@ fn field(field: &FieldSimulated) -> Vec<String> {
 fn letters(simulated: &Simulated) -> Section {
     let mut table = Section::new("dead letters", &["system", "#letters", "cause"]);
     let row = |l: &crate::sim::simulation::DeadLetters| {
-        vec![l.system.clone(), figures::count(l.count as f64), l.cause.clone()]
+        vec![
+            l.system.clone(),
+            figures::count(l.count as f64),
+            l.cause.clone(),
+        ]
     };
     table.rows = simulated.dead_letters.iter().map(row).collect();
     table

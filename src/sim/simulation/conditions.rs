@@ -123,7 +123,10 @@ impl<'p> Conditions<'p> {
     fn search(&self, entity: EntityIx, wanted: u32) -> Option<Vec<(FieldIx, Value)>> {
         let names = &self.program.entities[usize::from(entity)];
         let here = &self.of[usize::from(entity)];
-        let texts: Vec<&str> = here.iter().map(|at| self.all[*at].expression.text()).collect();
+        let texts: Vec<&str> = here
+            .iter()
+            .map(|at| self.all[*at].expression.text())
+            .collect();
         let texts = texts.join(" ");
         let reads = here.iter().flat_map(|at| self.all[*at].expression.reads());
         let reads: BTreeSet<FieldIx> = reads.copied().collect();
@@ -199,7 +202,13 @@ fn payload(condition: &EventExpr, text: &str, holds: bool) -> Option<Object<Stri
     let numbers = literals(text).into_iter();
     let numbers = numbers.filter_map(|l| l.parse::<serde_json::Number>().ok());
     choices.extend(numbers.map(Json::Number));
-    choices.extend([true.into(), false.into(), 0.into(), 1_000_000.into(), "other".into()]);
+    choices.extend([
+        true.into(),
+        false.into(),
+        0.into(),
+        1_000_000.into(),
+        "other".into(),
+    ]);
     let sizes = vec![choices.len(); paths.len()];
     combinations(&sizes).find_map(|at| {
         let mut payload = Object::new();
@@ -237,7 +246,9 @@ fn set(object: &mut Object<String, Json>, path: &[String], value: Json) {
             object.insert(last.clone(), value);
         }
         [first, rest @ ..] => {
-            let inner = object.entry(first.clone()).or_insert_with(|| Object::new().into());
+            let inner = object
+                .entry(first.clone())
+                .or_insert_with(|| Object::new().into());
             if let Json::Object(inner) = inner {
                 set(inner, rest, value);
             }

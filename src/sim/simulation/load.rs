@@ -152,11 +152,17 @@ impl<'p> Load<'p> {
         let start = (!self.begun.get()).then_some(self.times.start);
         self.soonest = match self.over.get() {
             true => self.next_look,
-            false => [streams, outage, start, Some(self.next_sample), Some(self.times.end)]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(self.times.end),
+            false => [
+                streams,
+                outage,
+                start,
+                Some(self.next_sample),
+                Some(self.times.end),
+            ]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.times.end),
         };
     }
 
@@ -233,7 +239,12 @@ impl<'p> Load<'p> {
         } else {
             systems.sets_saying(system, map, &key, cells, (name.as_deref(), &said));
         }
-        self.note_made((entity, system), (number as u64, &key), &values, (lost, systems));
+        self.note_made(
+            (entity, system),
+            (number as u64, &key),
+            &values,
+            (lost, systems),
+        );
     }
 
     /// Notes where the changed values are to go.
@@ -292,7 +303,9 @@ impl<'p> Load<'p> {
         if fields.iter().any(first_only) {
             // Only of a record that nobody has yet does this origin's word count.
             let number = self.new_record(entity);
-            let values = fields.iter().map(|ix| (*ix, self.another(entity, *ix, None)));
+            let values = fields
+                .iter()
+                .map(|ix| (*ix, self.another(entity, *ix, None)));
             let values: Vec<_> = values.collect();
             return Some((number, values));
         }

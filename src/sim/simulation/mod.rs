@@ -181,11 +181,7 @@ impl Observer for Deaf {
 
 impl<'p> Simulation<'p> {
     /// Makes a policy and its plan ready; `estimate` is what is shown beside.
-    pub fn new(
-        ground: Ground<'p>,
-        estimate: &'p Estimate,
-        plan: Plan,
-    ) -> Result<Self, BrokeOff> {
+    pub fn new(ground: Ground<'p>, estimate: &'p Estimate, plan: Plan) -> Result<Self, BrokeOff> {
         let maps = Maps::of(&plan).map_err(|e| BrokeOff(e.message))?;
         let decoder = Events::new(&plan).map_err(|e| BrokeOff(e.message))?;
         let quick = Program::new(quick(plan.clone())).map_err(|e| BrokeOff(e.to_string()))?;
@@ -259,7 +255,13 @@ impl<'p> Simulation<'p> {
             begun: Rc::clone(&load.begun),
             over,
             heard: Rc::clone(&heard),
-            names: self.program.plan.scenarios.iter().map(|s| s.name.clone()).collect(),
+            names: self
+                .program
+                .plan
+                .scenarios
+                .iter()
+                .map(|s| s.name.clone())
+                .collect(),
         };
         let mut store = systems.store.clone();
         let mut world = World::new(systems, load);
@@ -268,14 +270,26 @@ impl<'p> Simulation<'p> {
             until_idle: false,
             only: BTreeSet::new(),
         };
-        let ran = Runner::new(program, &mut store, &mut world, &self.decoder, &mut ear, options)
-            .and_then(|mut runner| runner.run());
+        let ran = Runner::new(
+            program,
+            &mut store,
+            &mut world,
+            &self.decoder,
+            &mut ear,
+            options,
+        )
+        .and_then(|mut runner| runner.run());
         ran.map_err(|e| BrokeOff(e.message))?;
         if let Some(fault) = world.fault {
             return Err(BrokeOff(fault));
         }
         let heard = heard.take();
-        Ok(self.result(span, (start, unknown), &heard, (world.driver, world.systems)))
+        Ok(self.result(
+            span,
+            (start, unknown),
+            &heard,
+            (world.driver, world.systems),
+        ))
     }
 
     /// How long the load goes on before the span: the longest gap between two runs that move
@@ -287,7 +301,9 @@ impl<'p> Simulation<'p> {
             let moves = scenario.clean.is_none() && !figures.timing.is_realtime();
             figures.timing.gaps().filter(|_| moves).map(|g| g.longest)
         });
-        gaps.max().unwrap_or(LEAST_LEAD).clamp(LEAST_LEAD, MOST_LEAD)
+        gaps.max()
+            .unwrap_or(LEAST_LEAD)
+            .clamp(LEAST_LEAD, MOST_LEAD)
     }
 
     /// How long to wait for what has not arrived: as long as the estimate lets anything take, twice.
@@ -413,9 +429,16 @@ impl<'p> Simulation<'p> {
             only: BTreeSet::new(),
         };
         let mut deaf = Deaf;
-        Runner::new(&self.quick, &mut store, &mut world, &self.decoder, &mut deaf, options)
-            .and_then(|mut runner| runner.run())
-            .map_err(|e| BrokeOff(e.message))?;
+        Runner::new(
+            &self.quick,
+            &mut store,
+            &mut world,
+            &self.decoder,
+            &mut deaf,
+            options,
+        )
+        .and_then(|mut runner| runner.run())
+        .map_err(|e| BrokeOff(e.message))?;
         if let Some(fault) = world.fault {
             return Err(BrokeOff(fault));
         }

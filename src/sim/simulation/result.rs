@@ -63,7 +63,9 @@ impl Simulation<'_> {
             untold: load.untold,
             systems: of_systems.collect(),
             scenarios: scenarios.collect(),
-            fields: fields.filter_map(|said| self.of_field(said, &load)).collect(),
+            fields: fields
+                .filter_map(|said| self.of_field(said, &load))
+                .collect(),
             dead_letters: letters(&systems.store),
             outages: span
                 .outages
@@ -137,7 +139,10 @@ fn of_scenario(
         *sum = sum.zip(*calls).map(|(a, b)| a + b);
     }
     let calls_of = |tally: Option<&Tally>, system: &str| {
-        tally.and_then(|t| t.calls.get(system)).copied().unwrap_or(0)
+        tally
+            .and_then(|t| t.calls.get(system))
+            .copied()
+            .unwrap_or(0)
     };
     let made = |system: &str| calls_of(tally, system).saturating_sub(calls_of(before, system));
     let written_of = |tally: Option<&Tally>| tally.map_or(0, |t| t.counts.written);
@@ -149,7 +154,10 @@ fn of_scenario(
         let made = made(&system) as f64 / days;
         (system, Beside::new(Some(made), estimated))
     });
-    let runs = heard.runs.iter().filter(|((name, _), _)| *name == said.name);
+    let runs = heard
+        .runs
+        .iter()
+        .filter(|((name, _), _)| *name == said.name);
     let mut records = said.hops.iter().map(|h| h.records_per_day);
     let records = records.try_fold(0.0, |sum, n| Some(sum + n?));
     // The slowest hop is what a scenario's own `fresh` is held against.
@@ -163,10 +171,7 @@ fn of_scenario(
         mode: said.mode.clone(),
         calls_per_day: calls.collect(),
         runs: runs.map(|((_, how), n)| ((*how).to_owned(), *n)).collect(),
-        written_per_day: Beside::new(
-            Some(written as f64 / days),
-            records,
-        ),
+        written_per_day: Beside::new(Some(written as f64 / days), records),
         drift: heard.drift.get(&said.name).copied().unwrap_or(0),
         age_seconds: of_ages(load.watch.delays(ix), ages),
         required_seconds: said.required_seconds,

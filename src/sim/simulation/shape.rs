@@ -99,7 +99,13 @@ mod tests {
 
     #[test]
     fn a_day_has_its_mean_and_its_peak() {
-        for (peak, works) in [(1.0, false), (3.0, false), (8.0, true), (1.2, true), (200.0, true)] {
+        for (peak, works) in [
+            (1.0, false),
+            (3.0, false),
+            (8.0, true),
+            (1.2, true),
+            (200.0, true),
+        ] {
             let shape = Shape::new(peak, works);
             let sum = shape.parts.last().map_or(0.0, |p| p.2);
             assert!((sum - 1.0).abs() < 1e-9, "{peak} {works}: {sum}");

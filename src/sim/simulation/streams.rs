@@ -91,7 +91,9 @@ pub(super) fn of(ground: Ground, program: &Program) -> (Vec<Stream>, Vec<String>
                 continue;
             };
             let place = places(ground, program, hop);
-            let Some((entity, from, to)) = place else { continue };
+            let Some((entity, from, to)) = place else {
+                continue;
+            };
             let written = load.demand.written_per_day().unwrap_or(0.0);
             *incoming.entry((entity, to)).or_default() += written;
             let fields = made_at_source(ground, program, hop, (entity, from));
@@ -144,7 +146,9 @@ fn made_at_source(
         let model = policy.field(field);
         let ix = names.field(&model.name.text)?;
         let here = model.is_data() && model.is_origin(hop.from.value);
-        let shown = mapped.iter().any(|m| m.field == *names.fields[usize::from(ix)].name);
+        let shown = mapped
+            .iter()
+            .any(|m| m.field == *names.fields[usize::from(ix)].name);
         (here && shown).then_some((field, ix))
     };
     let own: Vec<_> = hop.fields.iter().filter_map(|f| begins(*f)).collect();
@@ -247,7 +251,11 @@ fn streams_at(
             let free: Vec<FieldIx> = all.clone().filter(|f| !single.contains_key(f)).collect();
             Part {
                 fields: if free.is_empty() { all.collect() } else { free },
-                share: if most > 0.0 { clause.per_day / most } else { 0.0 },
+                share: if most > 0.0 {
+                    clause.per_day / most
+                } else {
+                    0.0
+                },
             }
         })
         .collect();
@@ -275,7 +283,9 @@ fn fill_up(
             Some((volume.value.changes.per_day(), volume.value.peak))
         });
         let Some((all, peak)) = volume else { continue };
-        let here = out.iter().filter(|s| s.entity == entity && s.system == system);
+        let here = out
+            .iter()
+            .filter(|s| s.entity == entity && s.system == system);
         let own: f64 = here.map(|s| s.per_day).sum();
         let written = incoming.get(&(entity, system)).copied().unwrap_or(0.0);
         let left = all - own - written;

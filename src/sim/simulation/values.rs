@@ -49,7 +49,9 @@ fn short(mut number: u64, room: usize) -> String {
     const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut word = String::from("v");
     while number > 0 && word.len() < room.max(1) {
-        word.push(char::from(LETTERS[(number % LETTERS.len() as u64) as usize]));
+        word.push(char::from(
+            LETTERS[(number % LETTERS.len() as u64) as usize],
+        ));
         number /= LETTERS.len() as u64;
     }
     word
@@ -129,9 +131,18 @@ mod tests {
     fn values_fit_their_types() {
         let types = [
             Type::Bool,
-            Type::Int { min: Some(-3), max: Some(4) },
-            Type::Int { min: None, max: None },
-            Type::Decimal { precision: 5, scale: 2 },
+            Type::Int {
+                min: Some(-3),
+                max: Some(4),
+            },
+            Type::Int {
+                min: None,
+                max: None,
+            },
+            Type::Decimal {
+                precision: 5,
+                scale: 2,
+            },
             Type::Text { max: Some(3) },
             Type::Text { max: None },
             Type::Email,
@@ -140,13 +151,21 @@ mod tests {
             Type::Date,
             Type::Datetime,
             Type::Json,
-            Type::Enum { values: vec!["a".into(), "b".into()] },
-            Type::Set { of: Box::new(Type::Text { max: None }) },
+            Type::Enum {
+                values: vec!["a".into(), "b".into()],
+            },
+            Type::Set {
+                of: Box::new(Type::Text { max: None }),
+            },
         ];
         for ty in &types {
             for number in [0, 1, 31, 32, 99_999_999, u64::MAX] {
                 let value = value(ty, number);
-                assert_eq!(ty.check(value.clone()).as_ref(), Ok(&value), "{ty:?} {number}");
+                assert_eq!(
+                    ty.check(value.clone()).as_ref(),
+                    Ok(&value),
+                    "{ty:?} {number}"
+                );
             }
         }
     }

@@ -121,7 +121,11 @@ fn search(edges: &[Edge], (e, f): (EntityIx, FieldIx), origin: SystemIx) -> Vec<
                 None => None,
             };
             let Some((before, way)) = start else { continue };
-            let barred = if edge.condition.is_some() { BARRED } else { 0.0 };
+            let barred = if edge.condition.is_some() {
+                BARRED
+            } else {
+                0.0
+            };
             let cost = before + edge.cost + barred + 1e-6;
             if known.get(&edge.to).is_some_and(|(known, _)| *known <= cost) {
                 continue;
@@ -155,7 +159,10 @@ fn derived(
 ) -> Vec<Way> {
     let entity = &program.entities[usize::from(e)];
     let mut out: Vec<Way> = Vec::new();
-    for edge in edges.iter().filter(|edge| edge.entity == e && edge.from == origin) {
+    for edge in edges
+        .iter()
+        .filter(|edge| edge.entity == e && edge.from == origin)
+    {
         for field in &edge.fields {
             let expression = &entity.fields[usize::from(*field)].derived;
             let reads = expression.as_ref().is_some_and(|x| x.reads().contains(&f));
