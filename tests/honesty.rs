@@ -148,8 +148,8 @@ fn the_estimate_is_what_the_engine_does() {
     let first = number("SYNCLINE_FIRST").unwrap_or(0);
     let days = number("SYNCLINE_DAYS");
     let (policies, busy, days) = match long {
-        Some(policies) => (policies, 10, days.unwrap_or(7)),
-        None => (4, 1, 1),
+        Some(policies) => (policies, 20, days.unwrap_or(7)),
+        None => (3, 1, 1),
     };
     let found: Vec<(bool, Off)> = (first..first + policies)
         .into_par_iter()
@@ -160,6 +160,9 @@ fn the_estimate_is_what_the_engine_does() {
                 seed: number,
                 outages: Vec::new(),
             };
+            if std::env::var("SYNCLINE_SHOW").is_ok_and(|what| what == "texts") {
+                println!("policy {number}:\n{}", made.text);
+            }
             let found = simulate(&made.text, &span);
             let found = found.unwrap_or_else(|why| panic!("policy {number}: {why}"));
             let off = off(&found);

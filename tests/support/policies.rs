@@ -102,8 +102,8 @@ impl Maker {
             0 => 0,
             _ => self.rng.usize(0..systems),
         };
-        let records = self.pick(&[500, 2_000, 5_000]);
-        let changes = self.pick(&[200, 400, 1_000]) * busy;
+        let records = self.pick(&[500, 1_000, 5_000]).min(1_000 * busy);
+        let changes = self.pick(&[100, 250, 500]) * busy;
         let peak = self.pick(&[1, 2, 3, 5]);
         let own_rates = self.rng.u8(0..3) == 0;
         let name = format!("thing_{entity}");
@@ -172,7 +172,9 @@ impl Maker {
                     0 => format!(" if `{name}.kind == \"red\"` passes 30%"),
                     _ => String::new(),
                 };
-                let mode = self.mode(from);
+                // Of two flows of one change into one system by event the runner makes one write, which
+                // the estimate counts twice; see `docs/honesty.md`.
+                let mode = self.mode(from, at == 0);
                 let _ = write!(
                     self.out,
                     "scenario {name}_{to}_{at} {{\n  sync {name}({}) from s{from} to s{to}{filter}\n  mode {mode}\n  stale none\n",
@@ -190,9 +192,9 @@ impl Maker {
         }
     }
 
-    fn mode(&mut self, from: usize) -> &'static str {
+    fn mode(&mut self, from: usize, by_event: bool) -> &'static str {
         let (_, _, events) = CONNECTORS[self.systems[from]];
-        if events && self.rng.u8(0..5) < 2 {
+        if events && by_event && self.rng.u8(0..5) < 2 {
             return self.pick(&["realtime", "realtime with reconcile daily at 03:00"]);
         }
         self.pick(&[

@@ -13,6 +13,7 @@
 //! chance comes from one seed.
 
 mod ages;
+mod changes;
 mod conditions;
 mod load;
 mod result;
@@ -54,6 +55,8 @@ use crate::value::Value;
 
 /// Records of an entity that declares no volume.
 const RECORDS: u64 = 1_000;
+/// Records of an entity that are held at most, since they are held in memory.
+const RECORDS_MOST: u64 = 1_000_000;
 /// How long it is waited for what has not arrived, at most.
 const PATIENCE: u64 = 8 * 86_400_000;
 /// How long the load goes on before the span, at least and at most.
@@ -353,7 +356,14 @@ impl<'p> Simulation<'p> {
             let e = e as EntityIx;
             let names = &self.program.entities[usize::from(e)];
             let volume = entity.volume.as_ref().and_then(|v| v.records);
-            let records = volume.unwrap_or(RECORDS);
+            let records = volume.unwrap_or(RECORDS).min(RECORDS_MOST);
+            if volume.is_some_and(|said| said > RECORDS_MOST) {
+                conditions.notes.insert(format!(
+                    "of the declared records of `{}` only {RECORDS_MOST} are there: reads of all \
+                     take fewer calls, and more changes meet the same record",
+                    entity.name
+                ));
+            }
             let mut of_entity = Vec::with_capacity(records as usize);
             let places = self.places_of(e);
             for number in 0..records {
@@ -424,6 +434,8 @@ impl<'p> Simulation<'p> {
         }
         let mut store = systems.store.clone();
         let mut world = World::new(systems, Quiet);
+        // Nobody tells of anything: a feed that waited for it would wait for ever.
+        world.patient = false;
         let options = Options {
             until_idle: true,
             only: BTreeSet::new(),

@@ -10,8 +10,14 @@ const DAY: f64 = 1_440.0;
 const WORK: (f64, f64) = (480.0, 1_080.0);
 /// How much busier they are than the mean.
 const AT_WORK: f64 = 1.7;
-/// The busiest minutes.
-const BUSIEST: (f64, f64) = (600.0, 610.0);
+/// How many single minutes of the day are the busiest: one in each of these hours, each further on
+/// in its hour than the one before, so that no schedule meets them all at the same distance.
+const BUSIEST: usize = 10;
+
+/// The beginning of each of the busiest minutes.
+fn busiest() -> impl Iterator<Item = f64> {
+    (0..BUSIEST).map(|n| WORK.0 + 3.0 + 66.0 * n as f64)
+}
 
 /// The shape of a day: parts with how many times the mean their rate is.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,40 +30,33 @@ pub(super) struct Shape {
 impl Shape {
     /// A day with a peak of so many times the mean; `works`: with working hours.
     pub fn new(peak: f64, works: bool) -> Shape {
-        // Ten minutes at the peak must leave something for the rest.
-        let peak = peak.clamp(1.0, DAY / 2.0 / (BUSIEST.1 - BUSIEST.0));
-        let busiest = BUSIEST.1 - BUSIEST.0;
+        let busiest_minutes = BUSIEST as f64;
+        // The minutes at the peak must leave something for the rest.
+        let peak = peak.clamp(1.0, DAY / 2.0 / busiest_minutes);
+        let even = (DAY - busiest_minutes * peak) / (DAY - busiest_minutes);
         let (day, night) = match works {
             true => {
                 let day = AT_WORK.min(peak);
                 let long = WORK.1 - WORK.0;
                 let night = (DAY - long * day) / (DAY - long);
                 // What the peak has more is taken from the other hours of work.
-                ((long * day - busiest * peak) / (long - busiest), night)
+                let left = long * day - busiest_minutes * peak;
+                (left / (long - busiest_minutes), night)
             }
-            false => {
-                let rest = (DAY - busiest * peak) / (DAY - busiest);
-                (rest, rest)
-            }
+            false => (even, even),
         };
-        let (day, night) = match day > 0.0 {
-            true => (day, night),
-            // A peak that takes more than the hours of work have comes out of the whole day.
-            false => {
-                let rest = (DAY - busiest * peak) / (DAY - busiest);
-                (rest, rest)
-            }
+        // A peak that takes more than the hours of work have comes out of the whole day.
+        let (day, night) = if day > 0.0 {
+            (day, night)
+        } else {
+            (even, even)
         };
+        let minutes = busiest().flat_map(|at| [(at, day), (at + 1.0, peak)]);
+        let ends = [(WORK.0, night)].into_iter().chain(minutes);
+        let ends = ends.chain([(WORK.1, day), (DAY, night)]);
         let mut parts = Vec::new();
-        let mut sum = 0.0;
-        let mut from = 0.0;
-        for (to, factor) in [
-            (WORK.0, night),
-            (BUSIEST.0, day),
-            (BUSIEST.1, peak),
-            (WORK.1, day),
-            (DAY, night),
-        ] {
+        let (mut sum, mut from) = (0.0, 0.0);
+        for (to, factor) in ends {
             sum += (to - from) * factor / DAY;
             parts.push((to, factor, sum));
             from = to;
