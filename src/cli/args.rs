@@ -6,8 +6,8 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::{
     backfill, catalog, check, completions, conflicts, dead_letters, diff, estimate, events,
-    explain, fmt, graph, init, man, optimize, pause, plan, report, resume, run, runs, status,
-    suppressions, test, why,
+    explain, fmt, graph, init, man, optimize, pause, plan, report, resume, run, runs, simulate,
+    status, suppressions, test, why,
 };
 
 /// Keep business data in step: check, plan and run sync policies.
@@ -77,6 +77,7 @@ pub(super) enum Command {
     Fmt(fmt::Args),
     Suppressions(suppressions::Args),
     Test(test::Args),
+    Simulate(simulate::Args),
     Plan(plan::Args),
     Estimate(estimate::Args),
     Diff(diff::Args),

@@ -37,6 +37,7 @@ mod rules;
 mod run;
 mod runs;
 mod shell;
+mod simulate;
 mod status;
 mod store;
 mod suppressions;
@@ -109,6 +110,7 @@ fn dispatch(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(args, shell),
         Command::Optimize(args) => optimize::run(args, shell),
         Command::Test(args) => test::run(args, shell),
+        Command::Simulate(args) => simulate::run(args, shell),
         Command::Graph(args) => graph::run(args, shell),
         Command::Report(args) => report::run(args, shell),
         Command::Run(args) => Ok(run::run(args, shell)),

@@ -332,8 +332,9 @@ impl Runner<'_> {
         }
         let in_vain = self.systems[system as usize].failures;
         let retries = matches!(failure.class, FailureClass::Retry { .. });
-        if !alone && (refused || retries) {
-            // Where the system may be down, one record shows whether it is.
+        // One failure is tried again as it was: most are nobody's fault. Where the system may be
+        // down, one record then shows whether it is.
+        if !alone && (refused || (retries && in_vain > 1)) {
             let narrow = if refused { request.writes.len() / 2 } else { 1 };
             self.systems[system as usize].narrow = Some(narrow);
         }

@@ -539,7 +539,10 @@ impl<'a> Runner<'a> {
             Answer::Events(page) => {
                 state.follow_after = None;
                 if !page.more {
-                    state.followed = Some(now);
+                    // What has just told of something may have more to tell: only a silent feed is
+                    // left alone for a while, so that a change right after another waits no longer.
+                    let silent = page.events.is_empty() || self.options.until_idle;
+                    state.followed = silent.then_some(now);
                 }
                 self.store.begin()?;
                 self.store.append_events(&name, &page.events, now)?;

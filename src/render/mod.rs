@@ -24,6 +24,7 @@ pub mod page;
 pub mod plan;
 mod report;
 pub mod sarif;
+pub mod simulation;
 mod snippet;
 mod style;
 pub mod suppressions;

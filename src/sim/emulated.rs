@@ -1,6 +1,6 @@
 //! A system in memory: records in its own terms, read and written through the maps of the plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -58,12 +58,19 @@ pub struct Emulated {
     pub hangs: bool,
     /// Calls it was asked, those that failed too.
     pub calls: u64,
+    /// Of these, reads of records that its events only named.
+    pub looked_up: u64,
+    /// Takes every write and keeps what it holds: it held that already.
+    pub still: bool,
     /// Whether its events are read from it rather than sent.
     pub followed: bool,
     maps: BTreeMap<MapIx, Arc<Mapped>>,
     tables: BTreeMap<MapIx, Table>,
     /// Events to be read, the first at position `dropped`.
-    feed: Vec<RawEvent>,
+    feed: VecDeque<RawEvent>,
+    /// Events that were read and are no longer held: who asks for what comes after a position has
+    /// what comes before it.
+    dropped: usize,
     /// The last change time given out, in microseconds: no two changes of a system share one.
     last_change: i64,
 }
@@ -122,10 +129,13 @@ impl Emulated {
             locked: false,
             hangs: false,
             calls: 0,
+            looked_up: 0,
+            still: false,
             followed: system.capabilities.events && system.connector != "webhook",
             tables: maps.keys().map(|ix| (*ix, Table::default())).collect(),
             maps,
-            feed: Vec::new(),
+            feed: VecDeque::new(),
+            dropped: 0,
             last_change: i64::MIN,
         }
     }
@@ -146,6 +156,11 @@ impl Emulated {
         table
             .into_iter()
             .flat_map(|t| t.records.iter().map(|(key, held)| (key.as_str(), held)))
+    }
+
+    /// A record of one of its maps, a deleted one too.
+    pub fn held(&self, map: MapIx, key: &str) -> Option<&Native> {
+        self.tables.get(&map)?.records.get(key)
     }
 
     /// A record as the policy sees it; `None`: there is none.
@@ -297,6 +312,9 @@ impl Emulated {
         if self.manner.refuses.alone.contains(&write.key) {
             return Err("422 this record is not taken".to_owned());
         }
+        if self.still {
+            return Ok(());
+        }
         if write.delete {
             self.delete(request.map, &write.key, now);
             return Ok(());
@@ -417,25 +435,28 @@ impl Emulated {
 
     /// Adds an event to be read.
     pub(super) fn tell(&mut self, event: RawEvent) {
-        self.feed.push(event);
+        self.feed.push_back(event);
     }
 
     /// Events after a position.
-    pub(super) fn events(&self, position: Option<&str>, limit: usize) -> EventPage {
+    pub(super) fn events(&mut self, position: Option<&str>, limit: usize) -> EventPage {
         let from: usize = position.and_then(|p| p.parse().ok()).unwrap_or(0);
-        let from = from.min(self.feed.len());
-        let to = self.feed.len().min(from + limit);
+        let had = from.saturating_sub(self.dropped).min(self.feed.len());
+        self.feed.drain(..had);
+        self.dropped += had;
+        let events: Vec<RawEvent> = self.feed.iter().take(limit).cloned().collect();
         EventPage {
-            events: self.feed[from..to].to_vec(),
-            position: Some(to.to_string()),
-            more: to < self.feed.len(),
+            position: Some((self.dropped + events.len()).to_string()),
+            more: events.len() < self.feed.len(),
+            events,
         }
     }
 
     /// How many events there are to be read after a position.
     pub(super) fn untold(&self, position: Option<&str>) -> usize {
         let from: usize = position.and_then(|p| p.parse().ok()).unwrap_or(0);
-        self.feed.len().saturating_sub(from)
+        let told = self.dropped + self.feed.len();
+        told.saturating_sub(from.max(self.dropped))
     }
 
     /// How long a call takes.

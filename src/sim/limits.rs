@@ -80,6 +80,13 @@ impl Meter {
         }
     }
 
+    /// What was asked so far is spent, but no longer counted.
+    pub fn count_anew(&mut self) {
+        for limit in &mut self.limits {
+            (limit.peak, limit.exceeded) = (limit.sum, 0);
+        }
+    }
+
     /// The limits with what was asked of each, in the plan's order.
     pub fn limits(&self) -> &[Metered] {
         &self.limits

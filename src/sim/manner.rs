@@ -76,7 +76,10 @@ impl Manner {
             echoes: true,
             change_time: entry.map_or(ChangeTime::Milliseconds, |e| e.change_time),
             hidden: system.visibility_lag,
-            upsert: system.capabilities.upsert,
+            // Files are written whole, and what cannot be read cannot be looked up.
+            upsert: system.capabilities.upsert
+                || !system.capabilities.read
+                || system.write_batch.is_none(),
             at_a_time: system.concurrency.max(1),
             refuses: Wants::default(),
         }

@@ -14,6 +14,7 @@ mod emulated;
 mod limits;
 mod manner;
 mod shared;
+pub mod simulation;
 mod systems;
 pub mod trial;
 mod world;

@@ -169,17 +169,33 @@ impl Systems {
         cells: Object<String, Json>,
         name: Option<&str>,
     ) -> Option<i64> {
+        self.sets_saying(system, map, key, cells, (name, &Object::new()))
+    }
+
+    /// The same with an event that says more than the record's columns.
+    pub(super) fn sets_saying(
+        &mut self,
+        system: SystemIx,
+        map: MapIx,
+        key: &str,
+        cells: Object<String, Json>,
+        (name, more): (Option<&str>, &Object<String, Json>),
+    ) -> Option<i64> {
         let now = self.now;
         let changed_cells = cells.clone();
         let there = &mut self.all[usize::from(system)];
         let held = there.set(map, key, cells, now)?;
         let changed = held.changed;
         let whole = held.cells.clone();
-        let cells = match there.manner.payload {
+        let mut cells = match there.manner.payload {
             Payload::Full => whole,
             Payload::Changed => changed_cells,
             Payload::Reference => Object::new(),
         };
+        cells.extend(
+            more.iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         self.tell_change(system, map, key, cells, name, changed);
         Some(changed)
     }
@@ -359,9 +375,9 @@ impl Systems {
             return;
         }
         there.calls += 1;
+        there.looked_up += 1;
         let takes = there.manner.read;
-        let held = there.records(map).find(|(k, _)| *k == key);
-        let Some((_, held)) = held.filter(|(_, held)| !held.deleted) else {
+        let Some(held) = there.held(map, &key).filter(|held| !held.deleted) else {
             return;
         };
         let cells = held.cells.clone();

@@ -165,6 +165,24 @@ fn the_guide_to_modes_shows_what_its_commands_print() {
 }
 
 #[test]
+fn the_guide_to_simulations_shows_what_its_commands_print() {
+    let page = std::fs::read_to_string(published::folder().join("simulating.md")).unwrap();
+    let policy = policy_of(&page, "```sync\n");
+    let dir = crate::support::Dir::with(&[("policy.sync", policy)]);
+    let checked = dir.run(&["check", "--deny", "warnings"]);
+    assert_eq!(checked.status, 0, "{}", checked.stdout);
+    let (told, commands) = retold(&page, &dir, &[]);
+    assert_eq!(commands, 2);
+    in_step("simulating.md", &told);
+}
+
+#[test]
+fn the_schema_of_a_simulation_is_published() {
+    let schema = syncline::render::simulation::schema();
+    in_step("simulate.schema.json", &format!("{schema:#}\n"));
+}
+
+#[test]
 fn the_guide_to_tests_shows_what_its_commands_print() {
     let page = std::fs::read_to_string(published::folder().join("testing.md")).unwrap();
     let policy = policy_of(&page, "```sync policy.sync\n");

@@ -1,0 +1,297 @@
+//! Records and events made so that the declared share of them meets the policy's conditions.
+//!
+//! Each record meets a condition for good or does not; which is decided by its number. What a
+//! condition with a declared share reads is therefore not changed while the load runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map as Object, Value as Json};
+
+use super::values::{literals, mixed, share, tried, value};
+use crate::engine::expression::{EventExpr, RecordExpr};
+use crate::engine::ports::{EntityIx, FieldIx, ScenarioIx};
+use crate::engine::program::Program;
+use crate::value::Value;
+
+/// Combinations of values that are tried until a condition holds.
+const TRIED_MAX: usize = 8_192;
+/// Conditions of one entity that are told apart.
+const CONDITIONS_MAX: usize = 16;
+
+/// A condition of a route.
+struct Condition<'p> {
+    entity: EntityIx,
+    expression: &'p RecordExpr,
+    /// The share of records that meets it.
+    passes: f64,
+    declared: bool,
+}
+
+/// All conditions of a program over records, and those over events.
+pub(super) struct Conditions<'p> {
+    program: &'p Program,
+    all: Vec<Condition<'p>>,
+    /// By entity: its conditions.
+    of: Vec<Vec<usize>>,
+    /// By entity and what is wanted of its conditions, a bit each: values that bring it about.
+    known: BTreeMap<(EntityIx, u32), Option<Vec<(FieldIx, Value)>>>,
+    /// What could not be brought about, once each.
+    pub notes: BTreeSet<String>,
+}
+
+impl<'p> Conditions<'p> {
+    pub fn of(program: &'p Program) -> Self {
+        let mut out = Conditions {
+            program,
+            all: Vec::new(),
+            of: vec![Vec::new(); program.entities.len()],
+            known: BTreeMap::new(),
+            notes: BTreeSet::new(),
+        };
+        for (plan, scenario) in program.plan.scenarios.iter().zip(&program.scenarios) {
+            for (said, route) in plan.routes.iter().zip(&scenario.routes) {
+                let Some(expression) = &route.filter else {
+                    continue;
+                };
+                let here = &mut out.of[usize::from(route.entity)];
+                let same = |at: &usize| {
+                    let known: &Condition = &out.all[*at];
+                    known.expression.text() == expression.text()
+                };
+                if here.iter().any(same) || here.len() == CONDITIONS_MAX {
+                    continue;
+                }
+                here.push(out.all.len());
+                out.all.push(Condition {
+                    entity: route.entity,
+                    expression,
+                    passes: said.passes.unwrap_or(1.0),
+                    declared: said.passes.is_some(),
+                });
+            }
+        }
+        out
+    }
+
+    /// The number of the condition of a route, where it has one.
+    pub fn number(&self, entity: EntityIx, text: &str) -> Option<usize> {
+        let here = self.of.get(usize::from(entity))?;
+        let same = |at: &&usize| self.all[**at].expression.text() == text;
+        here.iter().find(same).copied()
+    }
+
+    /// Fields that keep their values, since a condition with a declared share reads them.
+    pub fn keeps(&self, entity: EntityIx, field: FieldIx) -> bool {
+        let here = &self.of[usize::from(entity)];
+        here.iter().any(|at| {
+            let condition = &self.all[*at];
+            condition.declared && condition.expression.reads().contains(&field)
+        })
+    }
+
+    /// Whether a record was made to meet a condition.
+    pub fn meets(&self, condition: usize, number: u64) -> bool {
+        let known = &self.all[condition];
+        share(number, condition as u64 ^ 0x5eed) < known.passes
+    }
+
+    /// The values of a record's fields that its conditions decide.
+    pub fn decided(&mut self, entity: EntityIx, number: u64) -> Vec<(FieldIx, Value)> {
+        let here = &self.of[usize::from(entity)];
+        if here.is_empty() {
+            return Vec::new();
+        }
+        let bits = here.iter().enumerate();
+        let wanted = bits.fold(0u32, |mask, (bit, at)| {
+            mask | u32::from(self.meets(*at, number)) << bit
+        });
+        if let Some(known) = self.known.get(&(entity, wanted)) {
+            return known.clone().unwrap_or_default();
+        }
+        let found = self.search(entity, wanted);
+        if found.is_none() {
+            let name = &self.program.entities[usize::from(entity)].name;
+            self.notes.insert(format!(
+                "no made-up `{name}` meets, and fails, its conditions as their shares say: more or \
+                 fewer records pass than declared"
+            ));
+        }
+        self.known.insert((entity, wanted), found.clone());
+        found.unwrap_or_default()
+    }
+
+    fn search(&self, entity: EntityIx, wanted: u32) -> Option<Vec<(FieldIx, Value)>> {
+        let names = &self.program.entities[usize::from(entity)];
+        let here = &self.of[usize::from(entity)];
+        let texts: Vec<&str> = here
+            .iter()
+            .map(|at| self.all[*at].expression.text())
+            .collect();
+        let texts = texts.join(" ");
+        let reads = here.iter().flat_map(|at| self.all[*at].expression.reads());
+        let reads: BTreeSet<FieldIx> = reads.copied().collect();
+        let choices: Vec<(FieldIx, Vec<Value>)> = reads
+            .into_iter()
+            .filter(|ix| names.fields[usize::from(*ix)].derived.is_none())
+            .map(|ix| (ix, tried(&names.fields[usize::from(ix)].ty, &texts)))
+            .collect();
+        let sizes: Vec<usize> = choices.iter().map(|c| c.1.len()).collect();
+        combinations(&sizes).find_map(|at| {
+            let values: Vec<(FieldIx, Value)> = choices
+                .iter()
+                .zip(&at)
+                .map(|((ix, values), at)| (*ix, values[*at].clone()))
+                .collect();
+            let lookup = |ix: FieldIx| {
+                let found = values.iter().find(|(f, _)| *f == ix);
+                found.map(|(_, v)| v).filter(|v| !v.is_null())
+            };
+            let holds = here.iter().enumerate().all(|(bit, at)| {
+                let condition = &self.all[*at];
+                debug_assert_eq!(condition.entity, entity);
+                let holds = condition.expression.holds(lookup).unwrap_or(false);
+                holds == (wanted >> bit & 1 == 1)
+            });
+            holds.then_some(values)
+        })
+    }
+
+    /// The value that a field of a record has at the beginning.
+    pub fn at_first(
+        &self,
+        decided: &[(FieldIx, Value)],
+        (entity, number): (EntityIx, u64),
+        ix: FieldIx,
+    ) -> Value {
+        let names = &self.program.entities[usize::from(entity)];
+        let field = &names.fields[usize::from(ix)];
+        if let Some(at) = names.keys.iter().position(|key| *key == ix) {
+            // One part tells records apart, whatever the others have room for.
+            return value(&field.ty, if at == 0 { number } else { number / 7 });
+        }
+        match decided.iter().find(|(f, _)| *f == ix) {
+            Some((_, value)) => value.clone(),
+            None => value(&field.ty, mixed(number, u64::from(ix)) >> 16),
+        }
+    }
+
+    /// What an event of a scenario says beside its record, so that its condition holds, or does
+    /// not.
+    pub fn payload(&mut self, scenario: ScenarioIx, holds: bool) -> Object<String, Json> {
+        let plan = &self.program.plan.scenarios[usize::from(scenario)];
+        let text = plan.when.as_ref().and_then(|w| w.filter.as_deref());
+        let condition = &self.program.scenarios[usize::from(scenario)].when;
+        let (Some(text), Some(condition)) = (text, condition) else {
+            return Object::new();
+        };
+        let found = payload(condition, text, holds);
+        if found.is_none() && holds {
+            self.notes.insert(format!(
+                "no made-up event meets the condition of `{}`: it is never started by one",
+                plan.name
+            ));
+        }
+        found.unwrap_or_default()
+    }
+}
+
+/// A payload for which a condition holds, or does not.
+fn payload(condition: &EventExpr, text: &str, holds: bool) -> Option<Object<String, Json>> {
+    let paths = paths(text);
+    let mut choices: Vec<Json> = literals(text).into_iter().map(Json::String).collect();
+    let numbers = literals(text).into_iter();
+    let numbers = numbers.filter_map(|l| l.parse::<serde_json::Number>().ok());
+    choices.extend(numbers.map(Json::Number));
+    choices.extend([
+        true.into(),
+        false.into(),
+        0.into(),
+        1_000_000.into(),
+        "other".into(),
+    ]);
+    let sizes = vec![choices.len(); paths.len()];
+    combinations(&sizes).find_map(|at| {
+        let mut payload = Object::new();
+        for (path, at) in paths.iter().zip(&at) {
+            set(&mut payload, path, choices[*at].clone());
+        }
+        let truth = condition.truth(&Json::Object(payload.clone()));
+        (truth.unwrap_or(false) == holds).then_some(payload)
+    })
+}
+
+/// The members of `event` that an expression reads, as far as it names them plainly.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let mut out: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (at, _) in text.match_indices("event.") {
+        let rest = &text[at + "event.".len()..];
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
+        let (path, after) = rest.split_at(end);
+        let mut path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        if after.starts_with('(') {
+            path.pop();
+        }
+        if !path.is_empty() && path.iter().all(|p| !p.is_empty()) {
+            out.insert(path);
+        }
+    }
+    out.into_iter().collect()
+}
+
+fn set(object: &mut Object<String, Json>, path: &[String], value: Json) {
+    match path {
+        [] => {}
+        [last] => {
+            object.insert(last.clone(), value);
+        }
+        [first, rest @ ..] => {
+            let inner = object
+                .entry(first.clone())
+                .or_insert_with(|| Object::new().into());
+            if let Json::Object(inner) = inner {
+                set(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// Every choice of one out of each of so many, up to a bound.
+fn combinations(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+    let all = sizes.iter().try_fold(1usize, |all, n| all.checked_mul(*n));
+    let all = all.unwrap_or(usize::MAX).min(TRIED_MAX);
+    (0..all).map(move |number| {
+        let mut rest = number;
+        sizes
+            .iter()
+            .map(|size| {
+                let at = rest % size;
+                rest /= size;
+                at
+            })
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_meet_conditions() {
+        for text in [
+            r#"event.form == "demo""#,
+            r#"event.lead.score >= 50 && event.lead.kind == "new""#,
+            "event.paid",
+            r#"event.name.startsWith("A")"#,
+        ] {
+            let condition = EventExpr::compile(text).unwrap();
+            for holds in [true, false] {
+                let found = payload(&condition, text, holds);
+                let found = found.unwrap_or_else(|| panic!("{text} {holds}"));
+                let truth = condition.truth(&Json::Object(found)).unwrap_or(false);
+                assert_eq!(truth, holds, "{text}");
+            }
+        }
+    }
+}
