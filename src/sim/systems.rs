@@ -340,7 +340,9 @@ impl Systems {
                 Coming::Event(event) if there.followed => there.tell(event),
                 Coming::Event(event) => {
                     let name = there.name.clone();
-                    let taken = self.store.append_events(&name, &[event.clone()], now);
+                    let taken = self
+                        .store
+                        .append_events(&name, std::slice::from_ref(&event), now);
                     if taken.is_err() {
                         self.put(system, SENT_AGAIN, Coming::Event(event));
                     }

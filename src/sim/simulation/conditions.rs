@@ -27,6 +27,9 @@ struct Condition<'p> {
     declared: bool,
 }
 
+/// Values of a record's fields.
+type Fields = Vec<(FieldIx, Value)>;
+
 /// All conditions of a program over records, and those over events.
 pub(super) struct Conditions<'p> {
     program: &'p Program,
@@ -34,7 +37,7 @@ pub(super) struct Conditions<'p> {
     /// By entity: its conditions.
     of: Vec<Vec<usize>>,
     /// By entity and what is wanted of its conditions, a bit each: values that bring it about.
-    known: BTreeMap<(EntityIx, u32), Option<Vec<(FieldIx, Value)>>>,
+    known: BTreeMap<(EntityIx, u32), Option<Fields>>,
     /// What could not be brought about, once each.
     pub notes: BTreeSet<String>,
 }
