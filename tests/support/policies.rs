@@ -162,11 +162,11 @@ impl Maker {
             let split = self.rng.u8(0..3) == 0 && fields > 2;
             let half = fields / 2;
             let parts = match split {
-                true => vec![0..half, half..fields],
-                false => vec![0..fields],
+                true => vec![(0, half), (half, fields)],
+                false => vec![(0, fields)],
             };
-            for (at, part) in parts.into_iter().enumerate() {
-                let list: Vec<String> = part.map(|f| format!("f{f}")).collect();
+            for (at, (first, end)) in parts.into_iter().enumerate() {
+                let list: Vec<String> = (first..end).map(|f| format!("f{f}")).collect();
                 let filter = match self.rng.u8(0..4) {
                     _ if from != owner => String::new(),
                     0 => format!(" if `{name}.kind == \"red\"` passes 30%"),
