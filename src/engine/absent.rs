@@ -188,6 +188,7 @@ impl Runner<'_> {
                     native_key: None,
                     deleted: true,
                     read: Some(started),
+                    handed: None,
                 };
                 absorb(names, register, &report);
                 books.owe(&mut office, run.scenario, (entity, key), None, false)?;

@@ -5,12 +5,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::Ahead;
+use super::handed::{Calls, HandedOver};
 use super::owed::{is_held, note_written, owed};
 use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
 };
 use super::program::{EntityProgram, Program};
-use super::register::Register;
+use super::register::{How, Known, Register};
 use super::register_json;
 use super::runner::damaged;
 use crate::time::Instant;
@@ -24,6 +25,10 @@ pub(super) struct Office<'o> {
     pub paused: &'o BTreeSet<ScenarioIx>,
     /// Stamps that lie ahead of the clock.
     pub ahead: Option<Ahead>,
+    /// What the runner handed over; `None`: no runner is at work here.
+    pub calls: Option<&'o Calls>,
+    /// When the runner started; microseconds.
+    pub since: i64,
 }
 
 impl Office<'_> {
@@ -73,6 +78,37 @@ impl Books {
         }
     }
 
+    /// Which of the values that a system is being sent of a record were handed to it.
+    pub fn handed(
+        &mut self,
+        office: &mut Office<'_>,
+        system: SystemIx,
+        (entity, key): (EntityIx, &str),
+    ) -> Stored<HandedOver> {
+        let since = office.since;
+        let (register, _) = self.register(office, entity, key)?;
+        let view = register.view(system);
+        let sent = |k: &Known| k.how == How::Sent && k.at >= since;
+        if !view.is_some_and(|v| v.known.iter().any(|(_, k)| sent(k))) {
+            return Ok(HandedOver::default());
+        }
+        let names = &office.program.entities[entity as usize];
+        let slot = (system, entity, key.to_owned());
+        let fields = match self.waiting.get(&slot) {
+            Some(waiting) => waiting.fields.clone(),
+            None => {
+                let to = office.program.system_name(system);
+                let waiting = office.store.waiting(to, &names.name, key)?;
+                waiting.map(|w| w.fields).unwrap_or_default()
+            }
+        };
+        let waits = fields.iter().filter_map(|f| names.field(f)).collect();
+        Ok(match office.calls {
+            Some(calls) => calls.of((system, entity), key, waits, since),
+            None => HandedOver::default(),
+        })
+    }
+
     /// Enters what a scenario's routes owe for a record; `only`: only to that system; `anew`: as
     /// if the receivers held nothing.
     pub fn owe(
@@ -94,11 +130,13 @@ impl Books {
                 continue;
             }
             let now = office.now_us();
-            let (register, dirty) = self.register(office, entity, key)?;
+            let (register, _) = self.register(office, entity, key)?;
             let Some(due) = owed(names, key, register, route, propagate, anew) else {
                 continue;
             };
-            note_written(register, route.to, &due, now);
+            let handed = self.handed(office, route.to, (entity, key))?;
+            let (register, dirty) = self.register(office, entity, key)?;
+            note_written(register, route.to, &due, now, &handed);
             *dirty = true;
             let version = register.version + 1;
             let fields: Vec<FieldIx> = due.fields.iter().map(|(f, _)| *f).collect();

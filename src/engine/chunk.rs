@@ -11,6 +11,7 @@ use super::batch::{ActiveRun, Phase};
 use super::books::{Books, load, note_held, order_of, put, waits};
 use super::dispatch::Queued;
 use super::evaluate::{Absorbed, Report, absorb};
+use super::handed::HandedOver;
 use super::letters::Given;
 use super::outbox::idempotency_key;
 use super::owed::{note_written, owed};
@@ -310,7 +311,7 @@ impl Runner<'_> {
                 continue;
             };
             let native_key = register.view(route.to).and_then(|v| v.native_key.clone());
-            note_written(register, route.to, &due, now);
+            note_written(register, route.to, &due, now, &HandedOver::default());
             any = true;
             if run.reconcile {
                 run.record.counts.drift += 1;
@@ -484,5 +485,6 @@ pub(super) fn report_of<'r>(
         native_key: payload.native_key.as_deref(),
         deleted: payload.deleted,
         read: Some(read),
+        handed: None,
     }
 }

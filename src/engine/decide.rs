@@ -123,6 +123,8 @@ pub fn replay(
             now,
             paused: &paused,
             ahead: None,
+            calls: None,
+            since: i64::MAX,
         };
         let mut books = Books::default();
         let record = (entity, &*letter.key);
@@ -156,6 +158,8 @@ pub fn choose(
             now,
             paused: &paused,
             ahead: None,
+            calls: None,
+            since: i64::MAX,
         };
         let mut books = Books::default();
         let now_us = office.now_us();

@@ -160,6 +160,10 @@ impl Runner<'_> {
                 let (entity, _) = self.program.map_ends(request.map);
                 let keys = request.writes.iter().map(|w| w.key.clone());
                 gate.records.entry(entity).or_default().extend(keys);
+                for write in &request.writes {
+                    let now = now.0.saturating_mul(1_000);
+                    self.calls.note((system, entity), write, now);
+                }
             }
             out.push((errand, call));
         }
@@ -553,6 +557,12 @@ impl Runner<'_> {
             _ => None,
         };
         let foreseen = request.map(|r| self.write_kind(system, r.writes.len()).1);
+        if let Answer::Written(request, _) = answer {
+            let (entity, _) = self.program.map_ends(request.map);
+            for write in &request.writes {
+                self.calls.settle((system, entity), &write.key);
+            }
+        }
         let gate = &mut self.gates[system as usize];
         gate.under_way = gate.under_way.saturating_sub(1);
         if let Some(request) = request {

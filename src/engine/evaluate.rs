@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::handed::HandedOver;
 use super::ports::{FieldIx, SystemIx};
 use super::program::EntityProgram;
 use super::register::{Gone, How, Known, Register, Stamp, View};
@@ -64,6 +65,19 @@ pub struct Report<'a> {
     /// Where the whole record was read, rather than a change told by an event: every write sent
     /// before this time (microseconds) would show in it.
     pub read: Option<i64>,
+    /// Of an event: which values that were written there were handed over; `None`: all were.
+    pub handed: Option<&'a HandedOver>,
+}
+
+impl Report<'_> {
+    /// From when on a value that was written may come back as an echo; `None`: it was never handed
+    /// over.
+    fn echoes_from(&self, field: FieldIx, known: &Known) -> Option<i64> {
+        match self.handed {
+            Some(handed) => handed.from(field, known),
+            None => Some(known.at),
+        }
+    }
 }
 
 /// What a report did.
@@ -239,13 +253,16 @@ fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Valu
         },
         None => {
             let older = echoes_older(view, ix, known, at, value).filter(|_| !same);
-            let of_this = known.how.written() && at.saturating_add(TOLERANCE_US) >= known.at;
+            let from = report.echoes_from(ix, known);
+            let of_this = known.how.written()
+                && from.is_some_and(|from| at.saturating_add(TOLERANCE_US) >= from);
+            let first = older.or(from).unwrap_or(known.at);
             Standing {
                 same,
                 echo: older.is_some() || (same && of_this),
                 stale: !same && (older.is_some() || precedes(known, at)),
-                before: at < older.unwrap_or(known.at),
-                well_before: at.saturating_add(SECOND_US) <= older.unwrap_or(known.at),
+                before: at < first,
+                well_before: at.saturating_add(SECOND_US) <= first,
             }
         }
     }
@@ -294,7 +311,8 @@ fn absorb_field(
             at,
             how: How::Reported,
         };
-        view.replace(ix, known);
+        let from = view.field(ix).and_then(|k| report.echoes_from(ix, k));
+        view.replace_sent(ix, known, from);
         out.changed = true;
     }
     let told = match report.read {

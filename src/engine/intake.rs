@@ -198,9 +198,15 @@ impl Runner<'_> {
             native_key: row.native_key.as_deref(),
             deleted: row.deleted,
             read: None,
+            handed: None,
         };
         let names = &program.entities[entity as usize];
         let mut office = self.office();
+        let handed = books.handed(&mut office, system, (entity, &row.key))?;
+        let report = Report {
+            handed: Some(&handed),
+            ..report
+        };
         let (register, dirty) = books.register(&mut office, entity, &row.key)?;
         let absorbed = absorb(names, register, &report);
         *dirty |= absorbed.changed;

@@ -17,6 +17,7 @@ mod due;
 pub mod evaluate;
 pub mod expression;
 pub mod freshness;
+pub mod handed;
 mod heed;
 mod intake;
 mod letters;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::handed::HandedOver;
 use super::ports::{FieldIx, SystemIx, key_parts};
 use super::program::{EntityProgram, RouteProgram};
 use super::register::{Gone, How, Known, Register};
@@ -171,7 +172,15 @@ pub fn owed(
 
 /// Notes that a system is being sent values: from here on it is known to hold them, since the
 /// write waits durably until it is confirmed or given up (see [`forget`]).
-pub fn note_written(register: &mut Register, to: SystemIx, owed: &Owed, now: i64) {
+///
+/// `handed`: which of the values before were handed over.
+pub fn note_written(
+    register: &mut Register,
+    to: SystemIx,
+    owed: &Owed,
+    now: i64,
+    handed: &HandedOver,
+) {
     let view = register.view_mut(to);
     if let Some(at) = owed.deleted {
         view.known.clear();
@@ -183,14 +192,13 @@ pub fn note_written(register: &mut Register, to: SystemIx, owed: &Owed, now: i64
     let owed_more = owed.fields.len().saturating_sub(view.known.len());
     view.known.reserve(owed_more);
     for (field, value) in &owed.fields {
-        view.replace(
-            *field,
-            Known {
-                value: value.clone(),
-                at: now,
-                how: How::Sent,
-            },
-        );
+        let from = view.field(*field).and_then(|k| handed.from(*field, k));
+        let known = Known {
+            value: value.clone(),
+            at: now,
+            how: How::Sent,
+        };
+        view.replace_sent(*field, known, from);
     }
 }
 

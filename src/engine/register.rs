@@ -236,10 +236,17 @@ impl View {
 
     /// Sets it; a value written before is remembered for a while.
     pub fn replace(&mut self, field: FieldIx, known: Known) {
+        let from = self.field(field).map(|before| before.at);
+        self.replace_sent(field, known, from);
+    }
+
+    /// The same where the value before may come back as an echo only from a time on (microseconds),
+    /// or never.
+    pub fn replace_sent(&mut self, field: FieldIx, known: Known, from: Option<i64>) {
         let before = self
             .field(field)
             .filter(|b| b.how.written() && b.value != known.value);
-        if let Some((value, at)) = before.map(|b| (b.value.clone(), b.at)) {
+        if let Some((value, at)) = before.map(|b| b.value.clone()).zip(from) {
             // A write may have waited long for a system that was away.
             let until = known.at.max(at);
             let horizon = until.saturating_sub(REMEMBER_US);

@@ -11,6 +11,7 @@ use super::books::Office;
 use super::clock::Ahead;
 use super::dispatch::Gate;
 use super::due::StartClock;
+use super::handed::Calls;
 use super::limits::Limits;
 use super::ports::{
     Answer, Call, Decoder, EntityIx, RunCounts, RunRecord, ScenarioIx, Store, StoreError, Stored,
@@ -233,6 +234,8 @@ pub struct Runner<'a> {
     pub(super) clock: StartClock,
     /// Records that have a dead letter.
     pub(super) letters: BTreeSet<(SystemIx, EntityIx, String)>,
+    /// What was handed over and is not yet confirmed.
+    pub(super) calls: Calls,
     /// Scenarios that a person has paused.
     pub(super) paused: BTreeSet<ScenarioIx>,
     /// Backfills that a person has asked for, with when, in the plan's order.
@@ -280,6 +283,7 @@ impl<'a> Runner<'a> {
             started,
             clock: StartClock::default(),
             letters: BTreeSet::new(),
+            calls: Calls::default(),
             paused: BTreeSet::new(),
             backfills: Vec::new(),
             heeded: None,
@@ -398,6 +402,8 @@ impl<'a> Runner<'a> {
             now: self.world.now(),
             paused: &self.paused,
             ahead: self.ahead,
+            calls: Some(&self.calls),
+            since: self.started.0.saturating_mul(1_000),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use syncline::catalog::{Catalog, ChangeTime};
+use syncline::catalog::{Catalog, ChangeTime, Payload};
 use syncline::connector::decode::Events;
 use syncline::engine::ports::{FieldIx, MapIx, SystemIx};
 use syncline::engine::program::Program;
@@ -111,6 +111,8 @@ fn manner(case: &Case, trouble: &Trouble, mut manner: Manner) -> Manner {
     // Where several origins meet, a clock that is ahead makes an echo look like a change.
     let alone = case.flows.iter().all(|f| f.rule == Rule::Owned);
     manner.skew = i64::from(trouble.skew) * if alone { 1_000 } else { 0 };
+    // An event that shows the whole record tells one time for all of its fields.
+    manner.payload = Payload::Changed;
     manner.change_time = match trouble.coarse {
         true => ChangeTime::Seconds,
         false => ChangeTime::Milliseconds,
