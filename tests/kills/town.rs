@@ -293,6 +293,9 @@ impl Town {
                         continue;
                     }
                     self.next.store(n + 1, Ordering::SeqCst);
+                    // What comes without a break goes before what runs write, and newer states of a
+                    // record take the place of one that is refused.
+                    std::thread::sleep(Duration::from_millis(10));
                 }
             });
             scope.spawn(|| {
