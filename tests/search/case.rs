@@ -119,19 +119,14 @@ pub struct Case {
 }
 
 /// Rules of one origin, or that ask what each origin says now and not when it said so.
-const TIMELESS: [Rule; 5] = [
-    Rule::Owned,
-    Rule::OwnerWins,
-    Rule::Max,
-    Rule::Min,
-    Rule::Union,
-];
-/// Rules that ask when.
-const TIMED: [Rule; 4] = [
+const TIMELESS: [Rule; 4] = [Rule::Owned, Rule::OwnerWins, Rule::Max, Rule::Min];
+/// Rules that ask when, and one whose few values a person and the runner often set alike.
+const TIMED: [Rule; 5] = [
     Rule::LastWriteWins,
     Rule::FirstWriteWins,
     Rule::AnyTrue,
     Rule::AllTrue,
+    Rule::Union,
 ];
 
 /// Which rules are searched: `SYNCLINE_RULES=timed` or `all`; without, those in which nothing is

@@ -234,6 +234,11 @@ impl Script {
         let (system, map) = (origin as SystemIx, origin as MapIx);
         let field = flow as FieldIx;
         let there = systems.get(system);
+        // To set what is there already is no change.
+        let row = there.row(map, &key(ix));
+        if row.is_some_and(|row| row.fields.contains(&(field, value.clone()))) {
+            return;
+        }
         let cells = there.cells(map, &key(ix), &[(field, value.clone())]);
         let changed = systems.sets(system, map, &key(ix), cells.unwrap(), None);
         let changed = changed.unwrap();
