@@ -34,7 +34,7 @@ use case::Case;
 use play::{Played, play};
 
 /// Histories of one seed.
-const AT_ONCE: u64 = 20;
+const AT_ONCE: u64 = 10;
 
 /// What a search went through.
 #[derive(Default)]
@@ -81,7 +81,7 @@ fn shrunk(mut tree: impl ValueTree<Value = Case>, mut broken: Vec<String>) -> (C
     let mut case = tree.current();
     let mut tries = 0;
     let mut moved = tree.simplify();
-    while moved && tries < 800 {
+    while moved && tries < 200 {
         tries += 1;
         let next = tree.current();
         let played = play(&next);
@@ -119,7 +119,7 @@ fn search(seed: u64, histories: u64, sum: &Mutex<Sum>) -> Option<String> {
 
 #[test]
 fn no_history_breaks_a_law() {
-    let histories = number("SYNCLINE_HISTORIES", 40);
+    let histories = number("SYNCLINE_HISTORIES", 20);
     let first = number("SYNCLINE_SEED", 1);
     let sum = Mutex::new(Sum::default());
     let stop = AtomicBool::new(false);
@@ -160,7 +160,7 @@ fn a_seed_makes_the_same_histories_again() {
     let tell = || {
         let mut runner = runner(3);
         let mut out = String::new();
-        for _ in 0..10 {
+        for _ in 0..5 {
             let case = case::any_case().new_tree(&mut runner).unwrap().current();
             out += &format!("{case:?}\n{:?}\n", play(&case));
         }
