@@ -2,12 +2,10 @@
 
 mod support;
 
-use chrono::NaiveDate;
 use support::fixtures;
 use syncline::arithmetic::{Arithmetic, Guess, Timing, Turn};
-use syncline::catalog::Catalog;
 use syncline::graph::Graph;
-use syncline::model::{self, Input, ModeKind, OwnConnectors, Policy};
+use syncline::model::{ModeKind, Policy};
 use syncline::time::{Millis, Schedule};
 
 struct World {
@@ -22,17 +20,9 @@ fn world(text: &str) -> World {
 
 fn lowered(text: &str) -> Result<World, String> {
     let parsed = fixtures::parse_text(text);
-    let own = OwnConnectors::new();
-    let (policy, findings) = model::lower(&Input {
-        sources: &parsed.sources,
-        files: &parsed.files,
-        unread: false,
-        catalog: Catalog::builtin(),
-        own: &own,
-        now: NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(),
-    });
-    if !parsed.findings.is_empty() || !findings.is_empty() {
-        return Err(format!("{:?} {findings:?}", parsed.findings));
+    let (policy, findings) = fixtures::lowered(&parsed);
+    if !findings.is_empty() {
+        return Err(format!("{findings:?}"));
     }
     let graph = Graph::build(&policy);
     let figures = Arithmetic::of(&policy, &graph);

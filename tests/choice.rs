@@ -8,12 +8,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use support::fixtures;
 use syncline::arithmetic::Arithmetic;
-use syncline::catalog::Catalog;
 use syncline::checks::{self, Context};
 use syncline::choice::{self, Free, Ground, Limits, Outcome, Problem, Proof, Work};
 use syncline::finding::Severity;
 use syncline::graph::Graph;
-use syncline::model::{self, Input, ModeKind, OwnConnectors, Policy};
+use syncline::model::{ModeKind, Policy};
 use syncline::text::Sources;
 
 struct World {
@@ -28,20 +27,8 @@ fn now() -> NaiveDate {
 
 fn world(text: &str) -> World {
     let parsed = fixtures::parse_text(text);
-    let own = OwnConnectors::new();
-    let (policy, findings) = model::lower(&Input {
-        sources: &parsed.sources,
-        files: &parsed.files,
-        unread: false,
-        catalog: Catalog::builtin(),
-        own: &own,
-        now: now(),
-    });
-    assert!(
-        parsed.findings.is_empty() && findings.is_empty(),
-        "{:?}{findings:?}\n{text}",
-        parsed.findings
-    );
+    let (policy, findings) = fixtures::lowered(&parsed);
+    assert!(findings.is_empty(), "{findings:?}\n{text}");
     let graph = Graph::build(&policy);
     World {
         sources: parsed.sources,

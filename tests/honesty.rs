@@ -24,7 +24,8 @@ use syncline::finding::Severity;
 use syncline::graph::Graph;
 use syncline::model::{self, Input, OwnConnectors};
 use syncline::plan;
-use syncline::sim::simulation::{Simulated, Simulation, Span, first_day};
+use syncline::sim::first_day;
+use syncline::sim::simulation::{Simulated, Simulation, Span};
 use syncline::time::Millis;
 
 /// Calls below which a day's figure is chance.

@@ -164,7 +164,7 @@ fn from_catalog<T>(entry: &Entry, figure: &Figure<T>) -> Origin {
 }
 
 fn of_system(system: &System, currency: &str) -> SystemFacts {
-    let entry = system.connector.as_ref().and_then(|c| c.entry.as_deref());
+    let entry = system.entry();
     let tier = entry.and_then(|e| tier(system, e));
     let seconds = |period: catalog::Period| period.0.as_secs_f64();
     let can = entry.map(|e| e.capabilities);

@@ -62,8 +62,7 @@ impl<'a> Context<'a> {
 
     /// What the catalog knows of a system's connector; `None`: it has none that exists.
     pub fn entry(&self, id: SystemId) -> Option<&'a Entry> {
-        let connector = self.policy.system(id).connector.as_ref()?;
-        connector.entry.as_deref()
+        self.policy.system(id).entry()
     }
 
     /// The blocks and fields in which an `allow` of a check stands. What is accepted in one must not

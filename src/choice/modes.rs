@@ -113,15 +113,12 @@ fn reconcile(policy: &Policy, scenario: &Scenario, within: Option<Millis>) -> Op
 }
 
 fn events(policy: &Policy, system: SystemId) -> Option<&Events> {
-    let connector = policy.system(system).connector.as_ref()?;
-    connector.entry.as_ref()?.events.as_ref()
+    policy.system(system).entry()?.events.as_ref()
 }
 
 /// Whether a system's events can be lost for good although its records can be read again.
 fn loses_events(policy: &Policy, system: SystemId) -> bool {
-    let connector = policy.system(system).connector.as_ref();
-    let entry = connector.and_then(|c| c.entry.as_ref());
-    entry.is_some_and(|e| {
+    policy.system(system).entry().is_some_and(|e| {
         e.capabilities.read && e.events.as_ref().is_some_and(Events::lost_for_good)
     })
 }

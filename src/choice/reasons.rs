@@ -124,8 +124,7 @@ pub fn must_not_wait(
 }
 
 fn consent_is_urgent(policy: &Policy, field: &Field, to: SystemId) -> bool {
-    let connector = policy.system(to).connector.as_ref();
-    let entry = connector.and_then(|c| c.entry.as_ref());
+    let entry = policy.system(to).entry();
     let bounded = field
         .fresh
         .as_ref()

@@ -54,12 +54,8 @@ impl Format {
 
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let checked = policy::check_one(args.path.as_deref())?;
-    if checked.has_errors() {
-        refuse(&checked, shell);
+    let Some(plan) = plan_of(&checked, shell)? else {
         return Ok(Exit::Findings);
-    }
-    let Some(plan) = checked.plan() else {
-        return Err(Failure::own("a policy without errors gave no plan"));
     };
     let by_name = args.output.as_deref().map_or(Format::Json, Format::of);
     let style = match args.output {
@@ -79,6 +75,18 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         None => shell.print(&text),
     }
     Ok(Exit::Clean)
+}
+
+/// The plan of a policy; one with errors has none, and standard error is told why.
+pub(super) fn plan_of(checked: &Checked, shell: &mut Shell) -> Result<Option<Plan>, Failure> {
+    if checked.has_errors() {
+        refuse(checked, shell);
+        return Ok(None);
+    }
+    match checked.plan() {
+        Some(plan) => Ok(Some(plan)),
+        None => Err(Failure::own("a policy without errors gave no plan")),
+    }
 }
 
 /// Says on standard error what keeps a policy from being planned.
@@ -128,14 +136,7 @@ fn read(path: &Path) -> Result<Option<Plan>, Failure> {
 
 fn compiled(path: &Path, shell: &mut Shell) -> Result<Option<Plan>, Failure> {
     let checked = policy::check_one(Some(path))?;
-    if checked.has_errors() {
-        refuse(&checked, shell);
-        return Ok(None);
-    }
-    checked
-        .plan()
-        .map(Some)
-        .ok_or_else(|| Failure::own("a policy without errors gave no plan"))
+    plan_of(&checked, shell)
 }
 
 /// The directory of a file; a directory itself.

@@ -7,14 +7,15 @@ use clap::ValueEnum;
 
 use super::estimate::no_such;
 use super::failure::{Exit, Failure};
-use super::plan::refuse;
+use super::plan::plan_of;
 use super::policy;
 use super::shell::Shell;
 use crate::arithmetic::Arithmetic;
 use crate::estimate::{self, Ground};
 use crate::graph::Graph;
 use crate::render::simulation;
-use crate::sim::simulation::{Outage, Simulation, Span, first_day};
+use crate::sim::first_day;
+use crate::sim::simulation::{Outage, Simulation, Span};
 use crate::time::Millis;
 
 /// The longest span: ten years.
@@ -94,12 +95,8 @@ fn span(text: &str) -> Result<Millis, String> {
 
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let checked = policy::check_one_on(args.path.as_deref(), first_day())?;
-    if checked.has_errors() {
-        refuse(&checked, shell);
+    let Some(plan) = plan_of(&checked, shell)? else {
         return Ok(Exit::Findings);
-    }
-    let Some(plan) = checked.plan() else {
-        return Err(Failure::own("a policy without errors gave no plan"));
     };
     let policy = &checked.policy;
     let graph = Graph::build(policy);

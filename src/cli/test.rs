@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::failure::{Exit, Failure};
-use super::plan::refuse;
+use super::plan::plan_of;
 use super::policy;
 use super::shell::Shell;
 use crate::model::Test;
@@ -45,12 +45,8 @@ enum Format {
 
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let checked = policy::check_one(args.path.as_deref())?;
-    if checked.has_errors() {
-        refuse(&checked, shell);
+    let Some(plan) = plan_of(&checked, shell)? else {
         return Ok(Exit::Findings);
-    }
-    let Some(plan) = checked.plan() else {
-        return Err(Failure::own("a policy without errors gave no plan"));
     };
     let policy = &checked.policy;
     let tests = wanted(&policy.tests, args.filter.as_deref())?;

@@ -25,10 +25,8 @@ pub(super) struct Office<'o> {
     pub paused: &'o BTreeSet<ScenarioIx>,
     /// Stamps that lie ahead of the clock.
     pub ahead: Option<Ahead>,
-    /// What the runner handed over; `None`: no runner is at work here.
-    pub calls: Option<&'o Calls>,
-    /// When the runner started; microseconds.
-    pub since: i64,
+    /// What the runner handed over, and since when it is at work (microseconds); `None`: none is.
+    pub calls: Option<(&'o Calls, i64)>,
 }
 
 impl Office<'_> {
@@ -85,7 +83,9 @@ impl Books {
         system: SystemIx,
         (entity, key): (EntityIx, &str),
     ) -> Stored<HandedOver> {
-        let since = office.since;
+        let Some((calls, since)) = office.calls else {
+            return Ok(HandedOver::default());
+        };
         let (register, _) = self.register(office, entity, key)?;
         let view = register.view(system);
         let sent = |k: &Known| k.how == How::Sent && k.at >= since;
@@ -103,10 +103,7 @@ impl Books {
             }
         };
         let waits = fields.iter().filter_map(|f| names.field(f)).collect();
-        Ok(match office.calls {
-            Some(calls) => calls.of((system, entity), key, waits, since),
-            None => HandedOver::default(),
-        })
+        Ok(calls.of((system, entity), key, waits, since))
     }
 
     /// Enters what a scenario's routes owe for a record; `only`: only to that system; `anew`: as

@@ -124,7 +124,6 @@ pub fn replay(
             paused: &paused,
             ahead: None,
             calls: None,
-            since: i64::MAX,
         };
         let mut books = Books::default();
         let record = (entity, &*letter.key);
@@ -159,7 +158,6 @@ pub fn choose(
             paused: &paused,
             ahead: None,
             calls: None,
-            since: i64::MAX,
         };
         let mut books = Books::default();
         let now_us = office.now_us();

@@ -557,23 +557,22 @@ impl Runner<'_> {
             _ => None,
         };
         let foreseen = request.map(|r| self.write_kind(system, r.writes.len()).1);
-        if let Answer::Written(request, _) = answer {
-            let (entity, _) = self.program.map_ends(request.map);
-            for write in &request.writes {
-                self.calls.settle((system, entity), &write.key);
-            }
-        }
+        let settled = matches!(answer, Answer::Written(..));
         let gate = &mut self.gates[system as usize];
         gate.under_way = gate.under_way.saturating_sub(1);
         if let Some(request) = request {
             let (entity, _) = self.program.map_ends(request.map);
-            if let Some(keys) = gate.records.get_mut(&entity) {
-                for write in &request.writes {
+            let mut keys = gate.records.get_mut(&entity);
+            for write in &request.writes {
+                if let Some(keys) = &mut keys {
                     keys.remove(&write.key);
                 }
-                if keys.is_empty() {
-                    gate.records.remove(&entity);
+                if settled {
+                    self.calls.settle((system, entity), &write.key);
                 }
+            }
+            if keys.is_some_and(|keys| keys.is_empty()) {
+                gate.records.remove(&entity);
             }
         }
         if let (Answer::Written(_, report), Some(foreseen)) = (answer, foreseen)

@@ -23,10 +23,11 @@ const PATIENCE: u32 = 4;
 /// A system that a person has to mend is tried again after pauses that double up to this.
 const PAUSE_MOST: Millis = Millis(15 * 60_000);
 
-/// An answer of a system that took a batch of the outbox.
-pub(super) struct Sent {
+/// A batch of the outbox that a system took, with what it said.
+pub(super) struct Arrival {
     system: SystemIx,
-    answer: Answer,
+    request: WriteRequest,
+    report: WriteReport,
 }
 
 impl Runner<'_> {
@@ -174,15 +175,18 @@ impl Runner<'_> {
         system: SystemIx,
         request: WriteRequest,
         report: WriteReport,
-    ) -> Sent {
-        let answer = Answer::Written(request, report);
-        self.count_answer(system, &answer);
+    ) -> Arrival {
+        self.is_up(system, true);
         let widest = self.program.plan.systems[system as usize].write_batch;
         let widest = widest.map_or(BATCH, |b| b as usize);
         let state = &mut self.systems[system as usize];
         let wider = state.narrow.map(|n| n.saturating_mul(2));
         state.narrow = wider.filter(|n| *n < widest);
-        Sent { system, answer }
+        Arrival {
+            system,
+            request,
+            report,
+        }
     }
 
     /// A batch of the outbox that failed as a whole.
@@ -195,18 +199,15 @@ impl Runner<'_> {
     }
 
     /// Notes what has arrived, all in one transaction.
-    pub(super) fn confirm(&mut self, sent: &mut Vec<Sent>) -> Stored<()> {
-        if sent.is_empty() {
+    pub(super) fn confirm(&mut self, arrived: &mut Vec<Arrival>) -> Stored<()> {
+        if arrived.is_empty() {
             return Ok(());
         }
         self.store.begin()?;
         let mut owes = false;
-        for Sent { system, answer } in &*sent {
-            if let Answer::Written(request, report) = answer {
-                owes |= self.confirm_one(*system, request, report)?;
-            }
+        for there in arrived.drain(..) {
+            owes |= self.confirm_one(there.system, &there.request, &there.report)?;
         }
-        sent.clear();
         // What only says that something arrived may be forgotten with a lost power supply: it is
         // sent once more then, under the same key. What is owed anew goes out under a key of its
         // own, which has to stand for the same content ever after.

@@ -402,16 +402,19 @@ impl<'a> Runner<'a> {
             now: self.world.now(),
             paused: &self.paused,
             ahead: self.ahead,
-            calls: Some(&self.calls),
-            since: self.started.0.saturating_mul(1_000),
+            calls: Some((&self.calls, self.started.0.saturating_mul(1_000))),
         }
     }
 
     /// An answer that is no failure shows that a system is up.
     pub(super) fn count_answer(&mut self, system: SystemIx, answer: &Answer) {
-        if matches!(answer, Answer::Failed(..)) {
-            return;
+        if !matches!(answer, Answer::Failed(..)) {
+            self.is_up(system, matches!(answer, Answer::Written(..)));
         }
+    }
+
+    /// A system has answered, and perhaps taken a write.
+    pub(super) fn is_up(&mut self, system: SystemIx, wrote: bool) {
         let until_idle = self.options.until_idle;
         let state = &mut self.systems[system as usize];
         state.failures = 0;
@@ -420,7 +423,7 @@ impl<'a> Runner<'a> {
         state.rest_until = None;
         let resumed = state.paused.take().is_some();
         state.answered = Some(self.world.now());
-        if until_idle && matches!(answer, Answer::Written(..)) {
+        if until_idle && wrote {
             // What was written there may have followers of its own.
             state.followed = None;
         }

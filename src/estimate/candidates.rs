@@ -143,8 +143,7 @@ impl Tried {
         let today = ground.arithmetic.scenario(scenario.id);
         let mended = today.is_some_and(|f| matches!(f.timing, Timing::Hybrid(_)));
         let lossy = |hop: &Hop| {
-            let connector = ground.policy.system(hop.from.value).connector.as_ref();
-            let entry = connector.and_then(|c| c.entry.as_ref());
+            let entry = ground.policy.system(hop.from.value).entry();
             let events = entry.and_then(|e| e.events.as_ref());
             events.is_some_and(|e| e.lost_for_good())
         };

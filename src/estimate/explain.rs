@@ -381,8 +381,7 @@ impl Writer<'_> {
 
     /// What an entry says by what it can do, not by a figure with a source of its own.
     fn entry_of(&self, id: SystemId) -> Place {
-        let connector = self.ground.policy.system(id).connector.as_ref();
-        match connector.and_then(|c| c.entry.as_ref()) {
+        match self.ground.policy.system(id).entry() {
             Some(entry) => Place::Catalog {
                 entry: entry.name.clone(),
                 page: Some(entry.docs.clone()).filter(|d| !d.is_empty()),

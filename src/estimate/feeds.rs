@@ -14,8 +14,7 @@ pub(super) fn of_policy(ground: Ground) -> Vec<Feed> {
 
 /// A system whose events a real-time hop hears.
 pub(super) fn of_system(ground: Ground, system: SystemId) -> Option<Feed> {
-    let connector = ground.policy.system(system).connector.as_ref()?;
-    let entry = connector.entry.as_deref()?;
+    let entry = ground.policy.system(system).entry()?;
     let events = entry.events.as_ref()?;
     let hearing: Vec<(&Scenario, &Timing)> = ground
         .policy

@@ -17,7 +17,7 @@ pub(super) fn of_policy(ground: Ground) -> Vec<String> {
 }
 
 fn smallest_tier(system: &System) -> Option<String> {
-    let entry = system.connector.as_ref()?.entry.as_ref()?;
+    let entry = system.entry()?;
     let tier = entry.smallest_tier().filter(|_| system.tier.is_none())?;
     Some(format!(
         "`{}` names no `tier`: the limits are those of the smallest, `{}`",

@@ -48,6 +48,13 @@ pub struct System {
     pub broken: bool,
 }
 
+impl System {
+    /// What the catalog has of its connector; `None`: it names none that there is.
+    pub fn entry(&self) -> Option<&Entry> {
+        self.connector.as_ref()?.entry.as_deref()
+    }
+}
+
 /// The connector of a system.
 #[derive(Debug, Clone)]
 pub struct Connector {

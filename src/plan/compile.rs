@@ -171,7 +171,7 @@ impl Compiler<'_> {
     }
 
     fn system(&self, s: &model::System) -> System {
-        let entry = s.connector.as_ref().and_then(|c| c.entry.as_ref());
+        let entry = s.entry();
         let can = entry.map(|e| e.capabilities);
         let setting = |value: &model::SettingValue| match value {
             model::SettingValue::Text(t) => Setting::Value(Json::from(&**t)),

@@ -58,6 +58,12 @@ pub struct Wants {
 }
 
 impl Manner {
+    /// Calls of the vendor's that one write call stands for: without an upsert it is looked up
+    /// first.
+    pub fn calls_of_write(&self) -> u64 {
+        if self.upsert { 1 } else { 2 }
+    }
+
     /// As the plan says, and the catalog entry where there is one.
     pub fn of(system: &plan::System, entry: Option<&Entry>) -> Self {
         let events = entry.and_then(|e| e.events.as_ref());

@@ -19,9 +19,30 @@ mod systems;
 pub mod trial;
 mod world;
 
+use crate::engine::runner::{Observer, Progress};
+use crate::time::{Date, Instant, Zone};
+
 pub use emulated::{Emulated, Maps, Native};
 pub use limits::{Meter, Metered};
 pub use manner::{Manner, Wants};
 pub use shared::{Cut, SharedStore};
 pub use systems::{Applied, Asked, Driver, Outcome, Systems};
 pub use world::World;
+
+/// The date on which virtual time begins where nothing else is said: a Monday.
+pub fn first_day() -> Date {
+    Date::from_ymd_opt(2026, 1, 5).unwrap_or_default()
+}
+
+/// Midnight of that day in a zone.
+pub fn start_in(zone: Zone) -> Instant {
+    zone.start_of(first_day())
+}
+
+/// Hears nothing of what a runner does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn progress(&mut self, _: &Progress<'_>) {}
+}

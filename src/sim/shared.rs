@@ -24,6 +24,8 @@ pub struct Cut {
     pub store: MemoryStore,
     /// How many calls still go well; `None`: all.
     pub left: Option<u64>,
+    /// Stages can no longer be read: what was staged is gone.
+    pub stage_lost: bool,
     /// Calls made so far.
     pub calls: u64,
 }
@@ -63,6 +65,19 @@ macro_rules! delegate {
             $(fn $name(&mut self, $($arg: $ty),*) -> Stored<$out> {
                 self.call()?.store.$name($($arg),*)
             })*
+
+            fn stage_after(
+                &mut self,
+                run: i64,
+                after: Option<&str>,
+                limit: usize,
+            ) -> Stored<Vec<Staged>> {
+                let mut cut = self.call()?;
+                match cut.stage_lost {
+                    true => Ok(Vec::new()),
+                    false => cut.store.stage_after(run, after, limit),
+                }
+            }
         }
     };
 }
@@ -101,7 +116,6 @@ delegate! {
     stage_put(run: i64, rows: Vec<Staged>) -> ();
     stage_len(run: i64) -> u64;
     stage_drop_duplicates(run: i64, keep: Keep, owner: Option<SystemIx>) -> u64;
-    stage_after(run: i64, after: Option<&str>, limit: usize) -> Vec<Staged>;
     stage_drop(run: i64) -> ();
     put_quarantined(records: &[Quarantined]) -> ();
     quarantined(run: i64, limit: usize) -> Vec<Quarantined>;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::systems::{Applied, Asked, Driver, Outcome, Systems};
 use crate::engine::ports::{
-    Answer, Call, EventPage, Failure, FailureClass, SystemIx, World as Outside, WriteReport,
-    WriteRequest,
+    Answer, Call, Decoder, EventPage, Failure, FailureClass, Stored, SystemIx, World as Outside,
+    WriteReport, WriteRequest,
 };
+use crate::engine::program::Program;
+use crate::engine::runner::{Observer, Options, Runner};
 use crate::time::Instant;
 
 /// Events in one read of a followed feed.
@@ -70,6 +72,19 @@ impl<D: Driver> World<D> {
         }
     }
 
+    /// Runs a runner of a program in it, on its store, until it ends; an error is one of the store
+    /// (a runner that was killed).
+    pub fn run(
+        &mut self,
+        program: &Program,
+        decoder: &dyn Decoder,
+        observer: &mut dyn Observer,
+        options: Options,
+    ) -> Stored<()> {
+        let mut store = self.systems.store.clone();
+        Runner::new(program, &mut store, self, decoder, observer, options)?.run()
+    }
+
     /// What a killed runner leaves behind: of the calls under way some are still carried out, and
     /// nobody hears of it.
     pub fn runner_died(&mut self) {
@@ -104,13 +119,18 @@ impl<D: Driver> World<D> {
             self.listening.insert(system, (ticket, position));
             return;
         }
-        let call = Call::Events(position);
+        self.read_feed(ticket, system, position);
+    }
+
+    /// Has a read of a feed answered at once.
+    fn read_feed(&mut self, ticket: u64, system: SystemIx, position: Option<String>) {
+        let now = self.systems.now;
         self.put(
             now,
             Pending {
                 ticket,
                 system,
-                call,
+                call: Call::Events(position),
                 at: now,
                 limited: None,
             },
@@ -132,17 +152,7 @@ impl<D: Driver> World<D> {
             .collect();
         for system in due {
             if let Some((ticket, position)) = self.listening.remove(&system) {
-                let call = Call::Events(position);
-                self.put(
-                    now,
-                    Pending {
-                        ticket,
-                        system,
-                        call,
-                        at: now,
-                        limited: None,
-                    },
-                );
+                self.read_feed(ticket, system, position);
             }
         }
     }
@@ -275,7 +285,7 @@ impl<D: Driver> World<D> {
         }
         let mut report = WriteReport {
             rejected: Vec::new(),
-            calls: calls_of(there.manner.upsert),
+            calls: there.manner.calls_of_write(),
         };
         for (i, write) in request.writes.iter().enumerate() {
             let there = self.systems.get(system);
@@ -313,11 +323,6 @@ impl<D: Driver> World<D> {
     }
 }
 
-/// Calls of the vendor's that one write stands for.
-fn calls_of(upsert: bool) -> u64 {
-    if upsert { 1 } else { 2 }
-}
-
 fn failure(class: FailureClass, message: &str) -> Failure {
     Failure {
         class,
@@ -344,7 +349,7 @@ impl<D: Driver> Outside for World<D> {
         let chance = self.systems.rng.f64();
         let there = self.systems.get(system);
         let calls = match write {
-            true => calls_of(there.manner.upsert),
+            true => there.manner.calls_of_write(),
             false => 1,
         };
         there.calls += calls;

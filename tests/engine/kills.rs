@@ -22,7 +22,7 @@ fn undisturbed(prepare: &dyn Fn(&mut Bench), flows: &str) -> (u64, Vec<String>) 
     let mut bench = Bench::new(&policy(FIELDS, flows), 7);
     prepare(&mut bench);
     bench.until_idle();
-    let calls = bench.store.0.borrow().calls;
+    let calls = bench.store.cut().calls;
     (calls, picture(&bench))
 }
 

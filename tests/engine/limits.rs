@@ -284,10 +284,10 @@ fn a_read_that_a_quota_cuts_short_goes_on_where_it_was_after_a_restart() {
         match end {
             End::Stopped => bench.for_ms(2 * HOUR),
             End::Killed | End::PowerLost => {
-                let kill = |sim: &mut crate::world::Sim| sim.store.0.borrow_mut().left = Some(0);
+                let kill = |sim: &mut crate::world::Sim| sim.store.cut().left = Some(0);
                 bench.sim.at(2 * HOUR, Act::Do(Box::new(kill)));
                 assert!(bench.run_with(Options::default()).is_err());
-                let mut cut = bench.store.0.borrow_mut();
+                let mut cut = bench.store.cut();
                 cut.left = None;
                 cut.store.crash(end == End::PowerLost);
             }

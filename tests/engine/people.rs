@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use syncline::engine::decide::{backfill, pause, unpause};
 use syncline::engine::ports::RunStatus;
+use syncline::sim::SharedStore;
 use syncline::time::Instant;
 
 use crate::basics::policy;
-use crate::world::{Act, Bench, START, Shared, Sim, text};
+use crate::world::{Act, Bench, START, Sim, text};
 
 const MINUTE: i64 = 60_000;
 
@@ -27,7 +28,7 @@ fn by_clock() -> Bench {
 }
 
 /// Has a person ask for something after so many minutes.
-fn asks(bench: &mut Bench, minute: i64, ask: impl FnOnce(&mut Shared, Instant) + 'static) {
+fn asks(bench: &mut Bench, minute: i64, ask: impl FnOnce(&mut SharedStore, Instant) + 'static) {
     let act = Act::Do(Box::new(move |sim| {
         let mut store = sim.store.clone();
         ask(&mut store, Instant(sim.now));

@@ -206,7 +206,7 @@ fn the_first_event_waits_only_for_the_first_look_at_what_is_there() {
 #[test]
 fn a_run_whose_stage_is_lost_while_it_writes_is_not_done_and_the_next_one_reads_it_again() {
     let mut bench = bench("scenario s { sync contact(name) from a to b mode daily at 01:00 }");
-    bench.store.0.borrow_mut().stage_lost = true;
+    bench.store.cut().stage_lost = true;
     bench.until_idle();
     let run = bench.run_records("s").pop().unwrap();
     assert_eq!(run.status, RunStatus::Partial);
@@ -217,7 +217,7 @@ fn a_run_whose_stage_is_lost_while_it_writes_is_not_done_and_the_next_one_reads_
     );
     assert!(run.cursor_after.is_empty());
     assert_eq!(bench.tallies["s"].notes, [note]);
-    bench.store.0.borrow_mut().stage_lost = false;
+    bench.store.cut().stage_lost = false;
     bench.until_idle();
     assert_eq!(bench.run_records("s")[0].status, RunStatus::Done);
     assert_eq!(bench.sim.values("b", "contact").len(), 50);

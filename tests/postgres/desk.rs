@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use syncline::catalog::Catalog;
 use syncline::connector::registry;
 use syncline::engine::ports::*;
-use syncline::model::{self, Input, OwnConnectors};
 use syncline::plan::Plan;
 use syncline::time::Instant;
 use syncline::value::Value;
@@ -54,19 +52,9 @@ scenario s {{
 }}
 "#
     );
-    let parsed = fixtures::parse_text(&text);
-    let own = OwnConnectors::new();
-    let (policy, findings) = model::lower(&Input {
-        sources: &parsed.sources,
-        files: &parsed.files,
-        unread: false,
-        catalog: Catalog::builtin(),
-        own: &own,
-        now: chrono::NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(),
-    });
-    let all: Vec<_> = parsed.findings.iter().chain(&findings).collect();
-    assert!(all.is_empty(), "{all:?}");
-    syncline::plan::compile(&parsed.sources, &policy).unwrap()
+    let (plan, found) = fixtures::planned(&text);
+    assert!(found.is_empty(), "{found:?}");
+    plan
 }
 
 /// The connector of a plan's `desk`, with the map's position.

@@ -1,15 +1,12 @@
 //! A case as it happens: the world of its policy, the runner in it, killed and started again.
 
-use std::collections::BTreeSet;
-
-use syncline::catalog::{Catalog, ChangeTime, Payload};
+use syncline::catalog::{ChangeTime, Payload};
 use syncline::connector::decode::Events;
 use syncline::engine::ports::{FieldIx, MapIx, SystemIx};
 use syncline::engine::program::Program;
-use syncline::engine::runner::{Observer, Options, Progress, Runner};
-use syncline::model::{self, Input, OwnConnectors};
+use syncline::engine::runner::Options;
 use syncline::plan::{Limit, Plan};
-use syncline::sim::{Applied, Asked, Driver, Manner, Maps, Outcome, Systems, World};
+use syncline::sim::{Applied, Asked, Driver, Manner, Maps, Outcome, Silent, Systems, World};
 use syncline::time::{Instant, Millis};
 use syncline::value::Value;
 
@@ -39,12 +36,6 @@ pub struct Played {
     pub failed_calls: u64,
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn progress(&mut self, _: &Progress<'_>) {}
-}
-
 /// What people do, and a record of what the runner does.
 pub struct Script {
     /// With the time of each, earliest last.
@@ -68,19 +59,9 @@ pub fn key(ix: usize) -> String {
 }
 
 fn plan(case: &Case) -> Plan {
-    let parsed = fixtures::parse_text(&case.policy());
-    let own = OwnConnectors::new();
-    let (policy, findings) = model::lower(&Input {
-        sources: &parsed.sources,
-        files: &parsed.files,
-        unread: false,
-        catalog: Catalog::builtin(),
-        own: &own,
-        now: chrono::NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(),
-    });
-    let all: Vec<_> = parsed.findings.iter().chain(&findings).collect();
-    assert!(all.is_empty(), "{all:?}\n{}", case.policy());
-    let mut plan = syncline::plan::compile(&parsed.sources, &policy).unwrap();
+    let text = case.policy();
+    let (mut plan, found) = fixtures::planned(&text);
+    assert!(found.is_empty(), "{found:?}\n{text}");
     let by_events = case.flows.iter().all(|f| f.mode() == Mode::Realtime);
     for (system, trouble) in plan.systems.iter_mut().zip(&case.troubles) {
         let limit = |calls: u64, per| Limit { calls, per };
@@ -147,21 +128,7 @@ pub fn play(case: &Case) -> Played {
     let store = world.systems.store.clone();
     let mut played = Played::default();
     loop {
-        let mut open = store.clone();
-        let mut silent = Silent;
-        let options = Options {
-            until_idle: false,
-            only: BTreeSet::new(),
-        };
-        let runner = Runner::new(
-            &program,
-            &mut open,
-            &mut world,
-            &decoder,
-            &mut silent,
-            options,
-        );
-        let ran = runner.and_then(|mut runner| runner.run());
+        let ran = world.run(&program, &decoder, &mut Silent, Options::default());
         if ran.is_ok() || world.fault.is_some() {
             break;
         }

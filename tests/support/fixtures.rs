@@ -23,7 +23,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use syncline::catalog::Catalog;
 use syncline::finding::Finding;
+use syncline::model::{self, Input, OwnConnectors, Policy};
+use syncline::plan::Plan;
 use syncline::syntax::load::{self, FileReader, Root};
 use syncline::syntax::{self, literal, tree};
 use syncline::text::{FileId, Position, SourceFile, Sources, Span};
@@ -192,6 +195,30 @@ pub fn parse_text(text: &str) -> Parsed {
         files: vec![file],
         findings,
     }
+}
+
+/// What parsed files mean, on 2026-01-05, with what was found on the way, the parser's first.
+pub fn lowered(parsed: &Parsed) -> (Policy, Vec<Finding>) {
+    let own = OwnConnectors::new();
+    let (policy, findings) = model::lower(&Input {
+        sources: &parsed.sources,
+        files: &parsed.files,
+        unread: false,
+        catalog: Catalog::builtin(),
+        own: &own,
+        now: chrono::NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(),
+    });
+    let all = parsed.findings.iter().cloned().chain(findings);
+    (policy, all.collect())
+}
+
+/// The plan of a text, with what was found in it.
+pub fn planned(text: &str) -> (Plan, Vec<Finding>) {
+    let parsed = parse_text(text);
+    let (policy, findings) = lowered(&parsed);
+    let plan = syncline::plan::compile(&parsed.sources, &policy);
+    let plan = plan.unwrap_or_else(|| panic!("no plan: {findings:?}"));
+    (plan, findings)
 }
 
 fn parse_into(path: &Path, parsed: &mut Parsed, seen: &mut Vec<PathBuf>) {

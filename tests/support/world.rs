@@ -3,19 +3,14 @@
 
 #![allow(dead_code)]
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
-use syncline::catalog::Catalog;
 use syncline::engine::ports::*;
 use syncline::engine::program::Program;
 use syncline::engine::runner::{Alert, Observer, Options, Progress, Runner, Tally};
-use syncline::model::{self, Input, OwnConnectors};
-use syncline::plan::Keep;
+use syncline::sim::SharedStore;
 use syncline::store::MemoryStore;
-use syncline::terms::Priority;
 use syncline::time::{Instant, Millis};
 use syncline::value::Value;
 
@@ -26,24 +21,13 @@ pub const START: i64 = 1_767_571_200_000;
 
 /// A program from a policy's text, which has to be free of errors of syntax and naming.
 pub fn program(text: &str) -> Program {
-    let parsed = fixtures::parse_text(text);
-    let own = OwnConnectors::new();
-    let (policy, findings) = model::lower(&Input {
-        sources: &parsed.sources,
-        files: &parsed.files,
-        unread: false,
-        catalog: Catalog::builtin(),
-        own: &own,
-        now: chrono::NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(),
-    });
-    let all: Vec<_> = parsed.findings.iter().chain(&findings).collect();
+    let (plan, all) = fixtures::planned(text);
     let bad: Vec<_> = all
         .iter()
         .filter(|f| f.severity == syncline::finding::Severity::Error)
         .map(|f| format!("{} {}", f.code, f.message))
         .collect();
     assert!(bad.is_empty(), "{bad:?}");
-    let plan = syncline::plan::compile(&parsed.sources, &policy).unwrap();
     Program::new(plan).unwrap()
 }
 
@@ -129,7 +113,7 @@ pub struct Sim {
     script: BTreeMap<(i64, u64), Act>,
     pub rng: fastrand::Rng,
     pub stopping: bool,
-    pub store: Shared,
+    pub store: SharedStore,
     events: u64,
     idle_turns: u32,
     /// Events are kept back and pushed later, shuffled and repeated.
@@ -250,9 +234,7 @@ impl Sim {
     pub fn push(&mut self, system: &str, event: RawEvent) {
         let now = Instant(self.now + self.skew);
         self.store
-            .0
-            .borrow_mut()
-            .store
+            .inner()
             .append_events(system, &[event], now)
             .unwrap();
     }
@@ -560,100 +542,6 @@ impl Decoder for Events {
     }
 }
 
-/// A store that the world can put events into and that can be cut off at any call.
-#[derive(Clone)]
-pub struct Shared(pub Rc<RefCell<Cut>>);
-
-pub struct Cut {
-    pub store: MemoryStore,
-    /// Calls that still go well.
-    pub left: Option<u64>,
-    /// What was staged cannot be found any more.
-    pub stage_lost: bool,
-    pub calls: u64,
-}
-
-impl Shared {
-    fn cut(&self) -> Stored<std::cell::RefMut<'_, Cut>> {
-        let mut cut = self.0.borrow_mut();
-        cut.calls += 1;
-        match &mut cut.left {
-            Some(0) => Err(StoreError {
-                message: "killed".into(),
-                remedy: None,
-            }),
-            Some(left) => {
-                *left -= 1;
-                Ok(cut)
-            }
-            None => Ok(cut),
-        }
-    }
-}
-
-macro_rules! delegate {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        impl Store for Shared {
-            $(fn $name(&mut self, $($arg: $ty),*) -> Stored<$out> {
-                self.cut()?.store.$name($($arg),*)
-            })*
-
-            fn stage_after(&mut self, run: i64, after: Option<&str>, limit: usize) -> Stored<Vec<Staged>> {
-                let mut cut = self.cut()?;
-                match cut.stage_lost {
-                    true => Ok(Vec::new()),
-                    false => cut.store.stage_after(run, after, limit),
-                }
-            }
-        }
-    };
-}
-
-delegate! {
-    begin() -> ();
-    commit() -> ();
-    rollback() -> ();
-    meta(key: &str) -> Option<String>;
-    set_meta(key: &str, value: &str) -> ();
-    meta_with_prefix(prefix: &str) -> Vec<(String, String)>;
-    append_events(system: &str, events: &[RawEvent], now: Instant) -> Vec<bool>;
-    pending_events(limit: usize) -> Vec<StoredEvent>;
-    events_done(seq: i64) -> ();
-    forget_event_ids(before: Instant) -> ();
-    record(entity: &str, key: &str) -> Option<String>;
-    put_record(entity: &str, key: &str, doc: &str) -> ();
-    records_after(entity: &str, after: Option<&str>, limit: usize) -> Vec<StoredRecord>;
-    waiting(system: &str, entity: &str, key: &str) -> Option<Waiting>;
-    put_waiting(waiting: &Waiting) -> ();
-    take_waiting(system: &str, entity: &str, key: &str, version: u64) -> bool;
-    due_waiting(system: &str, priority: Priority, now: Instant, limit: usize) -> Vec<Waiting>;
-    next_due(system: &str, priority: Priority) -> Option<Instant>;
-    waiting_since(system: &str) -> Option<Instant>;
-    hold_waiting(scenario: &str, due: Option<Instant>) -> ();
-    bring_forward(by: Millis) -> ();
-    waiting_counts() -> Vec<(String, u64)>;
-    put_dead_letter(letter: &DeadLetter) -> i64;
-    dead_letters() -> Vec<DeadLetter>;
-    clear_dead_letter(system: &str, entity: &str, key: &str) -> ();
-    open_run(run: &RunRecord) -> i64;
-    put_run(run: &RunRecord) -> ();
-    runs(scenario: Option<&str>, limit: usize) -> Vec<RunRecord>;
-    open_runs() -> Vec<RunRecord>;
-    stage_open(run: i64) -> ();
-    stage_put(run: i64, rows: Vec<Staged>) -> ();
-    stage_len(run: i64) -> u64;
-    stage_drop_duplicates(run: i64, keep: Keep, owner: Option<SystemIx>) -> u64;
-    stage_drop(run: i64) -> ();
-    put_quarantined(records: &[Quarantined]) -> ();
-    quarantined(run: i64, limit: usize) -> Vec<Quarantined>;
-    put_conflict(conflict: &Conflict) -> ();
-    clear_conflict(entity: &str, key: &str, field: &str) -> ();
-    conflicts() -> Vec<Conflict>;
-    put_owed(scenario: &str, entity: &str, key: &str) -> ();
-    owed(scenario: &str) -> Vec<(String, String)>;
-    clear_owed(scenario: &str) -> ();
-}
-
 /// Notes what a person should hear of.
 #[derive(Default)]
 struct Ear(Vec<String>);
@@ -675,7 +563,7 @@ impl Observer for Ear {
 pub struct Bench {
     pub program: Program,
     pub sim: Sim,
-    pub store: Shared,
+    pub store: SharedStore,
     pub tallies: BTreeMap<String, Tally>,
     pub troubles: Vec<(String, String)>,
     /// What a person heard of, in order.
@@ -685,12 +573,7 @@ pub struct Bench {
 impl Bench {
     pub fn new(policy: &str, seed: u64) -> Self {
         let program = program(policy);
-        let store = Shared(Rc::new(RefCell::new(Cut {
-            store: MemoryStore::new(),
-            left: None,
-            stage_lost: false,
-            calls: 0,
-        })));
+        let store = SharedStore::default();
         let plan = &program.plan;
         let manner = Manner {
             timed: true,
@@ -831,9 +714,9 @@ impl Bench {
 
     /// Kills the runner after so many calls of the store; says whether it lived longer.
     pub fn until_killed(&mut self, options: Options, after: u64, power_lost: bool) -> bool {
-        self.store.0.borrow_mut().left = Some(after);
+        self.store.cut().left = Some(after);
         let survived = self.run_with(options).is_ok();
-        let mut cut = self.store.0.borrow_mut();
+        let mut cut = self.store.cut();
         cut.left = None;
         if !survived {
             cut.store.crash(power_lost);
@@ -883,7 +766,7 @@ impl Bench {
     }
 
     pub fn inner(&self) -> std::cell::RefMut<'_, MemoryStore> {
-        std::cell::RefMut::map(self.store.0.borrow_mut(), |c| &mut c.store)
+        self.store.inner()
     }
 
     pub fn waiting(&self) -> u64 {

@@ -22,7 +22,7 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
 
 /// Whether the catalog calls an option secret.
 pub(super) fn is_secret(system: &System, option: &Setting) -> bool {
-    let entry = system.connector.as_ref().and_then(|c| c.entry.as_ref());
+    let entry = system.entry();
     let known = entry.and_then(|e| e.option(&option.name.text));
     known.is_some_and(|o| o.secret)
 }

@@ -54,8 +54,7 @@ impl<'a> Asked<'a> {
     }
 
     fn entry(&self, system: SystemId) -> Option<&'a Entry> {
-        let connector = self.ground.policy.system(system).connector.as_ref()?;
-        connector.entry.as_deref()
+        self.ground.policy.system(system).entry()
     }
 
     /// How the events of a source come, and how long an outage they survive.

@@ -31,7 +31,7 @@ pub use simulated::{
 };
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use self::conditions::Conditions;
@@ -40,17 +40,18 @@ use super::emulated::Maps;
 use super::limits::Meter;
 use super::systems::{Driver, Systems};
 use super::world::World;
+use super::{Silent, first_day, start_in};
 use crate::arithmetic::formula::DRIFT_SHARE;
 use crate::catalog::{Delivery, Entry, Events as EventFacts, Replay};
 use crate::choice::Ground;
 use crate::connector::decode::Events;
 use crate::engine::ports::{EntityIx, FieldIx, MapIx, RunRecord, ScenarioIx, SystemIx, key_text};
 use crate::engine::program::Program;
-use crate::engine::runner::{Observer, Options, Progress, Runner, Standing, Tally};
+use crate::engine::runner::{Observer, Options, Progress, Standing, Tally};
 use crate::estimate::Estimate;
 use crate::plan::{Mode, Plan};
 use crate::terms::ModeClass;
-use crate::time::{Date, Instant, Millis, Schedule};
+use crate::time::{Instant, Millis, Schedule};
 use crate::value::Value;
 
 /// Records of an entity that declares no volume.
@@ -102,16 +103,6 @@ pub struct Outage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the simulation broke off: {0}")]
 pub struct BrokeOff(pub String);
-
-/// The first instant of all simulations in a zone: Monday 2026-01-05 00:00.
-pub fn start_in(zone: crate::time::Zone) -> Instant {
-    zone.start_of(first_day())
-}
-
-/// The date on which all simulations begin.
-pub fn first_day() -> Date {
-    Date::from_ymd_opt(2026, 1, 5).unwrap_or_default()
-}
 
 /// What the runner counted and how its runs ended, as of the end of the span.
 #[derive(Debug, Default)]
@@ -176,12 +167,6 @@ impl Driver for Quiet {
     fn act(&mut self, _: &mut Systems) {}
 }
 
-struct Deaf;
-
-impl Observer for Deaf {
-    fn progress(&mut self, _: &Progress<'_>) {}
-}
-
 impl<'p> Simulation<'p> {
     /// Makes a policy and its plan ready; `estimate` is what is shown beside.
     pub fn new(ground: Ground<'p>, estimate: &'p Estimate, plan: Plan) -> Result<Self, BrokeOff> {
@@ -240,7 +225,7 @@ impl<'p> Simulation<'p> {
             per_write: systems
                 .all
                 .iter()
-                .map(|s| if s.manner.upsert { 1 } else { 2 })
+                .map(|s| s.manner.calls_of_write())
                 .collect(),
             seed: span.seed,
             times: Times {
@@ -266,22 +251,8 @@ impl<'p> Simulation<'p> {
                 .map(|s| s.name.clone())
                 .collect(),
         };
-        let mut store = systems.store.clone();
         let mut world = World::new(systems, load);
-        let program = &self.program;
-        let options = Options {
-            until_idle: false,
-            only: BTreeSet::new(),
-        };
-        let ran = Runner::new(
-            program,
-            &mut store,
-            &mut world,
-            &self.decoder,
-            &mut ear,
-            options,
-        )
-        .and_then(|mut runner| runner.run());
+        let ran = world.run(&self.program, &self.decoder, &mut ear, Options::default());
         ran.map_err(|e| BrokeOff(e.message))?;
         if let Some(fault) = world.fault {
             return Err(BrokeOff(fault));
@@ -318,8 +289,7 @@ impl<'p> Simulation<'p> {
 
     fn entry(&self, name: &str) -> Option<&'p Entry> {
         let policy = self.ground.policy;
-        let system = policy.system(policy.system_named(name)?);
-        system.connector.as_ref()?.entry.as_deref()
+        policy.system(policy.system_named(name)?).entry()
     }
 
     /// The share of its events that each system loses: what a reconcile then finds.
@@ -432,25 +402,15 @@ impl<'p> Simulation<'p> {
             there.still = true;
             kept.push((manner, meter));
         }
-        let mut store = systems.store.clone();
         let mut world = World::new(systems, Quiet);
         // Nobody tells of anything: a feed that waited for it would wait for ever.
         world.patient = false;
         let options = Options {
             until_idle: true,
-            only: BTreeSet::new(),
+            ..Options::default()
         };
-        let mut deaf = Deaf;
-        Runner::new(
-            &self.quick,
-            &mut store,
-            &mut world,
-            &self.decoder,
-            &mut deaf,
-            options,
-        )
-        .and_then(|mut runner| runner.run())
-        .map_err(|e| BrokeOff(e.message))?;
+        let ran = world.run(&self.quick, &self.decoder, &mut Silent, options);
+        ran.map_err(|e| BrokeOff(e.message))?;
         if let Some(fault) = world.fault {
             return Err(BrokeOff(fault));
         }

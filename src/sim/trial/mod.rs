@@ -17,8 +17,6 @@ mod steps;
 pub use coverage::{Coverage, Touched, Uncovered};
 pub use script::Misfit;
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 
 use self::coverage::touched_by;
@@ -27,10 +25,11 @@ use self::steps::Steps;
 use super::emulated::Maps;
 use super::systems::Systems;
 use super::world::World;
+use super::{SharedStore, Silent};
 use crate::connector::decode::Events;
 use crate::engine::ports::{DeadLetter, Store as _};
 use crate::engine::program::Program;
-use crate::engine::runner::{Observer, Options, Progress, Runner};
+use crate::engine::runner::Options;
 use crate::engine::why::FieldStory;
 use crate::model::{Policy, Test};
 use crate::plan::Plan;
@@ -147,12 +146,6 @@ pub struct Differs {
     pub why: Option<FieldStory>,
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn progress(&mut self, _: &Progress<'_>) {}
-}
-
 impl<'p> Suite<'p> {
     /// Makes a policy and its plan ready.
     pub fn new(policy: &'p Policy, plan: Plan) -> Result<Self, NotReady> {
@@ -203,10 +196,7 @@ impl<'p> Suite<'p> {
     /// The systems of a test, empty, at its start.
     fn systems(&self, test: &Test) -> Systems {
         let start = script::start(&self.program, test);
-        let entry = |name: &str| {
-            let system = self.policy.system(self.policy.system_named(name)?);
-            system.connector.as_ref()?.entry.as_deref()
-        };
+        let entry = |name: &str| self.policy.system(self.policy.system_named(name)?).entry();
         Systems::new(
             &self.program,
             &self.maps,
@@ -219,22 +209,10 @@ impl<'p> Suite<'p> {
 
     fn play(&self, script: Script, systems: Systems, trial: &mut Trial) {
         let start = systems.now;
-        let mut store = systems.store.clone();
+        let store = systems.store.clone();
         let mut world = World::new(systems, Steps::new(&self.program, script));
-        let options = Options {
-            until_idle: false,
-            only: BTreeSet::new(),
-        };
-        let mut silent = Silent;
-        let ran = Runner::new(
-            &self.program,
-            &mut store,
-            &mut world,
-            &self.decoder,
-            &mut silent,
-            options,
-        )
-        .and_then(|mut runner| runner.run());
+        let options = Options::default();
+        let ran = world.run(&self.program, &self.decoder, &mut Silent, options);
         let fault = ran.err().map(|e| e.message).or(world.fault);
         trial.unmet = world.driver.unmet;
         if let Some(fault) = fault {
@@ -249,7 +227,7 @@ impl<'p> Suite<'p> {
 }
 
 /// The dead letters of a store, in order.
-fn letters(store: &super::SharedStore) -> Vec<DeadLetter> {
+fn letters(store: &SharedStore) -> Vec<DeadLetter> {
     // A store in memory that nothing cuts off does not fail.
     store.inner().dead_letters().unwrap_or_default()
 }

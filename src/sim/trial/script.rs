@@ -8,9 +8,9 @@ use crate::expr::Input;
 use crate::model::{
     Expression, Policy, RecordRef, Ref, Step, StepKind, SystemId, Test, TestRecord, TestValue,
 };
-use crate::sim::Systems;
+use crate::sim::{Systems, start_in};
 use crate::text::Span;
-use crate::time::{Date, Instant, Millis};
+use crate::time::{Instant, Millis};
 use crate::value::{Type, Value, canonical, key_parts};
 
 /// How long before the start records are given.
@@ -90,10 +90,7 @@ pub(super) struct Script {
 pub(super) fn start(program: &Program, test: &Test) -> Instant {
     match &test.start {
         Some(start) => Instant(start.value.div_euclid(1_000)),
-        None => {
-            let monday = Date::from_ymd_opt(2026, 1, 5).unwrap_or_default();
-            program.zone.start_of(monday)
-        }
+        None => start_in(program.zone),
     }
 }
 
