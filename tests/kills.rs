@@ -7,6 +7,8 @@
 //! how the database is followed, `SYNCLINE_ORDERS` the size of the batch, `SYNCLINE_LIVES` how
 //! long a runner lives at the most, in milliseconds. `docs/reliability.md` has the figures.
 
+#[path = "support/messages.rs"]
+mod messages;
 #[path = "kills/receiver.rs"]
 mod receiver;
 #[path = "kills/sender.rs"]

@@ -6,6 +6,8 @@ mod alerts;
 mod held;
 #[path = "live/logs.rs"]
 mod logs;
+#[path = "support/messages.rs"]
+mod messages;
 #[path = "live/metrics.rs"]
 mod metrics;
 #[path = "live/overlap.rs"]
@@ -25,11 +27,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+use messages::{SECRET, sign};
 
 const POLICY: &str = r#"
 policy live { timezone "UTC" }
@@ -108,14 +106,25 @@ fn start_with(dir: &Path, env: &[(&str, &str)]) -> Runner {
     Runner { child, address }
 }
 
-fn sign(id: &str, at: i64, body: &str) -> String {
-    let key = base64::engine::general_purpose::STANDARD
-        .decode(SECRET.trim_start_matches("whsec_"))
-        .unwrap();
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-    mac.update(format!("{id}.{at}.{body}").as_bytes());
-    let code = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
-    format!("v1,{code}")
+/// The set-up with a nightly copy of the contacts, which refuses one of the two that there are.
+fn with_a_copy(dir: &Path) {
+    set_up(dir);
+    let policy = POLICY.to_owned()
+        + r#"system copy { connector sqlite option path = "copy.db" }
+map contact in copy "contacts" { same_names cursor "updated_at" }
+scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
+"#;
+    std::fs::write(dir.join("policy.sync"), policy).unwrap();
+    let copy = rusqlite::Connection::open(dir.join("copy.db")).unwrap();
+    copy.execute_batch(
+        "CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT CHECK (name <> 'Bob'), updated_at TEXT)",
+    )
+    .unwrap();
+    let crm = rusqlite::Connection::open(dir.join("crm.db")).unwrap();
+    crm.execute_batch(
+        "INSERT INTO contacts VALUES ('bob@x.example', 'Bob', '2026-01-01'), ('ada@x.example', 'Ada', '2026-01-01')",
+    )
+    .unwrap();
 }
 
 fn post(address: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> (u16, String) {

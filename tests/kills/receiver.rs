@@ -2,9 +2,11 @@
 //! Standard Webhooks is to do it. Now and then it is out of order.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+
+use crate::messages::message;
 
 /// A record that it never takes.
 pub const REFUSED: &str = "refused@example.com";
@@ -100,27 +102,4 @@ fn serve(stream: TcpStream, seen: &Mutex<Seen>, mut random: fastrand::Rng) {
             return;
         }
     }
-}
-
-fn message(reader: &mut BufReader<TcpStream>) -> Option<(String, serde_json::Value)> {
-    let (mut id, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let line = line.trim_end().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(value) = line.strip_prefix("webhook-id: ") {
-            id = value.to_owned();
-        }
-        if let Some(value) = line.strip_prefix("content-length: ") {
-            length = value.parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((id, serde_json::from_slice(&body).unwrap()))
 }

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::messages::SECRET;
 use crate::receiver::{REFUSED, Receiver};
-use crate::sender::{self, SECRET};
+use crate::sender;
 use crate::server::{Database, Server};
 
 /// Records that the webhooks change again and again.

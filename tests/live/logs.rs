@@ -5,23 +5,7 @@ use super::*;
 #[test]
 fn each_line_of_the_log_is_an_object_and_no_record_stands_in_it() {
     let dir = tempfile::tempdir().unwrap();
-    set_up(dir.path());
-    let policy = POLICY.to_owned()
-        + r#"system copy { connector sqlite option path = "copy.db" }
-map contact in copy "contacts" { same_names cursor "updated_at" }
-scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
-"#;
-    std::fs::write(dir.path().join("policy.sync"), policy).unwrap();
-    let copy = rusqlite::Connection::open(dir.path().join("copy.db")).unwrap();
-    copy.execute_batch(
-        "CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT CHECK (name <> 'Bob'), updated_at TEXT)",
-    )
-    .unwrap();
-    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
-    crm.execute_batch(
-        "INSERT INTO contacts VALUES ('bob@x.example', 'Bob', '2026-01-01'), ('ada@x.example', 'Ada', '2026-01-01')",
-    )
-    .unwrap();
+    with_a_copy(dir.path());
     let run = |format: &str| {
         let ran = Command::new(env!("CARGO_BIN_EXE_syncline"))
             .args(["run", "--until-idle", "--log", format])

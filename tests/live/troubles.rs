@@ -152,30 +152,7 @@ impl Receiver {
 fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
-    loop {
-        let (mut id, mut length) = (String::new(), 0);
-        loop {
-            let mut line = String::new();
-            match reader.read_line(&mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(value) = line.strip_prefix("webhook-id: ") {
-                id = value.to_owned();
-            }
-            if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.parse().unwrap();
-            }
-        }
-        let mut body = vec![0; length];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
-        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    while let Some((id, body)) = messages::message(&mut reader) {
         heard.lock().unwrap().calls += 1;
         let now = *manner.lock().unwrap();
         let takes = matches!(now, Manner::Well | Manner::Slow | Manner::LosesReply);
