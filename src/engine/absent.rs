@@ -188,6 +188,7 @@ impl Runner<'_> {
                     native_key: None,
                     deleted: true,
                     read: Some(started),
+                    whole: false,
                     handed: None,
                 };
                 absorb(names, register, &report);

@@ -83,14 +83,15 @@ impl Books {
         system: SystemIx,
         (entity, key): (EntityIx, &str),
     ) -> Stored<HandedOver> {
+        let now = office.now_us();
         let Some((calls, since)) = office.calls else {
-            return Ok(HandedOver::default());
+            return Ok(HandedOver::all(now));
         };
         let (register, _) = self.register(office, entity, key)?;
         let view = register.view(system);
         let sent = |k: &Known| k.how == How::Sent && k.at >= since;
         if !view.is_some_and(|v| v.known.iter().any(|(_, k)| sent(k))) {
-            return Ok(HandedOver::default());
+            return Ok(HandedOver::all(now));
         }
         let names = &office.program.entities[entity as usize];
         let slot = (system, entity, key.to_owned());
@@ -103,7 +104,7 @@ impl Books {
             }
         };
         let waits = fields.iter().filter_map(|f| names.field(f)).collect();
-        Ok(calls.of((system, entity), key, waits, since))
+        Ok(calls.of((system, entity), key, waits, (since, now)))
     }
 
     /// Enters what a scenario's routes owe for a record; `only`: only to that system; `anew`: as

@@ -485,6 +485,7 @@ pub(super) fn report_of<'r>(
         native_key: payload.native_key.as_deref(),
         deleted: payload.deleted,
         read: Some(read),
+        whole: false,
         handed: None,
     }
 }

@@ -557,7 +557,8 @@ impl Runner<'_> {
             _ => None,
         };
         let foreseen = request.map(|r| self.write_kind(system, r.writes.len()).1);
-        let settled = matches!(answer, Answer::Written(..));
+        // What the outbox sent is settled where it is confirmed.
+        let settled = matches!(answer, Answer::Written(..)) && !matches!(errand, Errand::Send(_));
         let gate = &mut self.gates[system as usize];
         gate.under_way = gate.under_way.saturating_sub(1);
         if let Some(request) = request {

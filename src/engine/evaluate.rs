@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::handed::HandedOver;
 use super::ports::{FieldIx, SystemIx};
 use super::program::EntityProgram;
-use super::register::{Gone, How, Known, Register, Stamp, View};
-use super::resolve::{Rule, Shown, disagree, leaves_out, shown};
+use super::register::{Echoes, Gone, Handed, How, Known, Register, Stamp, View};
+use super::resolve::{Shown, disagree, leaves_out, shown};
 use crate::terms::ResolveRule;
 use crate::value::Value;
 
@@ -15,9 +15,6 @@ use crate::value::Value;
 /// microseconds. The same allowance is made for a system's clock when its report is compared with
 /// the time of a write.
 pub const TOLERANCE_US: i64 = 300_000_000;
-
-/// A second in microseconds: some systems tell no finer time.
-const SECOND_US: i64 = 1_000_000;
 
 /// The change time of a field that is seen for the first time in a record whose own time `at` the
 /// runner's write has moved: it is older than that, nobody knows by how much. It loses to whatever
@@ -65,17 +62,18 @@ pub struct Report<'a> {
     /// Where the whole record was read, rather than a change told by an event: every write sent
     /// before this time (microseconds) would show in it.
     pub read: Option<i64>,
+    /// Of an event: whether it shows all of the record rather than what changed.
+    pub whole: bool,
     /// Of an event: which values that were written there were handed over; `None`: all were.
     pub handed: Option<&'a HandedOver>,
 }
 
 impl Report<'_> {
-    /// From when on a value that was written may come back as an echo; `None`: it was never handed
-    /// over.
-    fn echoes_from(&self, field: FieldIx, known: &Known) -> Option<i64> {
+    /// How a value that was written was handed over; `None`: never.
+    fn handed_over(&self, field: FieldIx, known: &Known) -> Option<Handed> {
         match self.handed {
-            Some(handed) => handed.from(field, known),
-            None => Some(known.at),
+            Some(handed) => handed.of(field, known),
+            None => HandedOver::default().of(field, known),
         }
     }
 }
@@ -194,94 +192,125 @@ fn absorb_deletion(register: &mut Register, report: &Report<'_>, out: &mut Absor
 }
 
 /// How a report of a field stands to what the system is known to hold.
-struct Standing {
-    /// The same value.
-    same: bool,
-    /// The value that the runner wrote there comes back.
-    echo: bool,
-    /// It tells of a time before a write, or before a later report.
-    stale: bool,
-    /// It tells of a time before the write of which it may be an echo.
-    before: bool,
-    /// So much before it that no clock that tells whole seconds would say so of an echo.
-    well_before: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is a change, and the system holds its value now.
+    News,
+    /// It is a change, and nobody can say whether it came before the runner's write or after it.
+    Doubt,
+    /// The value that the system is known to hold already.
+    Same,
+    /// A value that the runner wrote before it wrote another one comes back late; its position
+    /// among those.
+    Echo(usize),
+    /// An event that tells of something else shows what the system had said itself before.
+    Still,
+    /// It tells of a time before the system came to hold what it is known to hold.
+    Stale,
 }
 
-/// Whether an event brings back a value that the runner wrote before it wrote another one: until
-/// the later write is confirmed it may still be applied, so such an event may also be younger.
-/// Gives the time of that write.
-fn echoes_older(view: &View, ix: FieldIx, known: &Known, at: i64, value: &Value) -> Option<i64> {
-    let upto = match known.how {
-        How::Reported | How::Arrived(_) => known.settled_at(),
-        How::Sent => known.at.saturating_add(TOLERANCE_US),
+/// How an event stands. What it tells of a field is an echo where the runner handed that value over
+/// and not each of the calls has been told of: a clock that is off changes nothing in that. Which of
+/// an event and a write came later is told by the system's own clock, from the write's echo; before
+/// that came, only what is older beyond the tolerance is known to be, and in doubt the value shown
+/// is sent once more.
+fn standing_of_event(
+    view: &View,
+    ix: FieldIx,
+    report: &Report<'_>,
+    (at, value): (i64, &Value),
+    own: Option<&Stamp>,
+) -> Standing {
+    let known = view.field(ix);
+    if known.is_some_and(|known| known.value == *value) {
+        return Standing::Same;
+    }
+    let echoes = view.echoes(ix).filter(|e| e.seen > 0);
+    let written = known.is_some_and(|known| known.how.written());
+    let told_first = echoes.filter(|_| written).map(|e| e.first);
+    let own_last = own.filter(|own| own.value != *value).map(|own| own.at);
+    if let Some(echo) = late_echo(view, ix, (at, value), (own_last, told_first)) {
+        return Standing::Echo(echo);
+    }
+    let Some(known) = known else {
+        return Standing::News;
     };
-    let sent = view.sent.iter();
-    let sent = sent.filter(|s| s.field == ix && s.value == *value);
-    let times = sent.map(|s| s.from);
-    times
-        .filter(|when| at <= upto && at.saturating_add(TOLERANCE_US) >= *when)
-        .min()
-}
-
-/// Whether an event's time is one before a value came to be known. Of one time with a write that
-/// arrived nobody knows which came first: the write counts, so that the difference is sent again.
-fn precedes(known: &Known, at: i64) -> bool {
-    match known.how {
-        How::Arrived(_) => at <= known.settled_at(),
-        How::Reported | How::Sent => at < known.settled_at(),
+    let own = own.filter(|own| report.whole && written && own.value == *value);
+    if own.is_some_and(|own| !told_otherwise(view, ix, (own, at), told_first)) {
+        return Standing::Still;
+    }
+    if !written {
+        return match at < echoes.map_or(known.at, |e| e.last.max(known.at)) {
+            true => Standing::Stale,
+            false => Standing::News,
+        };
+    }
+    match (report.handed_over(ix, known), told_first) {
+        // It is still to be written over whatever is there.
+        (None, _) => Standing::Stale,
+        (_, Some(first)) if at < first => Standing::Stale,
+        (_, Some(first)) if at > first => Standing::News,
+        (Some(handed), None) if at.saturating_add(TOLERANCE_US) < handed.from => Standing::Stale,
+        _ => Standing::Doubt,
     }
 }
 
-fn standing(view: &View, ix: FieldIx, report: &Report<'_>, at: i64, value: &Value) -> Standing {
-    let Some(known) = view.field(ix) else {
-        return Standing {
-            same: false,
-            echo: false,
-            stale: false,
-            before: false,
-            well_before: false,
-        };
-    };
-    let same = known.value == *value;
-    match report.read {
-        Some(settled) => Standing {
-            same,
-            echo: same,
-            stale: !same && known.settled_at() >= settled && (known.how.written() || at < known.at),
-            before: false,
-            well_before: false,
-        },
-        None => {
-            let older = echoes_older(view, ix, known, at, value).filter(|_| !same);
-            let from = report.echoes_from(ix, known);
-            let of_this = known.how.written()
-                && from.is_some_and(|from| at.saturating_add(TOLERANCE_US) >= from);
-            let first = older.or(from).unwrap_or(known.at);
-            Standing {
-                same,
-                echo: older.is_some() || (same && of_this),
-                stale: !same && (older.is_some() || precedes(known, at)),
-                before: at < first,
-                well_before: at.saturating_add(SECOND_US) <= first,
-            }
+/// Whether a system told of a value that the runner wrote between what it said itself and a time.
+fn told_otherwise(
+    view: &View,
+    ix: FieldIx,
+    (own, at): (&Stamp, i64),
+    told_first: Option<i64>,
+) -> bool {
+    let others = view.sent.iter();
+    let others = others.filter(|s| s.field == ix && s.value != own.value && s.echoes.seen > 0);
+    let others = others.map(|s| s.echoes.first);
+    others
+        .chain(told_first)
+        .any(|first| own.at <= first && first <= at)
+}
+
+/// The earliest of the values written before the one that is known, of which an event may be the
+/// echo, or may show it as it still is. `own_last`: when the system last changed it to something
+/// else; `told_first`: the time of the first echo of the one that is known.
+fn late_echo(
+    view: &View,
+    ix: FieldIx,
+    (at, value): (i64, &Value),
+    (own_last, told_first): (Option<i64>, Option<i64>),
+) -> Option<usize> {
+    let written = view.sent.iter().enumerate().filter(|(_, s)| s.field == ix);
+    let mut found = None;
+    // The earliest echo of what was written later: nothing written before it is told of after it.
+    let mut before = told_first.unwrap_or(i64::MAX);
+    for (i, sent) in written.rev() {
+        let from = sent.from.saturating_sub(TOLERANCE_US);
+        let within = from <= at && at <= before;
+        let soon = at <= sent.until.saturating_add(TOLERANCE_US);
+        let echoes = &sent.echoes;
+        let still = echoes.seen > 0 && own_last.is_none_or(|own| own < echoes.first);
+        if sent.value == *value && within && ((soon && echoes.may_come()) || still) {
+            found = Some(i);
+        }
+        if sent.echoes.seen > 0 {
+            before = before.min(sent.echoes.first);
         }
     }
+    found
 }
 
-/// Whether a value that may be no more than an echo is still taken for a change: where it keeps a
-/// `true` (or `false`) that must not be lost and is an echo by the allowance for clocks only, or
-/// where being one cannot change what is shown.
-fn counts(rule: Rule, value: &Value, standing: &Standing) -> bool {
-    match rule.resolve {
-        Some(ResolveRule::AnyTrue) => standing.before && *value == Value::Bool(true),
-        Some(ResolveRule::AllTrue) => standing.before && *value == Value::Bool(false),
-        Some(ResolveRule::FirstWriteWins) => true,
-        // One that is told with the time of a clock that is behind loses to the change it echoes.
-        None | Some(ResolveRule::LastWriteWins) => standing.before,
-        // An echo taken for the owner's word would win over what it echoes.
-        Some(ResolveRule::OwnerWins | ResolveRule::Manual) => standing.well_before,
-        // Here a value counts as long as its origin says nothing else.
-        Some(ResolveRule::Max | ResolveRule::Min | ResolveRule::Union) => false,
+/// How a record that was read whole stands: what was sent before `settled` would show in it.
+fn standing_of_read(view: &View, ix: FieldIx, settled: i64, at: i64, value: &Value) -> Standing {
+    match view.field(ix) {
+        None => Standing::News,
+        Some(known) if known.value == *value => Standing::Same,
+        Some(known) => {
+            let stale = known.settled_at() >= settled && (known.how.written() || at < known.at);
+            match stale {
+                true => Standing::Stale,
+                false => Standing::News,
+            }
+        }
     }
 }
 
@@ -297,29 +326,88 @@ fn absorb_field(
         return;
     };
     let system = report.system;
+    let several = field.origins.len() > 1;
+    let own = register.field(ix).and_then(|f| f.origin(system));
+    let own = own.map(|o| o.latest.clone());
     let view = register.view_mut(system);
-    let standing = standing(view, ix, report, at, value);
-    let seen_anew = there && !standing.same && !standing.stale;
+    let standing = match report.read {
+        Some(settled) => standing_of_read(view, ix, settled, at, value),
+        None => standing_of_event(view, ix, report, (at, value), own.as_ref()),
+    };
+    let seen_anew = there && matches!(standing, Standing::News | Standing::Doubt);
     let at = match seen_anew && report.read.is_some() {
         true => after_own_last(register, system, ix, at, value),
         false => at,
     };
     let view = register.view_mut(system);
+    let returns = match several && report.read.is_none() {
+        true => came_back(view, ix, at),
+        false => Vec::new(),
+    };
+    let mut said_too = None;
+    match standing {
+        Standing::Echo(i) => {
+            let echoes = &mut view.sent[i].echoes;
+            echoes.note(at);
+            said_too = echoes.said_too().filter(|_| several && !report.whole);
+            out.changed = true;
+        }
+        // It may be what the system had said itself before: no echo then.
+        Standing::Same
+            if report.whole
+                && own.as_ref().is_some_and(|own| own.value == *value)
+                && written(view, ix) => {}
+        Standing::Same if report.read.is_none() && tells_more(view, ix, at, several) => {
+            let handed = view.field(ix).and_then(|k| report.handed_over(ix, k));
+            view.told_of(ix, at);
+            out.changed = true;
+            said_too = view
+                .said_too(ix, handed.and_then(|h| h.calls))
+                .filter(|_| several && !report.whole);
+            // What it told against the write before was told after it.
+            let against = view.echoes(ix).and_then(|e| e.against);
+            let against = against.filter(|against| *against > at && written(view, ix));
+            if let Some((against, own)) = against.zip(own) {
+                absorb_field(
+                    entity,
+                    register,
+                    report,
+                    (against, there),
+                    (ix, &own.value),
+                    out,
+                );
+                return;
+            }
+        }
+        Standing::Still => {
+            view.told_against(ix, at);
+            out.changed = true;
+        }
+        _ => {}
+    }
     if seen_anew {
         let known = Known {
             value: value.clone(),
             at,
             how: How::Reported,
         };
-        let from = view.field(ix).and_then(|k| report.echoes_from(ix, k));
-        view.replace_sent(ix, known, from);
+        let handed = view.field(ix).and_then(|k| report.handed_over(ix, k));
+        view.replace_sent(ix, known, handed);
+        if standing == Standing::Doubt {
+            // Whatever should be there is sent.
+            view.forget(ix);
+        }
         out.changed = true;
     }
-    let told = match report.read {
-        // A field that is as it was is no change; one read while a write was under way has no
-        // time of its own to be told by.
-        Some(_) => !standing.same && (report.timed || !standing.stale),
-        None => !standing.echo || counts(field.rule, value, &standing),
+    let told = match (report.read, standing) {
+        (_, Standing::News | Standing::Doubt) => true,
+        // One read while a write was under way has no time of its own to be told by.
+        (Some(_), Standing::Stale) => report.timed,
+        (None, Standing::Stale) => true,
+        // Where one system alone speaks for a field its time is of no weight.
+        (None, Standing::Same | Standing::Echo(_)) if said_too.is_some() => true,
+        (None, Standing::Same) => !several && !written(register.view_mut(system), ix),
+        (_, Standing::Same | Standing::Still | Standing::Echo(_)) => false,
     };
     if !told || !field.origins.contains(&system) {
         return;
@@ -331,10 +419,14 @@ fn absorb_field(
     };
     let stamp = Stamp {
         value: value.clone(),
-        at,
+        at: said_too.unwrap_or(at),
         id: Arc::clone(report.id),
     };
-    let merged = slot.merge(system, stamp);
+    let mut merged = slot.merge(system, stamp);
+    for (value, at) in returns {
+        let id = Arc::clone(report.id);
+        merged |= slot.merge(system, Stamp { value, at, id });
+    }
     if !merged && !seen_anew {
         return;
     }
@@ -359,6 +451,44 @@ fn absorb_field(
     if report.read.is_none() {
         follow_latest(register, system, ix);
     }
+}
+
+/// Whether a system holds what the runner wrote there.
+fn written(view: &View, ix: FieldIx) -> bool {
+    view.field(ix).is_some_and(|known| known.how.written())
+}
+
+/// Whether it is worth keeping that a system told once more of what it is known to hold: of what was
+/// written, since that is its echo, and where several systems speak for a field.
+fn tells_more(view: &View, ix: FieldIx, at: i64, several: bool) -> bool {
+    let Some(known) = view.field(ix) else {
+        return false;
+    };
+    let echoes = view.echoes(ix);
+    match known.how {
+        How::Reported => several && at > echoes.map_or(known.at, |e| e.last),
+        How::Sent | How::Arrived(_) => echoes.is_none_or(|e| e.may_come() || at > e.last),
+    }
+}
+
+/// A change came late, and the system told of another value both before it and after: it came back
+/// to that after the change, which is a change too. Gives such values with their times.
+fn came_back(view: &View, ix: FieldIx, at: i64) -> Vec<(Value, i64)> {
+    // What more calls than were told of may have written was no change of the system's.
+    let own = |e: &Echoes| !e.may_come() && e.seen > 1;
+    let known = view.field(ix).zip(view.echoes(ix));
+    let known = known.and_then(|(known, e)| match known.how {
+        How::Reported => Some((&known.value, known.at, e.last)),
+        _ => own(e).then_some((&known.value, e.first, e.last)),
+    });
+    let sent = view.sent.iter().filter(|s| s.field == ix && own(&s.echoes));
+    let sent = sent.map(|s| (&s.value, s.echoes.first, s.echoes.last));
+    known
+        .into_iter()
+        .chain(sent)
+        .filter(|(_, first, last)| *first < at && at < *last)
+        .map(|(value, _, last)| (value.clone(), last))
+        .collect()
 }
 
 /// A record read whole is as it is now: another value than the system last told of is a change

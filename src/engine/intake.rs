@@ -105,7 +105,7 @@ impl Runner<'_> {
             }
             let passed = self.held_to_checkpoints(event, entity, &row, carrying)?;
             if !passed.is_empty() {
-                self.take_row(event, system, entity, &row, &passed, books)?;
+                self.take_row(event, system, (map, &row), &passed, books)?;
             }
         }
         Ok(())
@@ -167,12 +167,12 @@ impl Runner<'_> {
         &mut self,
         event: &StoredEvent,
         system: SystemIx,
-        entity: EntityIx,
-        row: &Row,
+        (map, row): (MapIx, &Row),
         scenarios: &[ScenarioIx],
         books: &mut Books,
     ) -> Stored<()> {
         let program = self.program;
+        let (entity, _) = program.map_ends(map);
         let carried = |field: &FieldIx| {
             let routes = scenarios
                 .iter()
@@ -198,6 +198,7 @@ impl Runner<'_> {
             native_key: row.native_key.as_deref(),
             deleted: row.deleted,
             read: None,
+            whole: self.shows_all(map, row),
             handed: None,
         };
         let names = &program.entities[entity as usize];
@@ -235,6 +236,14 @@ impl Runner<'_> {
         tally.clamped += u64::from(clamped);
         self.count_conflicts(first, entity, &absorbed.conflicts);
         Ok(())
+    }
+
+    /// Whether an event shows all that its map knows of a record, so that not each of its values has
+    /// to be one that changed.
+    fn shows_all(&self, map: MapIx, row: &Row) -> bool {
+        let map = self.program.plan.maps.get(usize::from(map));
+        let mapped = map.map_or(0, |map| map.fields.iter().filter(|f| !f.key).count());
+        mapped > 1 && row.fields.len() >= mapped
     }
 
     /// Notes who won each conflict.

@@ -3,6 +3,7 @@
 //! system that is down is left alone without blaming the records.
 
 use super::books::{Books, load, put};
+use super::handed::Settled;
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
 use super::ports::{
@@ -233,6 +234,7 @@ impl Runner<'_> {
         let name = program.system_name(system);
         let mut contested = Vec::new();
         for (i, write) in request.writes.iter().enumerate() {
+            let calls = self.calls.settle((system, entity), &write.key);
             let waiting = self.store.waiting(name, entity_name, &write.key)?;
             // A newer version that came in meanwhile stays in the queue.
             let same = waiting.filter(|w| key_of(w) == write.idempotency_key);
@@ -255,7 +257,7 @@ impl Runner<'_> {
             }
             self.clear_letter(system, entity, &write.key)?;
             self.tally(request.scenario).counts.written += 1;
-            if self.note_arrived(system, entity, write)? {
+            if self.note_arrived(system, entity, (write, &calls))? {
                 contested.push(&*write.key);
             }
         }
@@ -273,7 +275,12 @@ impl Runner<'_> {
     /// A write has arrived: what the system tells of an earlier time is over from now on. Says
     /// whether the system reported another value while it was under way; which of the two it holds
     /// now nobody knows, so the write counts, and what is owed beyond it is sent once more.
-    fn note_arrived(&mut self, system: SystemIx, entity: EntityIx, write: &Write) -> Stored<bool> {
+    fn note_arrived(
+        &mut self,
+        system: SystemIx,
+        entity: EntityIx,
+        (write, calls): (&Write, &Settled),
+    ) -> Stored<bool> {
         let program = self.program;
         let now = self.world.now().0.saturating_mul(1_000);
         let mut register = load(program, &mut *self.store, entity, &write.key)?;
@@ -293,16 +300,15 @@ impl Runner<'_> {
                 continue;
             }
             let sent_at = if known.how.written() { known.at } else { now };
+            let times = calls.times(*ix, known);
             contested |= known.value != *value;
             changed = true;
-            view.replace(
-                *ix,
-                Known {
-                    value: value.clone(),
-                    at: sent_at,
-                    how: How::Arrived(now),
-                },
-            );
+            let known = Known {
+                value: value.clone(),
+                at: sent_at,
+                how: How::Arrived(now),
+            };
+            view.arrive(*ix, known, times);
         }
         if changed {
             let names = &program.entities[entity as usize];

@@ -192,13 +192,13 @@ pub fn note_written(
     let owed_more = owed.fields.len().saturating_sub(view.known.len());
     view.known.reserve(owed_more);
     for (field, value) in &owed.fields {
-        let from = view.field(*field).and_then(|k| handed.from(*field, k));
+        let before = view.field(*field).and_then(|k| handed.of(*field, k));
         let known = Known {
             value: value.clone(),
             at: now,
             how: How::Sent,
         };
-        view.replace_sent(*field, known, from);
+        view.replace_sent(*field, known, before);
     }
 }
 

@@ -207,6 +207,71 @@ pub struct Sent {
     pub from: i64,
     /// When another took its place; microseconds.
     pub until: i64,
+    /// What came back of it.
+    pub echoes: Echoes,
+}
+
+/// How often a value that was written was handed over, and how often the system told of it since:
+/// each call has at most one echo, and who tells of the value more often speaks for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Echoes {
+    /// Calls that handed it over; `None`: nobody knows any more.
+    pub calls: Option<u32>,
+    /// Events that told of it.
+    pub seen: u32,
+    /// The change time of the earliest of them, by the system's clock; microseconds.
+    pub first: i64,
+    /// The change time of the latest of them, by the system's clock; microseconds.
+    pub last: i64,
+    /// The latest time at which the system showed, beside a change of something else, what it had
+    /// said itself before: either the write had not arrived, or it took that back.
+    pub against: Option<i64>,
+}
+
+impl Default for Echoes {
+    /// Handed over once, and nothing came back.
+    fn default() -> Self {
+        Echoes {
+            calls: Some(1),
+            seen: 0,
+            first: i64::MAX,
+            last: i64::MIN,
+            against: None,
+        }
+    }
+}
+
+impl Echoes {
+    /// The system told of it at this time (microseconds).
+    pub fn note(&mut self, at: i64) {
+        self.seen = self.seen.saturating_add(1);
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+    }
+
+    /// When the system said itself what the runner wrote there too: it told of it more often than it
+    /// was handed over. Who sets a value after the write finds it there already, so that the
+    /// earliest is the system's own.
+    pub fn said_too(&self) -> Option<i64> {
+        let over = self.calls.is_some_and(|calls| self.seen > calls);
+        over.then_some(self.first)
+    }
+
+    /// Whether another echo may come.
+    pub fn may_come(&self) -> bool {
+        self.calls.is_none_or(|calls| self.seen < calls)
+    }
+}
+
+/// How a value that waits or has arrived was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handed {
+    /// From when on it may come back; microseconds.
+    pub from: i64,
+    /// Until when it may have been handed over; microseconds.
+    pub until: i64,
+    /// Calls that are not counted in the register yet; `None`: nobody knows.
+    pub calls: Option<u32>,
 }
 
 /// For how long a written value is remembered after another took its place, microseconds.
@@ -224,6 +289,9 @@ pub struct View {
     /// Values written lately that others have taken the place of: when they come back as events,
     /// late, they are echoes and no changes.
     pub sent: Vec<Sent>,
+    /// What came back of the values that it is known to hold, by field, ascending; without an entry
+    /// nothing did.
+    pub echoes: Vec<(FieldIx, Echoes)>,
     /// Whether the record is gone there.
     pub gone: Option<Gone>,
 }
@@ -236,31 +304,124 @@ impl View {
 
     /// Sets it; a value written before is remembered for a while.
     pub fn replace(&mut self, field: FieldIx, known: Known) {
-        let from = self.field(field).map(|before| before.at);
-        self.replace_sent(field, known, from);
+        let handed = self.field(field).map(|before| Handed {
+            from: before.at,
+            until: before.settled_at(),
+            calls: match before.how {
+                How::Sent => None,
+                // Counted as they were answered.
+                How::Reported | How::Arrived(_) => Some(0),
+            },
+        });
+        self.replace_sent(field, known, handed);
     }
 
-    /// The same where the value before may come back as an echo only from a time on (microseconds),
-    /// or never.
-    pub fn replace_sent(&mut self, field: FieldIx, known: Known, from: Option<i64>) {
-        let before = self
-            .field(field)
-            .filter(|b| b.how.written() && b.value != known.value);
-        if let Some((value, at)) = before.map(|b| b.value.clone()).zip(from) {
+    /// The same where it is known how the value before was handed over; `None`: never, so that it
+    /// has no echo.
+    pub fn replace_sent(&mut self, field: FieldIx, known: Known, handed: Option<Handed>) {
+        let before = self.field(field);
+        let again = before.is_some_and(|b| b.value == known.value);
+        let written = before.filter(|b| b.how.written() && !again);
+        if let Some((value, handed)) = written.map(|b| b.value.clone()).zip(handed) {
             // A write may have waited long for a system that was away.
-            let until = known.at.max(at);
+            let until = known.at.max(handed.from).max(handed.until);
             let horizon = until.saturating_sub(REMEMBER_US);
             self.sent.retain(|sent| sent.until >= horizon);
+            let echoes = self.echoes_with(field, handed.calls);
             self.sent.push(Sent {
                 field,
                 value,
-                from: at,
+                from: handed.from,
                 until,
+                echoes,
             });
             let over = self.sent.len().saturating_sub(REMEMBER);
             self.sent.drain(..over);
         }
+        if !again {
+            self.forget_echoes(field);
+        } else if known.how == How::Sent {
+            // Written anew: by how many calls in all is not kept.
+            let echoes = Echoes {
+                calls: None,
+                ..self.echoes_with(field, None)
+            };
+            *slot_or(&mut self.echoes, field, echoes) = echoes;
+        }
         self.set(field, known);
+    }
+
+    /// What came back of the value that it is known to hold of a field.
+    pub fn echoes(&self, field: FieldIx) -> Option<&Echoes> {
+        find(&self.echoes, field).map(|i| &self.echoes[i].1)
+    }
+
+    /// The same with calls that are not counted yet.
+    fn echoes_with(&self, field: FieldIx, calls: Option<u32>) -> Echoes {
+        let before = self.echoes(field);
+        let settled = before.map_or(Some(0), |e| e.calls);
+        let calls = settled.zip(calls).map(|(a, b)| a.saturating_add(b));
+        Echoes {
+            // A value that was written was handed over once at the least.
+            calls: calls.map(|calls| calls.max(1)),
+            ..before.copied().unwrap_or_default()
+        }
+    }
+
+    /// What was written has arrived, by so many calls; `None`: nobody knows by how many.
+    pub fn arrive(&mut self, field: FieldIx, known: Known, calls: Option<u32>) {
+        let again = self.field(field).is_some_and(|b| b.value == known.value);
+        let echoes = match again {
+            true => self.echoes_with(field, calls),
+            // Another value was told of meanwhile, and took its place for a while.
+            false => {
+                let same = |s: &Sent| s.field == field && s.value == known.value;
+                let before = self.sent.iter().rposition(same);
+                let before = before.map(|i| self.sent.remove(i).echoes);
+                Echoes {
+                    calls,
+                    ..before.unwrap_or_default()
+                }
+            }
+        };
+        self.forget_echoes(field);
+        if echoes != Echoes::default() {
+            *slot_or(&mut self.echoes, field, echoes) = echoes;
+        }
+        self.set(field, known);
+    }
+
+    /// The system told of the value that it is known to hold at this time (microseconds).
+    pub fn told_of(&mut self, field: FieldIx, at: i64) {
+        let none = Echoes {
+            calls: Some(0),
+            ..Echoes::default()
+        };
+        slot_or(&mut self.echoes, field, none).note(at);
+    }
+
+    /// When the system said itself what it is known to hold, which the runner wrote there too (see
+    /// [`Echoes::said_too`]). `calls`: those that are not counted yet.
+    pub fn said_too(&self, field: FieldIx, calls: Option<u32>) -> Option<i64> {
+        self.field(field).filter(|known| known.how.written())?;
+        self.echoes_with(field, calls).said_too()
+    }
+
+    /// The system showed at this time (microseconds) what it had said itself before, rather than the
+    /// value that it is known to hold.
+    pub fn told_against(&mut self, field: FieldIx, at: i64) {
+        let none = Echoes {
+            calls: Some(0),
+            ..Echoes::default()
+        };
+        let echoes = slot_or(&mut self.echoes, field, none);
+        echoes.against = echoes.against.max(Some(at));
+    }
+
+    fn forget_echoes(&mut self, field: FieldIx) {
+        if let Some(i) = find(&self.echoes, field) {
+            self.echoes.remove(i);
+        }
     }
 
     /// Sets it.
@@ -276,6 +437,7 @@ impl View {
         if let Some(i) = find(&self.known, field) {
             self.known.remove(i);
         }
+        self.forget_echoes(field);
     }
 }
 
@@ -354,6 +516,14 @@ impl Register {
                 right(&mut sent.from);
                 right(&mut sent.until);
             }
+            let sent = view.sent.iter_mut().map(|s| &mut s.echoes);
+            for echoes in sent.chain(view.echoes.iter_mut().map(|(_, e)| e)) {
+                if echoes.seen > 0 {
+                    right(&mut echoes.first);
+                    right(&mut echoes.last);
+                }
+                echoes.against.iter_mut().for_each(right);
+            }
             if let Some(gone) = &mut view.gone {
                 right(&mut gone.at);
                 gone.sent.iter_mut().for_each(right);
@@ -372,10 +542,14 @@ fn find<K: Ord + Copy, V>(list: &[(K, V)], key: K) -> Option<usize> {
 }
 
 fn slot<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
+    slot_or(list, key, V::default())
+}
+
+fn slot_or<K: Ord + Copy, V>(list: &mut Vec<(K, V)>, key: K, first: V) -> &mut V {
     let at = match list.binary_search_by_key(&key, |e| e.0) {
         Ok(i) => i,
         Err(i) => {
-            list.insert(i, (key, V::default()));
+            list.insert(i, (key, first));
             i
         }
     };

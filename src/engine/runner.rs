@@ -521,9 +521,7 @@ impl<'a> Runner<'a> {
             if !state.follows || state.following || !state.can_be_called(now) || !rested {
                 continue;
             }
-            // A system that was down is tried with one call.
-            let tried = self.systems[i].open_until.is_some() && self.gates[i].busy();
-            if tried || self.given_up(i as SystemIx) {
+            if self.is_tried(i) || self.given_up(i as SystemIx) {
                 continue;
             }
             self.systems[i].following = true;
@@ -536,6 +534,11 @@ impl<'a> Runner<'a> {
             );
         }
         Ok(())
+    }
+
+    /// Whether a system that was down is being tried: with one call, whose answer is waited for.
+    fn is_tried(&self, system: usize) -> bool {
+        self.systems[system].open_until.is_some() && self.gates[system].busy()
     }
 
     fn followed(&mut self, system: SystemIx, answer: Answer) -> Stored<()> {
@@ -634,7 +637,8 @@ impl<'a> Runner<'a> {
         for i in 0..self.systems.len() {
             let state = &self.systems[i];
             let rests = state.resting_until().unwrap_or(now);
-            if state.follows && !state.following && !self.given_up(i as SystemIx) {
+            let asks = state.follows && !state.following && !self.is_tried(i);
+            if asks && !self.given_up(i as SystemIx) {
                 let next = match state.followed {
                     Some(_) if self.options.until_idle => until,
                     Some(at) => at + FOLLOW_EVERY,
@@ -677,7 +681,7 @@ pub(super) fn resume_key(system: &str) -> String {
     format!("resume:{system}")
 }
 
-pub(super) fn position_key(system: &str) -> String {
+pub(crate) fn position_key(system: &str) -> String {
     format!("position:{system}")
 }
 

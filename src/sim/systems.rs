@@ -12,6 +12,7 @@ use crate::catalog::{Entry, Payload};
 use crate::connector::event::OBJECT;
 use crate::engine::ports::{MapIx, RawEvent, ScenarioIx, Store as _, SystemIx, Write};
 use crate::engine::program::Program;
+use crate::engine::runner::position_key;
 use crate::time::{Instant, Millis};
 use crate::value::Value;
 
@@ -156,6 +157,23 @@ impl Systems {
     /// A system.
     pub fn get(&mut self, system: SystemIx) -> &mut Emulated {
         &mut self.all[usize::from(system)]
+    }
+
+    /// Whether all that any system told was taken in and worked out, and nothing waits to be
+    /// written.
+    pub fn at_rest(&mut self) -> bool {
+        let mut store = self.store.inner();
+        let untold = self.all.iter().filter(|there| there.followed).any(|there| {
+            let position = store.meta(&position_key(&there.name)).unwrap_or_default();
+            there.untold(position.as_deref()) > 0
+        });
+        let waits = |counts: Vec<(String, u64)>| counts.iter().any(|(_, n)| *n > 0);
+        self.coming.is_empty()
+            && !untold
+            && store
+                .pending_events(1)
+                .is_ok_and(|events| events.is_empty())
+            && store.waiting_counts().is_ok_and(|counts| !waits(counts))
     }
 
     /// A person or another program changes a record in a system, which tells of it. `cells` are

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::systems::{Applied, Asked, Driver, Outcome, Systems};
+use crate::catalog::Payload;
 use crate::engine::ports::{
     Answer, Call, Decoder, EventPage, Failure, FailureClass, Stored, SystemIx, World as Outside,
     WriteReport, WriteRequest,
@@ -14,7 +15,7 @@ use crate::time::Instant;
 /// Events in one read of a followed feed.
 const EVENTS_AT_ONCE: usize = 5_000;
 /// So many looks at a clock that stands are a fault.
-const TURNS_MAX: u32 = 50_000;
+const TURNS_MAX: u32 = 5_000;
 
 /// A world under virtual time. The clock moves only in [`World::wait`](Outside::wait), straight to
 /// the next thing that happens.
@@ -310,13 +311,23 @@ impl<D: Driver> World<D> {
     /// The system tells of what was written there, as of any change.
     fn echo(&mut self, system: SystemIx, request: &WriteRequest, at: usize) {
         let write = &request.writes[at];
+        let now = self.systems.now;
         let there = self.systems.get(system);
         if !there.manner.echoes {
             return;
         }
         let cells = there.cells(request.map, &write.key, &write.fields);
-        let Ok(cells) = cells else { return };
-        let changed = self.systems.now.0 * 1_000;
+        let Ok(mut cells) = cells else { return };
+        let mut changed = now.0 * 1_000;
+        if let Some(held) = there
+            .held(request.map, &write.key)
+            .filter(|_| !write.delete)
+        {
+            changed = held.changed;
+            if there.manner.payload == Payload::Full {
+                cells.clone_from(&held.cells);
+            }
+        }
         let name = write.delete.then_some("deleted");
         self.systems
             .tell_change(system, request.map, &write.key, cells, name, changed);

@@ -83,6 +83,8 @@ pub struct Trouble {
     pub page: u8,
     /// Whether its events are posted rather than followed.
     pub posts: bool,
+    /// Whether its events show whole records rather than what changed.
+    pub whole: bool,
 }
 
 /// Something that happens.
@@ -182,11 +184,12 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         prop_oneof![4 => Just(None), 1 => (200u16..400).prop_map(Some)],
         1u8..8,
         any::<bool>(),
+        any::<bool>(),
     );
     (first, second).prop_map(
         |(
             (fails, unheard, repeats, late, skew, coarse),
-            (hidden, slow, per_minute, per_day, page, posts),
+            (hidden, slow, per_minute, per_day, page, posts, whole),
         )| Trouble {
             fails,
             unheard,
@@ -200,6 +203,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
             per_day,
             page,
             posts,
+            whole,
         },
     )
 }

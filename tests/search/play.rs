@@ -13,7 +13,7 @@ use syncline::value::Value;
 use crate::case::{Case, KEYS, Mode, Rule, Step, Trouble};
 use crate::fixtures;
 use crate::laws;
-use crate::truth::{Said, of_number};
+use crate::truth::{self, Said, of_number};
 
 /// Monday 2026-01-05 00:00 UTC.
 const START: i64 = 1_767_571_200_000;
@@ -44,6 +44,8 @@ pub struct Script {
     rules: Vec<Rule>,
     /// By flow and key.
     pub said: Vec<Vec<Vec<Said>>>,
+    /// By flow and key, what was said since nothing was on its way any more.
+    in_play: Vec<Vec<Vec<Value>>>,
     /// Whether power was lost with the crash under way, and for how long the runner is away.
     dies: Option<(bool, u16)>,
     changes: usize,
@@ -82,18 +84,18 @@ fn plan(case: &Case) -> Plan {
     plan
 }
 
-fn manner(case: &Case, trouble: &Trouble, mut manner: Manner) -> Manner {
+fn manner(trouble: &Trouble, mut manner: Manner) -> Manner {
     let share = |percent: u8| f64::from(percent) / 100.0;
     manner.failure = share(trouble.fails);
     manner.loses_replies = share(trouble.unheard);
     manner.repeats = share(trouble.repeats);
     manner.event = Millis(500);
     manner.event_spread = Millis(u64::from(trouble.late) * 1_000);
-    // Where several origins meet, a clock that is ahead makes an echo look like a change.
-    let alone = case.flows.iter().all(|f| f.rule == Rule::Owned);
-    manner.skew = i64::from(trouble.skew) * if alone { 1_000 } else { 0 };
-    // An event that shows the whole record tells one time for all of its fields.
-    manner.payload = Payload::Changed;
+    manner.skew = i64::from(trouble.skew) * 1_000;
+    manner.payload = match trouble.whole {
+        true => Payload::Full,
+        false => Payload::Changed,
+    };
     manner.change_time = match trouble.coarse {
         true => ChangeTime::Seconds,
         false => ChangeTime::Milliseconds,
@@ -120,7 +122,7 @@ pub fn play(case: &Case) -> Played {
                 .iter()
                 .position(|s| *s == name)
                 .unwrap();
-            manner(case, &case.troubles[at], usual)
+            manner(&case.troubles[at], usual)
         },
     );
     let mut world = World::new(systems, Script::of(case));
@@ -177,6 +179,7 @@ impl Script {
             end: quiet + SETTLES + if spent { NEXT_DAY } else { 0 },
             rules: case.flows.iter().map(|f| f.rule).collect(),
             said: vec![vec![Vec::new(); KEYS]; case.flows.len()],
+            in_play: vec![vec![Vec::new(); KEYS]; case.flows.len()],
             dies: None,
             changes: 0,
             broken: Vec::new(),
@@ -210,13 +213,26 @@ impl Script {
         let changed = systems.sets(system, map, &key(ix), cells.unwrap(), None);
         let changed = changed.unwrap();
         let at = systems.get(system).tells(changed).unwrap();
-        self.said[flow][ix].push(Said {
+        let in_play = &mut self.in_play[flow][ix];
+        let doubtful = in_play.contains(&value);
+        let said = &mut self.said[flow][ix];
+        said.push(Said {
             origin,
             at,
             seq: self.changes,
-            value,
+            value: value.clone(),
+            doubtful,
         });
+        in_play.push(value);
+        in_play.extend(truth::value(rule, said));
         self.changes += 1;
+    }
+
+    /// Once nothing is on its way any more, nothing is in play.
+    fn rest(&mut self, systems: &mut Systems) {
+        if systems.at_rest() {
+            self.in_play.iter_mut().flatten().for_each(Vec::clear);
+        }
     }
 }
 
@@ -233,6 +249,7 @@ impl Driver for Script {
             self.end = i64::MAX;
             return;
         };
+        self.rest(systems);
         match step {
             Step::Set {
                 second,

@@ -16,6 +16,32 @@ pub struct Said {
     /// Order of happening.
     pub seq: usize,
     pub value: Value,
+    /// Whether the runner may have been about to write the very same value there: then nobody can
+    /// say whose it is, and it may count or not.
+    pub doubtful: bool,
+}
+
+/// What a rule may show the world, each way of taking what is doubtful.
+pub fn values(rule: Rule, said: &[Said]) -> Vec<Option<Value>> {
+    let doubtful: Vec<usize> = (0..said.len()).filter(|i| said[*i].doubtful).collect();
+    // Beyond so many the last of them all count.
+    let open = doubtful.len().min(10);
+    let mut found = Vec::new();
+    for left_out in 0..1u32 << open {
+        let counts = |i: &usize| {
+            let at = doubtful.iter().position(|d| d == i);
+            at.is_none_or(|at| at >= open || left_out & (1 << at) == 0)
+        };
+        let some: Vec<Said> = (0..said.len())
+            .filter(counts)
+            .map(|i| said[i].clone())
+            .collect();
+        let value = value(rule, &some);
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
 }
 
 /// The value that a rule shows the world; `None`: none.

@@ -18,7 +18,8 @@
 //! system confirmed that. `holds` says a bare mark of every field that another system `said` and
 //! `known` does not name. What an origin reported last is known of it and not said twice; `null`
 //! takes either back. `gone` is the time of a deletion, a pair where the runner sent it; `sent` are
-//! values written lately that others have taken the place of. Nothing depends on a rule, so that a
+//! values written lately that others have taken the place of, and `echoes` how often what is known was
+//! handed over and told of. Nothing depends on a rule, so that a
 //! changed policy reads what an older one wrote.
 
 mod read;
@@ -29,9 +30,9 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::engine::ports::SystemIx;
+use crate::engine::ports::{FieldIx, SystemIx};
 use crate::engine::program::EntityProgram;
-use crate::engine::register::{FieldRegister, How, Known, Origin, Register, Stamp, View};
+use crate::engine::register::{Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View};
 use crate::value::Value;
 
 /// A register that cannot be read.
@@ -216,6 +217,18 @@ fn print_view(
         open_member(out, "sent");
         print_sent(out, entity, view);
     }
+    let told = |f: FieldIx| entity.fields.get(f as usize);
+    if view.echoes.iter().any(|(f, _)| told(*f).is_some()) {
+        open_member(out, "echoes");
+        out.push('{');
+        for (field, echoes) in &view.echoes {
+            if let Some(program) = told(*field) {
+                open_member(out, &program.name);
+                print_echoes(out, echoes);
+            }
+        }
+        out.push('}');
+    }
 }
 
 /// When most of what others alone have told was written to a system; none where it is shorter to
@@ -313,7 +326,34 @@ fn print_sent(out: &mut String, entity: &EntityProgram, view: &View) {
         push_number(out, sent.from);
         push_all(out, &[","]);
         push_number(out, sent.until);
+        if sent.echoes != Echoes::default() {
+            push_all(out, &[","]);
+            print_echoes(out, &sent.echoes);
+        }
         push_all(out, &["]"]);
+    }
+    push_all(out, &["]"]);
+}
+
+/// Calls (`null` where nobody knows), events that told of it, between which times they did, and when
+/// the system last told against it.
+fn print_echoes(out: &mut String, echoes: &Echoes) {
+    push_all(out, &["["]);
+    match echoes.calls {
+        Some(calls) => push_number(out, calls.into()),
+        None => push_all(out, &["null"]),
+    }
+    push_all(out, &[","]);
+    push_number(out, echoes.seen.into());
+    if echoes.seen > 0 || echoes.against.is_some() {
+        push_all(out, &[","]);
+        push_number(out, echoes.first);
+        push_all(out, &[","]);
+        push_number(out, echoes.last);
+    }
+    if let Some(against) = echoes.against {
+        push_all(out, &[","]);
+        push_number(out, against);
     }
     push_all(out, &["]"]);
 }

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::{BadRegister, sole};
 use crate::engine::ports::{FieldIx, SystemIx};
 use crate::engine::program::EntityProgram;
-use crate::engine::register::{Gone, How, Known, Origin, Register, Sent, Stamp};
+use crate::engine::register::{Echoes, Gone, How, Known, Origin, Register, Sent, Stamp};
 use crate::value::{Type, Value};
 
 /// Reads a register. Fields and systems that the plan no longer has are passed over.
@@ -148,16 +148,22 @@ impl Reading<'_> {
         slot.native_key = doc.key;
         slot.gone = doc.gone.map(|gone| gone.0);
         slot.sent = (doc.sent.into_iter())
-            .filter_map(|SentDoc(name, cell, from, until)| {
+            .filter_map(|SentDoc(name, cell, (from, until), echoes)| {
                 let field = self.entity.field(&name.0)?;
                 Some(Sent {
                     field,
                     value: self.value(field, cell),
                     from,
                     until,
+                    echoes,
                 })
             })
             .collect();
+        let echoes = doc.echoes.0.into_iter();
+        slot.echoes = echoes
+            .filter_map(|(name, echoes)| Some((self.entity.field(&name.0)?, echoes.0)))
+            .collect();
+        slot.echoes.sort_by_key(|(field, _)| *field);
         if let Some(mark) = doc.holds {
             let at = self.mark(mark).ok_or_else(|| bad("`holds` is no mark"))?.0;
             let told_to = said.iter().filter(|(_, origin)| *origin != system);
@@ -274,11 +280,15 @@ struct ViewDoc<'a> {
     known: Members<'a, KnownDoc<'a>>,
     #[serde(borrow, default)]
     sent: Vec<SentDoc<'a>>,
+    #[serde(borrow, default)]
+    echoes: Members<'a, EchoesDoc>,
 }
 
 /// A field, a value, since when it was owed and when another took its place (in older registers
-/// not told).
-struct SentDoc<'a>(Name<'a>, Cell<'a>, i64, i64);
+/// not told), and what came back of it.
+struct SentDoc<'a>(Name<'a>, Cell<'a>, (i64, i64), Echoes);
+
+struct EchoesDoc(Echoes);
 
 enum KnownDoc<'a> {
     Nothing,
@@ -449,7 +459,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for SentDoc<'a> {
             type Value = SentDoc<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field, a value and one or two times")
+                f.write_str("a field, a value, one or two times and what came back")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SentDoc<'de>, A::Error> {
@@ -458,7 +468,36 @@ impl<'de: 'a, 'a> Deserialize<'de> for SentDoc<'a> {
                 let cell = seq.next_element()?.ok_or_else(short)?;
                 let from = seq.next_element()?.ok_or_else(short)?;
                 let until = seq.next_element()?.unwrap_or(from);
-                Ok(SentDoc(name, cell, from, until))
+                let echoes = seq
+                    .next_element()?
+                    .map_or_else(Echoes::default, |e: EchoesDoc| e.0);
+                Ok(SentDoc(name, cell, (from, until), echoes))
+            }
+        }
+        from.deserialize_seq(Any)
+    }
+}
+
+impl<'de> Deserialize<'de> for EchoesDoc {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = EchoesDoc;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("calls, events that told, and up to three times")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<EchoesDoc, A::Error> {
+                let short = || A::Error::custom("`echoes` lacks a number");
+                let none = Echoes::default();
+                Ok(EchoesDoc(Echoes {
+                    calls: seq.next_element()?.ok_or_else(short)?,
+                    seen: seq.next_element()?.ok_or_else(short)?,
+                    first: seq.next_element()?.unwrap_or(none.first),
+                    last: seq.next_element()?.unwrap_or(none.last),
+                    against: seq.next_element()?,
+                }))
             }
         }
         from.deserialize_seq(Any)
