@@ -7,7 +7,7 @@ use super::handed::HandedOver;
 use super::ports::{FieldIx, SystemIx};
 use super::program::EntityProgram;
 use super::register::{Echoes, Gone, Handed, How, Known, Register, Stamp, View};
-use super::resolve::{Shown, disagree, leaves_out, shown};
+use super::resolve::{Rule, Shown, disagree, leaves_out, shown};
 use crate::terms::ResolveRule;
 use crate::value::Value;
 
@@ -15,6 +15,9 @@ use crate::value::Value;
 /// microseconds. The same allowance is made for a system's clock when its report is compared with
 /// the time of a write.
 pub const TOLERANCE_US: i64 = 300_000_000;
+
+/// A second in microseconds: some systems tell no finer time.
+const SECOND_US: i64 = 1_000_000;
 
 /// The change time of a field that is seen for the first time in a record whose own time `at` the
 /// runner's write has moved: it is older than that, nobody knows by how much. It loses to whatever
@@ -222,8 +225,12 @@ fn standing_of_event(
     own: Option<&Stamp>,
 ) -> Standing {
     let known = view.field(ix);
-    if known.is_some_and(|known| known.value == *value) {
-        return Standing::Same;
+    if let Some(known) = known.filter(|known| known.value == *value) {
+        let from = report.handed_over(ix, known).map(|handed| handed.from);
+        let before = known.how.written() && from.is_none_or(|from| at < from);
+        // The same was written before: something else stood there meanwhile.
+        let earlier = before.then(|| late_echo(view, ix, (at, value), (None, None)));
+        return earlier.flatten().map_or(Standing::Same, Standing::Echo);
     }
     let echoes = view.echoes(ix).filter(|e| e.seen > 0);
     let written = known.is_some_and(|known| known.how.written());
@@ -280,7 +287,7 @@ fn late_echo(
     (own_last, told_first): (Option<i64>, Option<i64>),
 ) -> Option<usize> {
     let written = view.sent.iter().enumerate().filter(|(_, s)| s.field == ix);
-    let mut found = None;
+    let (mut awaited, mut shown) = (None, None);
     // The earliest echo of what was written later: nothing written before it is told of after it.
     let mut before = told_first.unwrap_or(i64::MAX);
     for (i, sent) in written.rev() {
@@ -289,14 +296,18 @@ fn late_echo(
         let soon = at <= sent.until.saturating_add(TOLERANCE_US);
         let echoes = &sent.echoes;
         let still = echoes.seen > 0 && own_last.is_none_or(|own| own < echoes.first);
-        if sent.value == *value && within && ((soon && echoes.may_come()) || still) {
-            found = Some(i);
+        if sent.value == *value && within {
+            match soon && echoes.may_come() {
+                true => awaited = Some(i),
+                false if still => shown = Some(i),
+                false => {}
+            }
         }
         if sent.echoes.seen > 0 {
             before = before.min(sent.echoes.first);
         }
     }
-    found
+    awaited.or(shown)
 }
 
 /// How a record that was read whole stands: what was sent before `settled` would show in it.
@@ -312,6 +323,34 @@ fn standing_of_read(view: &View, ix: FieldIx, settled: i64, at: i64, value: &Val
             }
         }
     }
+}
+
+/// Whether an event that may be the echo of a write, and tells of a time before it was handed over
+/// (`from`), counts as the system's own word. Its clock may be behind: so only where taking an echo
+/// for a change does less harm than the other way round.
+fn counts(rule: Rule, value: &Value, at: i64, from: i64) -> bool {
+    let before = at < from;
+    match rule.resolve {
+        Some(ResolveRule::AnyTrue) => before && *value == Value::Bool(true),
+        Some(ResolveRule::AllTrue) => before && *value == Value::Bool(false),
+        // One that is told with the time of a clock that is behind loses to the change it echoes.
+        None | Some(ResolveRule::LastWriteWins | ResolveRule::FirstWriteWins) => before,
+        // An echo taken for the owner's word would win over what it echoes.
+        Some(ResolveRule::OwnerWins | ResolveRule::Manual) => at.saturating_add(SECOND_US) <= from,
+        // Here a value counts as long as its origin says nothing else.
+        Some(ResolveRule::Max | ResolveRule::Min | ResolveRule::Union) => false,
+    }
+}
+
+/// Whether an event that shows a whole record may show what the system had said itself before the
+/// same was written there.
+fn own_again(
+    view: &View,
+    ix: FieldIx,
+    report: &Report<'_>,
+    (own, value): (Option<&Stamp>, &Value),
+) -> bool {
+    report.whole && written(view, ix) && own.is_some_and(|own| own.value == *value)
 }
 
 fn absorb_field(
@@ -345,25 +384,33 @@ fn absorb_field(
         false => Vec::new(),
     };
     let mut said_too = None;
+    let handed = view.field(ix).and_then(|k| report.handed_over(ix, k));
+    let from = match standing {
+        Standing::Echo(i) => view.sent.get(i).map(|s| s.from),
+        Standing::Same if written(view, ix) => handed.map(|h| h.from),
+        _ => None,
+    };
+    let partly = several && !report.whole && report.read.is_none();
+    let counts = |from: i64| partly && counts(field.rule, value, at, from);
+    let unhanded = standing == Standing::Same && written(view, ix) && handed.is_none();
     match standing {
+        // The same was said there before it was written.
+        Standing::Same if unhanded && partly => said_too = Some(at),
+        Standing::Same | Standing::Echo(_) if from.is_some_and(counts) => said_too = Some(at),
         Standing::Echo(i) => {
             let echoes = &mut view.sent[i].echoes;
             echoes.note(at);
-            said_too = echoes.said_too().filter(|_| several && !report.whole);
+            said_too = echoes.said_too().filter(|_| partly);
             out.changed = true;
         }
         // It may be what the system had said itself before: no echo then.
-        Standing::Same
-            if report.whole
-                && own.as_ref().is_some_and(|own| own.value == *value)
-                && written(view, ix) => {}
+        Standing::Same if own_again(view, ix, report, (own.as_ref(), value)) => {}
         Standing::Same if report.read.is_none() && tells_more(view, ix, at, several) => {
-            let handed = view.field(ix).and_then(|k| report.handed_over(ix, k));
             view.told_of(ix, at);
-            out.changed = true;
             said_too = view
                 .said_too(ix, handed.and_then(|h| h.calls))
-                .filter(|_| several && !report.whole);
+                .filter(|_| partly);
+            out.changed = true;
             // What it told against the write before was told after it.
             let against = view.echoes(ix).and_then(|e| e.against);
             let against = against.filter(|against| *against > at && written(view, ix));
@@ -391,7 +438,6 @@ fn absorb_field(
             at,
             how: How::Reported,
         };
-        let handed = view.field(ix).and_then(|k| report.handed_over(ix, k));
         view.replace_sent(ix, known, handed);
         if standing == Standing::Doubt {
             // Whatever should be there is sent.
@@ -406,7 +452,9 @@ fn absorb_field(
         (None, Standing::Stale) => true,
         // Where one system alone speaks for a field its time is of no weight.
         (None, Standing::Same | Standing::Echo(_)) if said_too.is_some() => true,
-        (None, Standing::Same) => !several && !written(register.view_mut(system), ix),
+        (None, Standing::Same) => {
+            !(several && report.whole) && !written(register.view_mut(system), ix)
+        }
         (_, Standing::Same | Standing::Still | Standing::Echo(_)) => false,
     };
     if !told || !field.origins.contains(&system) {
