@@ -19,7 +19,8 @@ use sha2::{Digest, Sha256};
 
 use super::HostError;
 use super::watch::SharedLive;
-use super::world::{Env, now};
+use super::clock::now;
+use super::world::Env;
 use crate::connector::post::{Post, Told, Whose};
 use crate::engine::freshness::ages;
 use crate::engine::ports::{DeadLetter, RunStatus, Store, Stored};

@@ -127,11 +127,11 @@ impl Receiver {
         receiver
     }
 
-    fn turns(&self, manner: Manner) {
+    pub(super) fn turns(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
     }
 
-    fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.heard.lock().unwrap().calls
     }
 
@@ -197,13 +197,13 @@ fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
     }
 }
 
-fn set_up_troubled(dir: &Path, limit: &str) {
+pub(super) fn set_up_troubled(dir: &Path, limit: &str) {
     set_up(dir);
     let policy = TROUBLED.replace("LIMIT", limit);
     std::fs::write(dir.join("policy.sync"), policy).unwrap();
 }
 
-fn contacts(dir: &Path) -> BTreeMap<String, String> {
+pub(super) fn contacts(dir: &Path) -> BTreeMap<String, String> {
     let crm = rusqlite::Connection::open(dir.join("crm.db")).unwrap();
     crm.busy_timeout(Duration::from_secs(10)).unwrap();
     let mut query = crm.prepare("SELECT email, name FROM contacts").unwrap();
@@ -211,7 +211,7 @@ fn contacts(dir: &Path) -> BTreeMap<String, String> {
     rows.map(Result::unwrap).collect()
 }
 
-fn in_store(dir: &Path, table: &str) -> i64 {
+pub(super) fn in_store(dir: &Path, table: &str) -> i64 {
     let store = rusqlite::Connection::open(dir.join(".syncline.db")).unwrap();
     store.busy_timeout(Duration::from_secs(10)).unwrap();
     let sql = format!("SELECT count(*) FROM {table}");
@@ -396,8 +396,7 @@ fn a_runner_that_stops_takes_nothing_in_while_it_waits_for_a_call() {
     let ada = submission("ada@example.com", "Ada");
     assert_eq!(deliver(&runner, "ada", &ada), 202);
     wait_for("the call", || receiver.calls() == 1);
-    let pid = runner.child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    terminate(&runner);
     let mut acknowledged = 0;
     wait_for("a refusal", || {
         let email = format!("late{acknowledged}@example.com");
