@@ -16,6 +16,8 @@ mod metrics;
 mod overlap;
 #[path = "live/people.rs"]
 mod people;
+#[path = "live/power.rs"]
+mod power;
 #[path = "support/postgres.rs"]
 mod server;
 #[path = "live/strings.rs"]

@@ -365,7 +365,7 @@ fn calls_at_a_time_are_as_many_as_the_system_takes_and_a_record_has_one() {
 fn a_run_has_its_turns_where_urgent_writes_come_without_a_break() {
     // `b` takes one call at a time, a second on average; changes of a higher priority come every
     // half second, which would keep it busy for good.
-    let flows = "scenario all { sync contact(name) from a to b mode hourly scan full priority bulk } \
+    let flows = "scenario all { sync contact(name) from a to b mode every 10m scan full priority bulk } \
          scenario some { sync contact(out) from c to b mode realtime priority intent }";
     let fields = "field name: text? field out: bool? accepts c";
     let mut bench = Bench::new(&policy(fields, flows), 1).with_plan(|plan| {
