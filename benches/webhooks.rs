@@ -445,7 +445,11 @@ fn lost() {
             println!("{what} is left out: NODE_RED names no program");
             continue;
         }
-        let start = |to: &str| node_red::start(early, to).expect("it starts").into_program();
+        let start = |to: &str| {
+            node_red::start(early, to)
+                .expect("it starts")
+                .into_program()
+        };
         told(&format!("{what}, killed 20 times"), &losses::killed(&start));
         told(&format!("{what}, receiver away"), &losses::away(&start));
     }

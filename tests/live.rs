@@ -4,6 +4,10 @@
 mod alerts;
 #[path = "live/clock.rs"]
 mod clock;
+#[path = "live/copies.rs"]
+mod copies;
+#[path = "live/hangs.rs"]
+mod hangs;
 #[path = "live/held.rs"]
 mod held;
 #[path = "live/logs.rs"]

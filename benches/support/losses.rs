@@ -2,8 +2,8 @@
 //! what it passes them on to is away for a while.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::load;
@@ -75,11 +75,11 @@ pub fn killed(start: Start<'_>) -> Lost {
     let mut acknowledged = Vec::new();
     for _ in 0..KILLS {
         let program = start(&tracker.url());
-        let over = Arc::new(AtomicBool::new(false));
+        let over = AtomicBool::new(false);
         let lives = Duration::from_millis(random.u64(200..900));
         acknowledged.extend(std::thread::scope(|scope| {
-            let address = program.address;
-            let fed = scope.spawn(|| feed(address, &next, MOST, &over));
+            let (address, next, over) = (program.address, &next, &over);
+            let fed = scope.spawn(move || feed(address, next, MOST, over));
             std::thread::sleep(lives);
             drop(program);
             over.store(true, Ordering::SeqCst);

@@ -116,7 +116,8 @@ impl Post {
     ///
     /// Must not be called from within an async runtime.
     pub fn send(&self, id: &str, now: Instant, body: String) -> Result<Told, Failure> {
-        self.runtime.block_on(self.deliver(id, now, body, &Headers::new()))
+        self.runtime
+            .block_on(self.deliver(id, now, body, &Headers::new()))
     }
 
     /// The same on [`Post::runtime`], many at a time.

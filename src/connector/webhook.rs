@@ -182,7 +182,9 @@ impl Connector for Webhook {
     }
 
     fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {
-        self.post.runtime().block_on(self.write_all(request, &Headers::new()))
+        self.post
+            .runtime()
+            .block_on(self.write_all(request, &Headers::new()))
     }
 
     fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {

@@ -69,7 +69,9 @@ impl Traces {
         let exporter = SpanExporter::builder().with_http().build();
         let exporter = exporter.map_err(|e| HostError {
             message: format!("traces cannot be sent: {e}"),
-            remedy: Some("see OTEL_EXPORTER_OTLP_ENDPOINT; it is written as `http://host:4318`".into()),
+            remedy: Some(
+                "see OTEL_EXPORTER_OTLP_ENDPOINT; it is written as `http://host:4318`".into(),
+            ),
         })?;
         let mut resource = Resource::builder();
         if set("OTEL_SERVICE_NAME").is_none()

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::connector::registry;
-use crate::connector::webhook::Handed;
 use super::clock::now;
 use super::traces::Traces;
+use crate::connector::registry;
+use crate::connector::webhook::Handed;
 use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, SystemIx, World};
 use crate::plan::Plan;
 use crate::time::Instant;

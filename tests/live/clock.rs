@@ -51,7 +51,9 @@ impl Clock {
 fn tell(runner: &Runner, clock: &Clock, id: &str) -> String {
     let at = clock.now() / 1_000;
     let email = format!("{id}@example.com");
-    let shown = chrono::DateTime::from_timestamp(at, 0).unwrap().to_rfc3339();
+    let shown = chrono::DateTime::from_timestamp(at, 0)
+        .unwrap()
+        .to_rfc3339();
     let body = submission(&email, id).replace("2026-10-01T00:00:00Z", &shown);
     let headers = [
         ("webhook-id", id.to_owned()),
@@ -98,7 +100,8 @@ fn a_clock_that_jumps_loses_nothing_and_starts_each_run_once() {
             told.push(tell(&runner, &clock, &format!("{id}-{n}")));
         }
         wait_for(&format!("what was told {id}"), || {
-            told.iter().all(|email| name_of(dir.path(), email).is_some())
+            told.iter()
+                .all(|email| name_of(dir.path(), email).is_some())
         });
         wait_for(&format!("the runs {id}"), || runs() >= wanted);
         // Another event and its write: whatever a look at the clock would start has started.
@@ -114,7 +117,11 @@ fn a_clock_that_jumps_loses_nothing_and_starts_each_run_once() {
         .query_row("SELECT count(*) FROM contacts", [], |r| r.get::<_, i64>(0))
         .unwrap();
     // All but the one that the copy refuses, and what came after the last run.
-    assert!(copied >= told.len() as i64 - 4, "{copied} of {}", told.len());
+    assert!(
+        copied >= told.len() as i64 - 4,
+        "{copied} of {}",
+        told.len()
+    );
 }
 
 #[test]
@@ -183,8 +190,7 @@ fn what_piled_up_while_a_receiver_was_away_for_an_hour_drains_at_its_limit() {
         let due = (120 + minute + 1 - calls).min(20);
         let known = calls;
         wait_for("this minute's calls", || {
-            receiver.calls() as i64 - known >= due
-                || in_store(dir.path(), "outbox") == 0
+            receiver.calls() as i64 - known >= due || in_store(dir.path(), "outbox") == 0
         });
         let made = receiver.calls() as i64 - calls;
         assert!(made <= 20, "{made} calls in minute {minute}");

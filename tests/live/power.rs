@@ -144,7 +144,9 @@ fn what_was_acknowledged_survives_a_lost_power_supply() {
     wait_for("everything acknowledged", || {
         let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
         crm.busy_timeout(Duration::from_secs(10)).unwrap();
-        let mut held = crm.prepare("SELECT 1 FROM contacts WHERE email = ?1").unwrap();
+        let mut held = crm
+            .prepare("SELECT 1 FROM contacts WHERE email = ?1")
+            .unwrap();
         all.iter().all(|n| held.exists([email(*n)]).unwrap())
     });
     println!(
@@ -161,7 +163,10 @@ fn email(n: usize) -> String {
 
 /// Sends an event; whether it was acknowledged before the runner died.
 fn send(address: &str, n: usize) -> bool {
-    let (id, body) = (format!("msg_{n}"), submission(&email(n), &format!("Pat {n}")));
+    let (id, body) = (
+        format!("msg_{n}"),
+        submission(&email(n), &format!("Pat {n}")),
+    );
     let at = chrono::Utc::now().timestamp();
     let head = format!(
         "POST /hooks/forms HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
@@ -195,9 +200,13 @@ fn missing(dir: &Path, events: &[usize]) -> Vec<usize> {
         .query_row("PRAGMA integrity_check", [], |r| r.get(0))
         .unwrap();
     assert_eq!(whole, "ok");
-    let mut id = store.prepare("SELECT 1 FROM event_ids WHERE id = ?1").unwrap();
+    let mut id = store
+        .prepare("SELECT 1 FROM event_ids WHERE id = ?1")
+        .unwrap();
     let mut pending = store.prepare("SELECT 1 FROM events WHERE id = ?1").unwrap();
-    let mut record = store.prepare("SELECT 1 FROM records WHERE key = ?1").unwrap();
+    let mut record = store
+        .prepare("SELECT 1 FROM records WHERE key = ?1")
+        .unwrap();
     let mut held = |n: usize| {
         let message = format!("msg_{n}");
         let there = pending.exists([&message]).unwrap() || record.exists([email(n)]).unwrap();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::server::{Database, Server};
 
-const TROUBLED: &str = r#"
+pub(super) const TROUBLED: &str = r#"
 policy live { timezone "UTC" }
 system forms {
   connector webhook
@@ -71,6 +71,8 @@ struct Heard {
     ids: BTreeMap<String, String>,
     /// By record, the names that took effect, in order.
     effects: BTreeMap<String, Vec<String>>,
+    /// When each name took effect.
+    times: BTreeMap<String, Instant>,
     /// Messages that came, whatever became of them.
     calls: usize,
 }
@@ -135,6 +137,11 @@ impl Receiver {
         self.heard.lock().unwrap().calls
     }
 
+    /// When each name took effect.
+    pub(super) fn arrived(&self) -> BTreeMap<String, Instant> {
+        self.heard.lock().unwrap().times.clone()
+    }
+
     /// The last name of each record; fails where an effect came twice.
     pub(super) fn last(&self) -> BTreeMap<String, String> {
         let heard = self.heard.lock().unwrap();
@@ -160,6 +167,7 @@ fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
             let text = |f: &str| body["data"][f].as_str().unwrap().to_owned();
             let mut heard = heard.lock().unwrap();
             if heard.ids.insert(id, text("name")).is_none() {
+                heard.times.insert(text("name"), Instant::now());
                 heard
                     .effects
                     .entry(text("email"))

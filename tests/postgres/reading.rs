@@ -86,7 +86,10 @@ fn a_change_to_a_page_already_read_is_in_the_next_read() {
     }
     let cursor = page.cursor.unwrap();
     let next = desk.since(&cursor);
-    assert!(next.contains(&passed) && next.contains(&to_come), "{next:?}");
+    assert!(
+        next.contains(&passed) && next.contains(&to_come),
+        "{next:?}"
+    );
     // While changes are read: one that was shown already changes again.
     let mut request = ReadRequest {
         since: Some("2026-01-05T00:00:10Z".into()),

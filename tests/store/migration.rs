@@ -46,7 +46,8 @@ const STEPS: [&str; 2] = [
 const LEFT: &str = r#"
 INSERT INTO events (system, id, body, received_at) VALUES ('forms', 'evt_9',
   '{"type":"submitted","data":{"email":"eve@x.example","name":"Eve","at":"2026-01-05T00:00:00Z"}}', 1767571200000);
-INSERT INTO event_ids VALUES ('forms', 'evt_1', 1767571200000), ('forms', 'evt_9', 1767571200000);
+INSERT INTO event_ids SELECT 'forms', 'evt_1', CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+INSERT INTO event_ids SELECT 'forms', 'evt_9', CAST(strftime('%s', 'now') AS INTEGER) * 1000;
 INSERT INTO records VALUES
   ('contact', 'ada@x.example', '{"version":1,"marks":[[1767571200000000,"evt_1"]],"fields":{"name":{"forms":["Ada",0]}},"systems":{"crm":{"known":{"name":0}}}}'),
   ('contact', 'bob@x.example', '{"version":1,"marks":[[1767571200000000,"evt_2"]],"fields":{"name":{"forms":["Bob",0]}},"systems":{"crm":{"known":{"name":0}}}}'),
@@ -87,7 +88,8 @@ fn old_store(path: &Path, format: usize) {
         ))
         .unwrap();
     if format == 2 {
-        let sql = "UPDATE outbox SET priority = 'intent'; UPDATE runs SET postponed = 2 WHERE id = 3";
+        let sql =
+            "UPDATE outbox SET priority = 'intent'; UPDATE runs SET postponed = 2 WHERE id = 3";
         store.execute_batch(sql).unwrap();
     }
 }
@@ -220,7 +222,8 @@ fn whole(dir: &Path, path: &Path, told: &str) {
     // By the cursor: what is older than the last run's end was copied then.
     let copied = lines(&dir.join("copy.db"), all);
     assert!(
-        copied.contains(&"ada@x.example=Ada".into()) && copied.contains(&"kim@x.example=Kim".into()),
+        copied.contains(&"ada@x.example=Ada".into())
+            && copied.contains(&"kim@x.example=Kim".into()),
         "{copied:?} {told}"
     );
     assert!(!copied.contains(&"zoe@x.example=Zoe".into()), "{copied:?}");
@@ -230,6 +233,9 @@ fn whole(dir: &Path, path: &Path, told: &str) {
     assert_eq!(count("event_ids WHERE id IN ('evt_1', 'evt_9')"), ["2"]);
     assert_eq!(count("runs WHERE ended_at IS NULL"), ["0"]);
     assert_eq!(count("runs WHERE id IN (3, 4)"), ["2"]);
-    assert_eq!(count("dead_letters WHERE id = 7 AND error = 'refused'"), ["1"]);
+    assert_eq!(
+        count("dead_letters WHERE id = 7 AND error = 'refused'"),
+        ["1"]
+    );
     assert_eq!(count("quarantine WHERE key = 'bad'"), ["1"]);
 }
