@@ -416,11 +416,10 @@ fn http(events: usize) {
 }
 
 fn lost() {
-    head(&["losses", "sent", "acknowledged", "lost", "repeats"]);
+    head(&["losses", "acknowledged", "lost", "repeats"]);
     let told = |what: &str, lost: &losses::Lost| {
         row(&[
             what.to_owned(),
-            lost.sent.to_string(),
             lost.acknowledged.to_string(),
             lost.lost.to_string(),
             lost.repeats.to_string(),

@@ -24,7 +24,6 @@ pub type Start<'s> = &'s dyn Fn(&str) -> Program;
 
 /// What became of the events of a trial.
 pub struct Lost {
-    pub sent: usize,
     pub acknowledged: usize,
     pub lost: usize,
     pub repeats: usize,
@@ -89,7 +88,6 @@ pub fn killed(start: Start<'_>) -> Lost {
     let _last = start(&tracker.url());
     let lost = missing(&tracker, &acknowledged);
     Lost {
-        sent: next.load(Ordering::SeqCst),
         acknowledged: acknowledged.len(),
         lost,
         repeats: tracker.count().1,
@@ -108,7 +106,6 @@ pub fn away(start: Start<'_>) -> Lost {
     let tracker = Tracker::at(address);
     tracker.expect(AWAY);
     Lost {
-        sent: AWAY,
         lost: missing(&tracker, &acknowledged),
         acknowledged: acknowledged.len(),
         repeats: tracker.count().1,
