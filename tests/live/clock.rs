@@ -39,7 +39,7 @@ impl Clock {
     }
 
     /// Jumps to shortly before the next 03:00 by UTC.
-    fn to_shortly_before_three(&mut self) {
+    fn jump_to_shortly_before_three(&mut self) {
         let three = 3 * HOUR;
         let past = (self.now() - three).rem_euclid(DAY);
         self.jump(DAY - past - 10 * MINUTE);
@@ -70,7 +70,7 @@ fn a_clock_that_jumps_loses_nothing_and_starts_each_run_once() {
     let dir = tempfile::tempdir().unwrap();
     with_a_copy(dir.path());
     let mut clock = Clock::new(dir.path());
-    clock.to_shortly_before_three();
+    clock.jump_to_shortly_before_three();
     let env = [("SYNCLINE_CLOCK", clock.file.to_str().unwrap().to_owned())];
     let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (*n, &**v)).collect();
     let mut runner = start_with(dir.path(), &env);

@@ -25,7 +25,7 @@ impl Standing {
     }
 
     /// It was flushed.
-    pub(super) fn is_flushed(self) {
+    pub(super) fn flushed(self) {
         #[cfg(debug_assertions)]
         if let Some(at) = self.at {
             armed::note(at);

@@ -106,7 +106,7 @@ impl Shared {
         };
         let standing = Standing::of(self.place.path());
         log.sync_data()?;
-        standing.is_flushed();
+        standing.flushed();
         Ok(())
     }
 }
