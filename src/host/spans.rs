@@ -224,20 +224,9 @@ impl Spans {
         if let (Call::Write(request), Some(entity)) = (call, entity) {
             let writes = request.writes.len() as i64;
             attributes.push(KeyValue::new("syncline.writes", writes));
-            let mut attempts = 0;
-            for write in &request.writes {
-                let slot = (system, entity, write.key.clone());
-                if let Some(owed) = self.owed.get_mut(&slot) {
-                    owed.attempts += 1;
-                    attempts = attempts.max(owed.attempts);
-                    match &parent {
-                        None => parent = Some(owed.asked.clone()),
-                        Some(_) => links.push(owed.asked.clone()),
-                    }
-                    links.extend(owed.replaced.iter().cloned());
-                    slots.push(slot);
-                }
-            }
+            let keys = request.writes.iter().map(|w| w.key.clone());
+            slots.extend(keys.map(|key| (system, entity, key)));
+            let attempts = self.attempt(&mut slots, &mut parent, &mut links);
             if attempts > 0 {
                 attributes.push(KeyValue::new("syncline.attempt", attempts));
             }
@@ -253,6 +242,32 @@ impl Spans {
         let span = self.start(builder, parent.as_ref());
         self.traces.carry(ticket, span.span_context());
         self.calls.insert(ticket, CallSpan { span, slots });
+    }
+
+    /// Another attempt at writes: leaves those of the slots that some evaluation
+    /// asked for, with the parent and the links that this gives; gives the greatest number of
+    /// attempts.
+    fn attempt(
+        &mut self,
+        slots: &mut Vec<Slot>,
+        parent: &mut Option<SpanContext>,
+        links: &mut Vec<SpanContext>,
+    ) -> i64 {
+        let mut attempts = 0;
+        slots.retain(|slot| {
+            let Some(owed) = self.owed.get_mut(slot) else {
+                return false;
+            };
+            owed.attempts += 1;
+            attempts = attempts.max(owed.attempts);
+            match parent {
+                None => *parent = Some(owed.asked.clone()),
+                Some(_) => links.push(owed.asked.clone()),
+            }
+            links.extend(owed.replaced.iter().cloned());
+            true
+        });
+        attempts
     }
 
     fn call_ends(&mut self, ticket: u64, answer: &Answer) {
