@@ -7,17 +7,23 @@
 //! - `http`: a burst of events until the last has arrived at a webhook, and latency at 100 a
 //!   second, beside a bare relay of the same libraries and, where `NODE_RED` names the program
 //!   (`npm install --prefix DIR node-red@4`, then `DIR/node_modules/node-red/red.js`), Node-RED;
-//! - `postgres`: the same into a PostgreSQL table.
+//! - `postgres`: the same into a PostgreSQL table;
+//! - `losses`: acknowledged events that never arrive where the program is killed 20 times, and where
+//!   the receiver is away when they come, beside Node-RED.
 //!
 //! The load, the runner and the receiver share the machine. A load waits for each answer before it
 //! sends the next over the same connection.
 
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/losses.rs"]
+mod losses;
 #[path = "support/node_red.rs"]
 mod node_red;
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
+#[path = "../tests/kills/sender.rs"]
+mod sender;
 #[path = "support/servers.rs"]
 mod servers;
 
@@ -35,6 +41,15 @@ use syncline::store::{OpenMode, SqliteStore};
 
 use load::{Load, Requests, SECRET, quantile};
 use servers::{Program, Role, Tracker};
+
+/// What the sender of the kill campaign signs by.
+mod messages {
+    /// The signature of a message sent at a time, in seconds.
+    pub fn sign(id: &str, at: i64, body: &str) -> String {
+        let signed = syncline::connector::signature::sign(super::SECRET, id, at, body.as_bytes());
+        signed.expect("a good key")
+    }
+}
 
 /// Connections of a burst.
 const CONNECTIONS: usize = 256;
@@ -109,6 +124,9 @@ fn main() {
     }
     if asked("postgres") {
         to_postgres(events.unwrap_or(50_000));
+    }
+    if asked("losses") {
+        lost();
     }
 }
 
@@ -394,6 +412,45 @@ fn http(events: usize) {
             Some(peer) => both_ways(what, peer.program(), &tracker, events.min(10_000)),
             None => println!("{what} is left out: NODE_RED names no program"),
         }
+    }
+}
+
+fn lost() {
+    head(&["losses", "acknowledged", "lost", "repeats"]);
+    let told = |what: &str, lost: &losses::Lost| {
+        row(&[
+            what.to_owned(),
+            lost.acknowledged.to_string(),
+            lost.lost.to_string(),
+            lost.repeats.to_string(),
+        ]);
+    };
+    let policy = format!("{FORMS}{TRACKER}");
+    let ours = |dir: &Path, to: &str| {
+        let env = [("TRACKER_URL", to)];
+        runner(dir, &policy, &[], &env)
+    };
+    let dir = directory();
+    let killed = losses::killed(&|to| ours(dir.path(), to));
+    told("Syncline, killed 20 times", &killed);
+    let dir = directory();
+    let away = losses::away(&|to| ours(dir.path(), to));
+    told("Syncline, receiver away", &away);
+    for (early, what) in [
+        (false, "Node-RED, answers after forwarding"),
+        (true, "Node-RED, answers at once"),
+    ] {
+        if std::env::var_os("NODE_RED").is_none() {
+            println!("{what} is left out: NODE_RED names no program");
+            continue;
+        }
+        let start = |to: &str| {
+            node_red::start(early, to)
+                .expect("it starts")
+                .into_program()
+        };
+        told(&format!("{what}, killed 20 times"), &losses::killed(&start));
+        told(&format!("{what}, receiver away"), &losses::away(&start));
     }
 }
 

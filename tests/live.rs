@@ -2,6 +2,12 @@
 
 #[path = "live/alerts.rs"]
 mod alerts;
+#[path = "live/clock.rs"]
+mod clock;
+#[path = "live/copies.rs"]
+mod copies;
+#[path = "live/hangs.rs"]
+mod hangs;
 #[path = "live/held.rs"]
 mod held;
 #[path = "live/logs.rs"]
@@ -14,10 +20,14 @@ mod metrics;
 mod overlap;
 #[path = "live/people.rs"]
 mod people;
+#[path = "live/power.rs"]
+mod power;
 #[path = "support/postgres.rs"]
 mod server;
 #[path = "live/strings.rs"]
 mod strings;
+#[path = "live/traces.rs"]
+mod traces;
 #[path = "live/troubles.rs"]
 mod troubles;
 
@@ -104,6 +114,12 @@ fn start_with(dir: &Path, env: &[(&str, &str)]) -> Runner {
     // What it says later must not fill the pipe.
     std::thread::spawn(move || lines.for_each(drop));
     Runner { child, address }
+}
+
+/// Asks a runner to stop.
+fn terminate(runner: &Runner) {
+    let pid = runner.child.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
 }
 
 /// The set-up with a nightly copy of the contacts, which refuses one of the two that there are.
@@ -366,8 +382,7 @@ fn what_cannot_be_stored_is_not_acknowledged_and_a_stop_ends_in_good_order() {
             .iter()
             .all(|email| name_of(dir.path(), email).is_some())
     });
-    let pid = runner.child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    terminate(&runner);
     let status = runner.child.wait().unwrap();
     assert_eq!(status.code(), Some(0));
 }

@@ -7,6 +7,8 @@ mod contract;
 mod files;
 #[path = "store/killed.rs"]
 mod killed;
+#[path = "store/migration.rs"]
+mod migration;
 #[path = "store/model.rs"]
 mod model;
 #[path = "store/reference.rs"]

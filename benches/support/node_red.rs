@@ -19,6 +19,13 @@ pub struct NodeRed {
 }
 
 impl NodeRed {
+    /// The program alone; its directory stays until it is cleared away.
+    pub fn into_program(self) -> Program {
+        // It keeps nothing there that another start would need.
+        let _ = self._dir.keep();
+        self.program
+    }
+
     /// The program.
     pub fn program(&self) -> &Program {
         &self.program

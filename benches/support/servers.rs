@@ -232,6 +232,11 @@ struct Arrived {
 impl Tracker {
     /// Starts on a thread of its own; it stays until the process ends.
     pub fn start() -> Tracker {
+        Tracker::at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// The same at an address.
+    pub fn at(address: SocketAddr) -> Tracker {
         let arrived = Arc::new(Arrived {
             times: Mutex::new(Vec::new()),
             count: AtomicUsize::new(0),
@@ -245,7 +250,7 @@ impl Tracker {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+                let listener = TcpListener::bind(address).await.expect("a port");
                 let _ = tell.send(listener.local_addr().expect("an address"));
                 while let Ok((stream, _)) = listener.accept().await {
                     let _ = stream.set_nodelay(true);

@@ -35,6 +35,9 @@ pub struct Whose<'a> {
     pub secret: &'a str,
 }
 
+/// Names and values of headers that travel along with a message.
+pub type Headers = Vec<(String, String)>;
+
 /// What became of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
@@ -113,7 +116,8 @@ impl Post {
     ///
     /// Must not be called from within an async runtime.
     pub fn send(&self, id: &str, now: Instant, body: String) -> Result<Told, Failure> {
-        self.runtime.block_on(self.deliver(id, now, body))
+        self.runtime
+            .block_on(self.deliver(id, now, body, &Headers::new()))
     }
 
     /// The same on [`Post::runtime`], many at a time.
@@ -122,12 +126,15 @@ impl Post {
         id: &str,
         now: Instant,
         body: String,
+        headers: &Headers,
     ) -> Result<Told, Failure> {
         let seconds = now.0.div_euclid(1000);
         let signature = sign(&self.secret, id, seconds, body.as_bytes()).unwrap_or_default();
-        let sent = self
-            .client
-            .post(self.url.clone())
+        let mut request = self.client.post(self.url.clone());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let sent = request
             .header("content-type", "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds.to_string())
@@ -235,12 +242,17 @@ fn shown(url: &Url) -> String {
     plain.to_string()
 }
 
-fn client(loopback: bool) -> reqwest::Result<Client> {
+/// Sees to it that HTTPS has its cryptography, whoever makes the client.
+pub fn with_cryptography() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Somebody else may have installed one already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+fn client(loopback: bool) -> reqwest::Result<Client> {
+    with_cryptography();
     let mut builder = Client::builder()
         .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
         .timeout(CALL_TIMEOUT)

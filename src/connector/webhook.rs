@@ -16,7 +16,7 @@ use tokio::task::{LocalSet, spawn_local};
 use super::codec::Binding;
 use super::failure::reject;
 use super::file::{bindings, no_such_map};
-use super::post::{Post, Told, Whose};
+use super::post::{Headers, Post, Told, Whose};
 use crate::engine::ports::{
     Answer, Call, Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, Write,
     WriteReport, WriteRequest,
@@ -27,6 +27,17 @@ use crate::time::Instant;
 
 /// Where the time comes from.
 pub type Clock = Box<dyn Fn() -> Instant + Send>;
+
+/// A call on its way to a system.
+#[derive(Debug)]
+pub struct Handed {
+    /// Its answer comes with the same.
+    pub ticket: u64,
+    /// What is asked.
+    pub call: Call,
+    /// What travels along over HTTP.
+    pub headers: Headers,
+}
 
 /// A system that hears of changes.
 pub struct Webhook {
@@ -80,8 +91,8 @@ impl Webhook {
     /// Must not be called from within an async runtime.
     pub fn carry_out(
         self,
-        first: (u64, Call),
-        mut calls: UnboundedReceiver<(u64, Call)>,
+        first: Handed,
+        mut calls: UnboundedReceiver<Handed>,
         answer: impl Fn(u64, Answer) + 'static,
     ) {
         let webhook = Rc::new(self);
@@ -90,17 +101,20 @@ impl Webhook {
         let local = LocalSet::new();
         local.block_on(webhook.post.runtime(), async {
             let mut next = Some(first);
-            while let Some((ticket, call)) = next {
+            while let Some(handed) = next {
                 let (webhook, answer) = (Rc::clone(&webhook), Rc::clone(&answer));
-                spawn_local(async move { answer(ticket, webhook.answer(call).await) });
+                spawn_local(async move {
+                    let answered = webhook.answer(handed.call, &handed.headers).await;
+                    answer(handed.ticket, answered);
+                });
                 next = calls.recv().await;
             }
         });
     }
 
-    async fn answer(&self, call: Call) -> Answer {
+    async fn answer(&self, call: Call, headers: &Headers) -> Answer {
         match call {
-            Call::Write(request) => match self.write_all(&request).await {
+            Call::Write(request) => match self.write_all(&request, headers).await {
                 Ok(report) => Answer::Written(request, report),
                 Err(failure) => Answer::Failed(Some(request), failure),
             },
@@ -109,7 +123,11 @@ impl Webhook {
         }
     }
 
-    async fn write_all(&self, request: &WriteRequest) -> Result<WriteReport, Failure> {
+    async fn write_all(
+        &self,
+        request: &WriteRequest,
+        headers: &Headers,
+    ) -> Result<WriteReport, Failure> {
         let binding = self
             .maps
             .get(&request.map)
@@ -117,7 +135,7 @@ impl Webhook {
         let mut report = WriteReport::default();
         for (at, write) in request.writes.iter().enumerate() {
             report.calls += 1;
-            let told = self.send(binding, write).await;
+            let told = self.send(binding, write, headers).await;
             reach(Point::WebhookPosted);
             if let Told::Refused(why) = told? {
                 report.rejected.push((at, why));
@@ -126,12 +144,18 @@ impl Webhook {
         Ok(report)
     }
 
-    async fn send(&self, binding: &Binding, write: &Write) -> Result<Told, Failure> {
+    async fn send(
+        &self,
+        binding: &Binding,
+        write: &Write,
+        headers: &Headers,
+    ) -> Result<Told, Failure> {
         let now = (self.now)();
         match body(binding, write, now) {
             Ok(body) => {
                 let id = &write.idempotency_key;
-                self.post.deliver(id, now, body.to_string()).await
+                let body = body.to_string();
+                self.post.deliver(id, now, body, headers).await
             }
             Err(why) => Ok(Told::Refused(why)),
         }
@@ -158,7 +182,9 @@ impl Connector for Webhook {
     }
 
     fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {
-        self.post.runtime().block_on(self.write_all(request))
+        self.post
+            .runtime()
+            .block_on(self.write_all(request, &Headers::new()))
     }
 
     fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {

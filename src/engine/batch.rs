@@ -17,6 +17,7 @@ use super::ports::{
 use super::program::Source;
 use super::runner::{Alert, Errand, Runner};
 use super::stage::percent;
+use super::steps::Step;
 use crate::failpoint::{Point, reach};
 use crate::plan;
 use crate::time::Instant;
@@ -116,6 +117,11 @@ impl ActiveRun {
             slot.2 = slot.2.saturating_sub(1);
         }
         self.settle();
+    }
+
+    /// The number of the chunk that is handed out next.
+    pub(super) fn next_chunk(&self) -> u64 {
+        self.chunks.back().map_or(0, |(n, _, _)| n + 1)
     }
 
     /// Confirms chunks from the front while they have nothing outstanding.
@@ -222,6 +228,8 @@ impl Runner<'_> {
         let mut i = 0;
         while i < self.runs.len() {
             let mut run = self.runs.remove(i);
+            let open = run.chunks.front().map(|(number, _, _)| *number);
+            self.observer.step(&Step::ChunksEnded(run.record.id, open));
             let advanced = match run.left {
                 // Open in the store, for whoever comes next.
                 true if self.answers_awaited(&run) => Ok(()),
@@ -303,7 +311,12 @@ impl Runner<'_> {
                 self.ask(run, page);
                 Ok(())
             }
-            Phase::Check if self.in_window(run) => self.check(run),
+            Phase::Check if self.in_window(run) => {
+                self.observer.step(&Step::CheckBegins(run.record.id));
+                let checked = self.check(run);
+                self.observer.step(&Step::CheckEnds(run.record.id));
+                checked
+            }
             Phase::Write(after) => {
                 if run.chunks.len() < super::chunk::CHUNKS_AHEAD && self.in_window(run) {
                     self.write_chunk(run, after.as_deref())?;

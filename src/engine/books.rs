@@ -240,6 +240,11 @@ impl Books {
         !self.waiting.is_empty()
     }
 
+    /// Which systems are owed a write of which record.
+    pub fn owing(&self) -> impl Iterator<Item = (SystemIx, EntityIx, &str)> {
+        self.waiting.keys().map(|(s, e, key)| (*s, *e, &**key))
+    }
+
     /// Stores everything.
     pub fn close(self, office: &mut Office<'_>) -> Stored<()> {
         for ((entity, key), (mut register, dirty)) in self.registers {

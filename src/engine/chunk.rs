@@ -22,6 +22,7 @@ use super::ports::{
 use super::register::Register;
 use super::runner::{Errand, Runner, damaged};
 use super::stage::Payload;
+use super::steps::Step;
 use crate::failpoint::{Point, reach};
 use crate::time::Instant;
 
@@ -54,6 +55,8 @@ impl Runner<'_> {
             run.phase = Phase::Absent(0, None);
             return Ok(());
         };
+        let begins = Step::ChunkBegins(run.record.id, run.next_chunk());
+        self.observer.step(&begins);
         let clean = self.program.plan.scenarios[run.scenario as usize]
             .clean
             .is_some();
@@ -87,7 +90,7 @@ impl Runner<'_> {
     }
 
     fn hand_out(&mut self, run: &mut ActiveRun, last: String, batches: Batches) -> Stored<()> {
-        let number = run.chunks.back().map_or(0, |(n, _, _)| n + 1);
+        let number = run.next_chunk();
         let now = self.world.now();
         let mut outstanding = 0;
         for (map, mut writes) in batches {

@@ -30,6 +30,10 @@ pub(super) struct Queued {
 const FEW: usize = 100;
 const AHEAD: usize = 1_000;
 
+/// Of the calls to a system at most so many go out one after the other before a lower priority
+/// has a turn.
+const PASSES: u32 = 19;
+
 /// What is known of a system's outbox while calls are let out of its queue.
 #[derive(Debug, Clone, Copy, Default)]
 struct Outbox {
@@ -58,6 +62,10 @@ pub(super) struct Gate {
     ahead: [VecDeque<(String, String)>; Priority::ALL.len()],
     /// Whether a call of a run went last, so that it is the outbox's turn.
     run_went: bool,
+    /// Calls that went since a lower priority had its turn, those of consent left out.
+    passed: u32,
+    /// Turns that lower priorities had.
+    turns: u32,
     /// Until when the limits hold the first that they hold.
     held_until: Option<Instant>,
     /// Whether anything was spent that is not durable yet.
@@ -73,6 +81,8 @@ impl Gate {
             records: BTreeMap::new(),
             ahead: std::array::from_fn(|_| VecDeque::new()),
             run_went: false,
+            passed: 0,
+            turns: 0,
             held_until: None,
             spent: false,
         }
@@ -195,8 +205,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The next call that may go to a system: by priority; of one priority the outbox and the runs
-    /// take turns.
+    /// The next call that may go to a system: by priority, but one in [`PASSES`] and one is that of
+    /// a lower priority, so that none waits for ever. Consent goes before all of them.
     fn next_call(
         &mut self,
         system: SystemIx,
@@ -217,19 +227,69 @@ impl Runner<'_> {
             if self.gates[at].under_way >= room {
                 break;
             }
-            let outbox_first = self.gates[at].run_went;
-            for of_outbox in [outbox_first, !outbox_first] {
-                if of_outbox && outbox.waits && !outbox.dry[priority as usize] {
-                    let found = self.next_of_outbox(system, priority, outbox, &mut claimed)?;
-                    if let Some(request) = found {
-                        let kind = self.write_kind(system, request.writes.len());
-                        return Ok(Some((Errand::Send(system), kind, Call::Write(request))));
-                    }
-                } else if !of_outbox
-                    && let Some(found) = self.next_of_runs(system, priority, &mut claimed, held)
-                {
-                    return Ok(Some(found));
+            if priority == Priority::Intent
+                && self.gates[at].passed >= PASSES
+                && let Some(found) = self.next_of_lower(system, outbox, claimed, held)?
+            {
+                return Ok(Some(found));
+            }
+            let found = self.next_by(system, priority, outbox, &mut claimed, held)?;
+            if found.is_some() {
+                let consent = priority == Priority::Consent;
+                self.gates[at].passed += u32::from(!consent);
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The turn of the lower priorities, which those above them would else never leave one. What
+    /// holds a lower one holds no higher one. It is over, whether or not one of them used it.
+    fn next_of_lower(
+        &mut self,
+        system: SystemIx,
+        outbox: &mut Outbox,
+        claimed: Claimed,
+        held: &mut Vec<(i64, Held)>,
+    ) -> Stored<Option<Ready>> {
+        let gate = &mut self.gates[system as usize];
+        gate.passed = 0;
+        gate.turns = gate.turns.wrapping_add(1);
+        let lower = match gate.turns % 2 {
+            1 => [Priority::Bulk, Priority::Normal],
+            _ => [Priority::Normal, Priority::Bulk],
+        };
+        for priority in lower {
+            let mut apart = claimed;
+            let found = self.next_by(system, priority, outbox, &mut apart, held)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next call of a priority; the outbox and the runs take turns.
+    fn next_by(
+        &mut self,
+        system: SystemIx,
+        priority: Priority,
+        outbox: &mut Outbox,
+        claimed: &mut Claimed,
+        held: &mut Vec<(i64, Held)>,
+    ) -> Stored<Option<Ready>> {
+        let outbox_first = self.gates[system as usize].run_went;
+        for of_outbox in [outbox_first, !outbox_first] {
+            if of_outbox && outbox.waits && !outbox.dry[priority as usize] {
+                let found = self.next_of_outbox(system, priority, outbox, claimed)?;
+                if let Some(request) = found {
+                    let kind = self.write_kind(system, request.writes.len());
+                    return Ok(Some((Errand::Send(system), kind, Call::Write(request))));
                 }
+            } else if !of_outbox
+                && let Some(found) = self.next_of_runs(system, priority, claimed, held)
+            {
+                return Ok(Some(found));
             }
         }
         Ok(None)

@@ -11,6 +11,7 @@ use super::ports::{
 };
 use super::runner::Runner;
 use super::stage::unmet;
+use super::steps::Step;
 use crate::failpoint::{Point, reach};
 use crate::value::Value;
 
@@ -61,7 +62,19 @@ impl Runner<'_> {
     fn take_all(&mut self, events: &[StoredEvent]) -> Stored<()> {
         let mut books = Books::default();
         for event in events {
+            self.observer.step(&Step::EventBegins(event));
             self.take_event(event, &mut books)?;
+            self.observer.step(&Step::EventEnds);
+        }
+        if self.observer.follows_steps() {
+            for (system, entity, key) in books.owing() {
+                self.observer.step(&Step::Owed {
+                    system,
+                    entity,
+                    key,
+                });
+            }
+            self.observer.step(&Step::EventsEnd);
         }
         books.close(&mut self.office())
     }
@@ -173,6 +186,11 @@ impl Runner<'_> {
     ) -> Stored<()> {
         let program = self.program;
         let (entity, _) = program.map_ends(map);
+        self.observer.step(&Step::EventTaken {
+            entity,
+            key: &row.key,
+            scenarios,
+        });
         let carried = |field: &FieldIx| {
             let routes = scenarios
                 .iter()

@@ -33,6 +33,7 @@ pub mod resolve;
 mod resume;
 pub mod runner;
 mod stage;
+pub mod steps;
 
 pub mod why;
 

@@ -18,6 +18,7 @@ use super::ports::{
     SystemIx, World,
 };
 use super::program::Program;
+use super::steps::{Cause, Step};
 use crate::failpoint::{Point, reach};
 use crate::time::{Instant, Millis};
 
@@ -36,6 +37,13 @@ pub trait Observer {
     fn progress(&mut self, at: &Progress<'_>);
     /// How everything stands after a step; asked for very often.
     fn standing(&mut self, _at: &Standing<'_>) {}
+
+    /// Whether [`Observer::step`] is listened to, so that telling it is worth the while.
+    fn follows_steps(&self) -> bool {
+        false
+    }
+    /// Something began or ended.
+    fn step(&mut self, _: &Step<'_>) {}
 
     /// Something happened that a person should hear of.
     fn alert(&mut self, _: &Alert<'_>) {}
@@ -195,6 +203,18 @@ pub(super) enum Errand {
     Send(SystemIx),
     /// A read of events.
     Follow(SystemIx),
+}
+
+impl Errand {
+    /// The same in the words of those who follow the runner.
+    fn cause(self) -> Cause {
+        match self {
+            Errand::RunRead(run) => Cause::Read(run),
+            Errand::RunWrite(run, chunk) => Cause::Chunk(run, chunk),
+            Errand::Send(_) => Cause::Outbox,
+            Errand::Follow(_) => Cause::Feed,
+        }
+    }
 }
 
 /// How often a followed feed is looked at.
@@ -459,6 +479,12 @@ impl<'a> Runner<'a> {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.errands.insert(ticket, (system, errand));
+        self.observer.step(&Step::CallBegins {
+            ticket,
+            system,
+            cause: errand.cause(),
+            call: &call,
+        });
         self.world.call(ticket, system, call);
     }
 
@@ -469,6 +495,10 @@ impl<'a> Runner<'a> {
             let Some((system, errand)) = self.errands.remove(&ticket) else {
                 continue;
             };
+            self.observer.step(&Step::CallEnds {
+                ticket,
+                answer: &answer,
+            });
             self.came_back(system, errand, &answer);
             if matches!(errand, Errand::Send(_)) {
                 reach(Point::SendAnswered);

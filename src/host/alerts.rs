@@ -18,8 +18,9 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::HostError;
+use super::clock::now;
 use super::watch::SharedLive;
-use super::world::{Env, now};
+use super::world::Env;
 use crate::connector::post::{Post, Told, Whose};
 use crate::engine::freshness::ages;
 use crate::engine::ports::{DeadLetter, RunStatus, Store, Stored};

@@ -4,10 +4,13 @@
 
 pub mod alerts;
 mod asked;
+mod clock;
 mod held;
 pub mod metrics;
 mod server;
 mod signals;
+mod spans;
+mod traces;
 mod watch;
 mod world;
 
@@ -15,11 +18,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use clock::now;
 pub use held::Heard;
 pub use server::IntakeServer;
 pub use signals::stop_on_signal;
+use spans::Spans;
+use traces::Traces;
 use watch::{SharedLive, Watched};
-pub use world::{Env, LiveWorld, Waker, now};
+pub use world::{Env, LiveWorld, Waker};
 
 use crate::engine::freshness::{Age, ages};
 use crate::engine::ports::{DeadLetter, Failure, Store, StoreError};
@@ -126,6 +132,8 @@ pub fn run(
         settings.base_dir.clone(),
         Arc::clone(&settings.env),
     );
+    let traces = Traces::configured(&settings.env)?;
+    world.traced(traces.clone());
     let waker = world.waker();
     let patience = held::patience(move || waker.stopping(), Arc::clone(&settings.held));
     let patient = store.wait_with(held::STEP, patience);
@@ -138,7 +146,7 @@ pub fn run(
             address,
             settings.store.clone(),
             world.waker(),
-            live.clone(),
+            (live.clone(), traces.clone()),
         )?),
         None => None,
     };
@@ -156,7 +164,8 @@ pub fn run(
         only,
     };
     let (tallies, troubles) = {
-        let mut watched = Watched::new(observer, live);
+        let spans = traces.clone().map(|t| Spans::new(t, Arc::clone(&program)));
+        let mut watched = Watched::new(observer, live, spans);
         let mut runner = Runner::new(
             &program,
             &mut store,
@@ -172,6 +181,9 @@ pub fn run(
     drop(server);
     drop(asked);
     drop(alerts);
+    if let Some(traces) = traces {
+        traces.leave();
+    }
     let scenarios = program
         .plan
         .scenarios

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -22,9 +22,11 @@ use prometheus_client::encoding::prometheus_text::CONTENT_TYPE as TEXT;
 use tokio::sync::oneshot;
 
 use super::HostError;
+use super::clock::now;
 use super::metrics::Metrics;
+use super::traces::{Received, Traces};
 use super::watch::SharedLive;
-use super::world::{Waker, now};
+use super::world::Waker;
 use crate::connector::intake::{Intake, IntakeRequest};
 use crate::engine::ports::{RawEvent, Store, SystemIx};
 use crate::engine::program::Program;
@@ -57,6 +59,8 @@ struct Shared {
     metrics: Metrics,
     live: SharedLive,
     waker: Waker,
+    /// With the names of the plan's systems.
+    traces: Option<(Traces, Vec<String>)>,
 }
 
 /// A server under way; dropping it stops it.
@@ -81,7 +85,7 @@ pub fn start(
     address: &str,
     store: PathBuf,
     waker: Waker,
-    live: SharedLive,
+    (live, traces): (SharedLive, Option<Traces>),
 ) -> Result<IntakeServer, HostError> {
     let lookup = |name: &str| env(name);
     let intake = Intake::new(&plan, &lookup).map_err(HostError::from_failure)?;
@@ -100,6 +104,7 @@ pub fn start(
     let mut store = SqliteStore::open(&store, OpenMode::Operate).map_err(HostError::from_store)?;
     let (writer, deliveries) = mpsc::channel();
     let (groups, committed) = mpsc::channel();
+    let names = plan.systems.iter().map(|s| s.name.clone()).collect();
     let (flusher, arrived) = (store.flusher(), waker.clone());
     std::thread::spawn(move || {
         write(&mut store, &plan, &deliveries, &mut |group| {
@@ -121,6 +126,7 @@ pub fn start(
         metrics,
         live,
         waker,
+        traces: traces.map(|t| (t, names)),
     });
     runtime.spawn(async move {
         let app = Router::new()
@@ -172,25 +178,44 @@ async fn receive(
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         return refuse(413, "the body is larger than 1 MiB or was cut off");
     };
+    let began = SystemTime::now();
     match accept(&shared, &method, &uri, &headers, &body) {
         Err((status, reason)) => refuse(status, &reason),
         Ok((system, event)) => {
+            let span = received(&shared, (system, &event), &headers, began);
             let (done, durable) = oneshot::channel();
             let delivery = Delivery {
                 system,
                 event,
                 done,
             };
-            if shared.writer.send(delivery).is_err() {
-                return refuse(503, "the store is closed");
-            }
-            match durable.await {
-                Ok(Ok(())) => (StatusCode::ACCEPTED, "stored\n").into_response(),
-                Ok(Err(reason)) => refuse(503, &reason),
+            let answer = match shared.writer.send(delivery) {
                 Err(_) => refuse(503, "the store is closed"),
+                Ok(()) => match durable.await {
+                    Ok(Ok(())) => (StatusCode::ACCEPTED, "stored\n").into_response(),
+                    Ok(Err(reason)) => refuse(503, &reason),
+                    Err(_) => refuse(503, "the store is closed"),
+                },
+            };
+            if let Some(span) = span {
+                span.answered(answer.status().as_u16());
             }
+            answer
         }
     }
+}
+
+/// The span of an accepted request, where traces are kept.
+fn received(
+    shared: &Shared,
+    (system, event): (SystemIx, &RawEvent),
+    headers: &HeaderMap,
+    began: SystemTime,
+) -> Option<Received> {
+    let (traces, names) = shared.traces.as_ref()?;
+    let name = names.get(usize::from(system))?;
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    Some(traces.received((name, &event.id), &header, began))
 }
 
 fn accept(

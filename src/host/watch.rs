@@ -1,11 +1,14 @@
-//! What other threads may know of a runner under way: a copy of its counts, renewed now and then.
+//! What others may know of a runner under way: a copy of its counts for other threads, renewed now
+//! and then, and its steps for traces.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::spans::Spans;
 use crate::engine::ports::RunRecord;
 use crate::engine::runner::{Alert, Observer, Progress, Standing, Tally};
+use crate::engine::steps::Step;
 
 /// How often the copy is renewed while the runner has no pause; it steps far more often.
 const RENEW: Duration = Duration::from_millis(250);
@@ -59,14 +62,16 @@ impl SharedLive {
 pub(super) struct Watched<'o> {
     inner: &'o mut dyn Observer,
     live: SharedLive,
+    spans: Option<Spans>,
     renewed: Option<Instant>,
 }
 
 impl<'o> Watched<'o> {
-    pub fn new(inner: &'o mut dyn Observer, live: SharedLive) -> Self {
+    pub fn new(inner: &'o mut dyn Observer, live: SharedLive, spans: Option<Spans>) -> Self {
         Watched {
             inner,
             live,
+            spans,
             renewed: None,
         }
     }
@@ -82,11 +87,27 @@ impl Observer for Watched<'_> {
     }
 
     fn run_started(&mut self, run: &RunRecord) {
+        if let Some(spans) = &mut self.spans {
+            spans.run_started(run);
+        }
         self.inner.run_started(run);
     }
 
     fn run_ended(&mut self, run: &RunRecord) {
+        if let Some(spans) = &mut self.spans {
+            spans.run_ended(run);
+        }
         self.inner.run_ended(run);
+    }
+
+    fn follows_steps(&self) -> bool {
+        self.spans.is_some()
+    }
+
+    fn step(&mut self, step: &Step<'_>) {
+        if let Some(spans) = &mut self.spans {
+            spans.step(step);
+        }
     }
 
     fn standing(&mut self, at: &Standing<'_>) {

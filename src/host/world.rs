@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::clock::now;
+use super::traces::Traces;
 use crate::connector::registry;
+use crate::connector::webhook::Handed;
 use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, SystemIx, World};
 use crate::plan::Plan;
 use crate::time::Instant;
@@ -55,17 +58,17 @@ impl Waker {
 /// The way to a worker.
 enum Calls {
     /// It carries out one after the other.
-    One(Sender<(u64, Call)>),
+    One(Sender<Handed>),
     /// It carries out all that it has side by side.
-    Many(UnboundedSender<(u64, Call)>),
+    Many(UnboundedSender<Handed>),
 }
 
 impl Calls {
     /// Hands a call over; gives it back where the worker is gone.
-    fn send(&self, ticket: u64, call: Call) -> Result<(), Call> {
+    fn send(&self, handed: Handed) -> Result<(), Call> {
         match self {
-            Calls::One(calls) => calls.send((ticket, call)).map_err(|e| e.0.1),
-            Calls::Many(calls) => calls.send((ticket, call)).map_err(|e| e.0.1),
+            Calls::One(calls) => calls.send(handed).map_err(|e| e.0.call),
+            Calls::Many(calls) => calls.send(handed).map_err(|e| e.0.call),
         }
     }
 }
@@ -92,6 +95,8 @@ pub struct LiveWorld {
     inbox: Receiver<Message>,
     waker: Waker,
     random: fastrand::Rng,
+    /// Who knows which trace a call belongs to.
+    traces: Option<Traces>,
 }
 
 impl LiveWorld {
@@ -110,7 +115,13 @@ impl LiveWorld {
             inbox,
             waker,
             random: fastrand::Rng::new(),
+            traces: None,
         }
+    }
+
+    /// Has calls over HTTP carry the trace that they belong to.
+    pub(super) fn traced(&mut self, traces: Option<Traces>) {
+        self.traces = traces;
     }
 
     /// A handle for other threads.
@@ -178,8 +189,15 @@ impl World for LiveWorld {
     }
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
+        let headers = self.traces.as_ref().map(|t| t.headers(ticket));
+        let headers = headers.unwrap_or_default();
         let worker = self.worker(system);
-        if let Err(call) = worker.calls.send(ticket, call) {
+        let handed = Handed {
+            ticket,
+            call,
+            headers,
+        };
+        if let Err(call) = worker.calls.send(handed) {
             // Its thread is gone, which only a panic in a connector does: the call has failed.
             let failure = Failure {
                 class: FailureClass::Retry { after_ms: None },
@@ -220,11 +238,6 @@ impl World for LiveWorld {
     }
 }
 
-/// The system clock.
-pub fn now() -> Instant {
-    Instant(chrono::Utc::now().timestamp_millis())
-}
-
 fn request_of(call: Call) -> Option<crate::engine::ports::WriteRequest> {
     match call {
         Call::Write(request) => Some(request),
@@ -242,8 +255,8 @@ struct Worker {
 
 impl Worker {
     /// The connector is opened with the first call for which that works.
-    fn run_many(self, mut calls: UnboundedReceiver<(u64, Call)>, answers: Sender<Message>) {
-        while let Some((ticket, call)) = calls.blocking_recv() {
+    fn run_many(self, mut calls: UnboundedReceiver<Handed>, answers: Sender<Message>) {
+        while let Some(handed) = calls.blocking_recv() {
             let env = |name: &str| (self.env)(name);
             match registry::webhook(&self.plan, self.system, &env, Box::new(now)) {
                 Ok(webhook) => {
@@ -251,11 +264,12 @@ impl Worker {
                         // The engine being gone already is no trouble of the worker's.
                         let _ = answers.send(Message::Answer(ticket, answer));
                     };
-                    return webhook.carry_out((ticket, call), calls, answer);
+                    return webhook.carry_out(handed, calls, answer);
                 }
                 Err(failure) => {
-                    let failed = Answer::Failed(request_of(call), failure);
-                    if answers.send(Message::Answer(ticket, failed)).is_err() {
+                    let failed = Answer::Failed(request_of(handed.call), failure);
+                    let failed = Message::Answer(handed.ticket, failed);
+                    if answers.send(failed).is_err() {
                         return;
                     }
                 }
@@ -263,10 +277,10 @@ impl Worker {
         }
     }
 
-    fn run(mut self, calls: &Receiver<(u64, Call)>, answers: &Sender<Message>) {
-        while let Ok((ticket, call)) = calls.recv() {
-            let answer = self.answer(call);
-            if answers.send(Message::Answer(ticket, answer)).is_err() {
+    fn run(mut self, calls: &Receiver<Handed>, answers: &Sender<Message>) {
+        while let Ok(handed) = calls.recv() {
+            let answer = Message::Answer(handed.ticket, self.answer(handed.call));
+            if answers.send(answer).is_err() {
                 return;
             }
         }

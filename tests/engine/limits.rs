@@ -362,6 +362,38 @@ fn calls_at_a_time_are_as_many_as_the_system_takes_and_a_record_has_one() {
 }
 
 #[test]
+fn a_run_has_its_turns_where_urgent_writes_come_without_a_break() {
+    // `b` takes one call at a time, a second on average; changes of a higher priority come every
+    // half second, which would keep it busy for good.
+    let flows = "scenario all { sync contact(name) from a to b mode every 10m scan full priority bulk } \
+         scenario some { sync contact(out) from c to b mode realtime priority intent }";
+    let fields = "field name: text? field out: bool? accepts c";
+    let mut bench = Bench::new(&policy(fields, flows), 1).with_plan(|plan| {
+        one_by_one(&mut plan.systems[1]);
+        plan.systems[1].concurrency = 1;
+    });
+    bench.sim.system("b").manner.slowness = 2_000;
+    fill(&mut bench, 20);
+    let urgent = |i: i64| format!("u{i:05}");
+    for i in 0..3_600 {
+        let set = named(&[("out", syncline::value::Value::Bool(true))]);
+        let told = Act::Sets("c", "contact".into(), urgent(i), set);
+        bench.sim.at(i * 500, told);
+    }
+    bench.for_ms(HOUR / 2);
+    let writes = &bench.sim.system("b").writes;
+    let bulk: Vec<usize> = (0..writes.len())
+        .filter(|i| writes[*i].1.starts_with('k'))
+        .collect();
+    assert_eq!(bulk.len(), 20, "the run was left no turn: {}", writes.len());
+    let urgent = writes.len() - bulk.len();
+    assert!(urgent >= 1_500, "{urgent}");
+    // It takes no more than its share: one call in twenty.
+    let gaps = bulk.windows(2).map(|w| w[1] - w[0]);
+    assert_eq!(gaps.min(), Some(20), "{bulk:?}");
+}
+
+#[test]
 fn a_backlog_goes_out_by_priority() {
     let flows = "scenario soon { sync contact(out) from c to b mode realtime priority consent } \
          scenario some { sync contact(name) from a to b mode realtime priority normal }";

@@ -72,7 +72,6 @@ fn a_store_that_is_held_for_long_ends_no_runner_and_nothing_is_acknowledged_mean
         name_of(dir.path(), "late@example.com").is_some()
             && (0..sent).all(|n| name_of(dir.path(), &format!("p{n}@example.com")).is_some())
     });
-    let pid = runner.child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    terminate(&runner);
     assert_eq!(runner.child.wait().unwrap().code(), Some(0));
 }

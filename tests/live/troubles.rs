@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::server::{Database, Server};
 
-const TROUBLED: &str = r#"
+pub(super) const TROUBLED: &str = r#"
 policy live { timezone "UTC" }
 system forms {
   connector webhook
@@ -71,6 +71,8 @@ struct Heard {
     ids: BTreeMap<String, String>,
     /// By record, the names that took effect, in order.
     effects: BTreeMap<String, Vec<String>>,
+    /// When each name took effect.
+    times: BTreeMap<String, Instant>,
     /// Messages that came, whatever became of them.
     calls: usize,
 }
@@ -127,12 +129,17 @@ impl Receiver {
         receiver
     }
 
-    fn turns(&self, manner: Manner) {
+    pub(super) fn turns(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
     }
 
-    fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.heard.lock().unwrap().calls
+    }
+
+    /// When each name took effect.
+    pub(super) fn arrived(&self) -> BTreeMap<String, Instant> {
+        self.heard.lock().unwrap().times.clone()
     }
 
     /// The last name of each record; fails where an effect came twice.
@@ -160,6 +167,7 @@ fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
             let text = |f: &str| body["data"][f].as_str().unwrap().to_owned();
             let mut heard = heard.lock().unwrap();
             if heard.ids.insert(id, text("name")).is_none() {
+                heard.times.insert(text("name"), Instant::now());
                 heard
                     .effects
                     .entry(text("email"))
@@ -197,13 +205,13 @@ fn serve(stream: TcpStream, manner: &Mutex<Manner>, heard: &Mutex<Heard>) {
     }
 }
 
-fn set_up_troubled(dir: &Path, limit: &str) {
+pub(super) fn set_up_troubled(dir: &Path, limit: &str) {
     set_up(dir);
     let policy = TROUBLED.replace("LIMIT", limit);
     std::fs::write(dir.join("policy.sync"), policy).unwrap();
 }
 
-fn contacts(dir: &Path) -> BTreeMap<String, String> {
+pub(super) fn contacts(dir: &Path) -> BTreeMap<String, String> {
     let crm = rusqlite::Connection::open(dir.join("crm.db")).unwrap();
     crm.busy_timeout(Duration::from_secs(10)).unwrap();
     let mut query = crm.prepare("SELECT email, name FROM contacts").unwrap();
@@ -211,7 +219,7 @@ fn contacts(dir: &Path) -> BTreeMap<String, String> {
     rows.map(Result::unwrap).collect()
 }
 
-fn in_store(dir: &Path, table: &str) -> i64 {
+pub(super) fn in_store(dir: &Path, table: &str) -> i64 {
     let store = rusqlite::Connection::open(dir.join(".syncline.db")).unwrap();
     store.busy_timeout(Duration::from_secs(10)).unwrap();
     let sql = format!("SELECT count(*) FROM {table}");
@@ -396,8 +404,7 @@ fn a_runner_that_stops_takes_nothing_in_while_it_waits_for_a_call() {
     let ada = submission("ada@example.com", "Ada");
     assert_eq!(deliver(&runner, "ada", &ada), 202);
     wait_for("the call", || receiver.calls() == 1);
-    let pid = runner.child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    terminate(&runner);
     let mut acknowledged = 0;
     wait_for("a refusal", || {
         let email = format!("late{acknowledged}@example.com");

@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, text};
 use crate::server::Database;
+use syncline::engine::ports::ReadRequest;
 use syncline::value::Value;
 
 const MAP: &str = r#"same_names cursor "updated_at" changed_at "updated_at" deleted "gone""#;
@@ -61,6 +62,50 @@ fn a_read_goes_on_after_a_lost_connection() {
     }
     keys.dedup();
     assert_eq!(keys.len(), 50);
+}
+
+#[test]
+fn a_change_to_a_page_already_read_is_in_the_next_read() {
+    let database = filled(50);
+    let mut desk = Desk::open(MAP, &database.url());
+    let change = |n: u8, at: &str| {
+        database.run(&format!(
+            "UPDATE contacts SET name = 'changed', updated_at = '{at}' WHERE name = 'n{n}'"
+        ));
+        format!("p{n:06}@x.example")
+    };
+    // While the whole table is read: one record of a page that is read already, one of a page that
+    // is not, each with the greatest change there is.
+    let mut request = desk.request(20);
+    let mut page = desk.page(&request).unwrap();
+    let passed = change(3, "2026-01-06T00:00:00Z");
+    let to_come = change(45, "2026-01-07T00:00:00Z");
+    while let Some(next) = page.next {
+        request.page = Some(next);
+        page = desk.page(&request).unwrap();
+    }
+    let cursor = page.cursor.unwrap();
+    let next = desk.since(&cursor);
+    assert!(
+        next.contains(&passed) && next.contains(&to_come),
+        "{next:?}"
+    );
+    // While changes are read: one that was shown already changes again.
+    let mut request = ReadRequest {
+        since: Some("2026-01-05T00:00:10Z".into()),
+        ..desk.request(5)
+    };
+    let mut page = desk.page(&request).unwrap();
+    let again = page.rows[0].key.clone();
+    database.run(&format!(
+        "UPDATE contacts SET name = 'again', updated_at = '2026-01-08T00:00:00Z' WHERE email = '{again}'"
+    ));
+    while let Some(next) = page.next {
+        request.page = Some(next);
+        page = desk.page(&request).unwrap();
+    }
+    let next = desk.since(&page.cursor.unwrap());
+    assert!(next.contains(&again), "{next:?}");
 }
 
 #[test]

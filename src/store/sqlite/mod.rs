@@ -6,6 +6,7 @@
 mod decisions;
 mod events;
 mod failure;
+mod flushed;
 mod meta;
 mod migrate;
 mod open;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::engine::ports::{StoreError, Stored};
 
 use super::failure::{Place, Role};
+use super::flushed::Standing;
 use super::open::beside;
 
 /// How long the turn to write is waited for before SQLite is left to keep writers apart.
@@ -103,7 +104,10 @@ impl Shared {
                 self.log.get_or_init(|| log)
             }
         };
-        log.sync_data()
+        let standing = Standing::of(self.place.path());
+        log.sync_data()?;
+        standing.flushed();
+        Ok(())
     }
 }
 

@@ -1,0 +1,39 @@
+//! The system clock, and how a test sets it wrong.
+//!
+//! A build with debug assertions reads `SYNCLINE_CLOCK`, the name of a file that holds how many
+//! milliseconds the clock is off, and looks there each time that it is asked. A release has
+//! neither the variable nor the look.
+
+use crate::time::Instant;
+
+/// The time.
+pub fn now() -> Instant {
+    let now = chrono::Utc::now().timestamp_millis();
+    #[cfg(debug_assertions)]
+    let now = now.saturating_add(wrong::by());
+    Instant(now)
+}
+
+#[cfg(debug_assertions)]
+mod wrong {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    static LAST: AtomicI64 = AtomicI64::new(0);
+
+    /// How many milliseconds the clock is off; while the file is being written, as many as before.
+    pub(super) fn by() -> i64 {
+        let file = FILE.get_or_init(|| std::env::var_os("SYNCLINE_CLOCK").map(PathBuf::from));
+        let Some(file) = file else { return 0 };
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        match text.trim().parse() {
+            Ok(by) => {
+                LAST.store(by, Ordering::SeqCst);
+                by
+            }
+            Err(_) => LAST.load(Ordering::SeqCst),
+        }
+    }
+}
