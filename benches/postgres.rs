@@ -6,7 +6,7 @@
 //! The peers are looked for in the directory that `SYNCLINE_PEERS` names; `benches/peers/install.sh`
 //! puts them there. What is not there is left out. The server is the bench's own, on loopback. Each
 //! time is that of whole processes; memory is the greatest sum over a way's processes, the server's
-//! not counted. After each step the target is compared with the source.
+//! not counted. Processor time is told of the way's processes and of the server. After each step the target is compared with the source.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ use server::{Database, Server};
 
 /// No step takes longer.
 const LONGEST: Duration = Duration::from_secs(600);
+/// Between two looks at a way's memory: what each process had at most is told at any time.
+const LOOK: Duration = Duration::from_millis(20);
 /// Rows that change for the last step.
 const CHANGED: usize = 50_000;
 
@@ -122,6 +124,9 @@ struct Mover {
 
 struct Figure {
     seconds: f64,
+    /// Processor time of the way's own processes, and of the server's, in seconds.
+    own: f64,
+    servers: f64,
     peak_mib: f64,
 }
 
@@ -155,8 +160,8 @@ fn main() {
         .collect();
     bench.fill();
     println!(
-        "{:17} {:9} {:>10} {:>9} {:>10} {:>9} {:>8}",
-        "step", "way", "rows", "seconds", "rows/s", "of psql", "MiB"
+        "{:17} {:9} {:>10} {:>9} {:>10} {:>9} {:>8} {:>8} {:>8}",
+        "step", "way", "rows", "seconds", "rows/s", "of psql", "MiB", "own s", "server s"
     );
     for step in [Step::Full, Step::Upsert, Step::Changed, Step::Csv] {
         let moved = bench.prepare(step, &movers);
@@ -169,13 +174,15 @@ fn main() {
             }
             let of_floor = floor.map(|f| format!("{:.2}", f / figure.seconds));
             println!(
-                "{:17} {:9} {moved:>10} {:>9.2} {:>10.0} {:>9} {:>8.0}",
+                "{:17} {:9} {moved:>10} {:>9.2} {:>10.0} {:>9} {:>8.0} {:>8.2} {:>8.2}",
                 step.name(),
                 format!("{:?}", mover.way).to_lowercase(),
                 figure.seconds,
                 moved as f64 / figure.seconds,
                 of_floor.unwrap_or_default(),
                 figure.peak_mib,
+                figure.own,
+                figure.servers,
             );
         }
     }
@@ -284,16 +291,33 @@ impl Bench {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(errors);
+        let before = (of_children("self"), self.of_servers());
         let begin = Instant::now();
         let mut child = command.spawn().expect("it starts");
         let (success, peak_kib) = watch(&mut child, begin);
         let seconds = begin.elapsed().as_secs_f64();
+        let own = of_children("self") - before.0;
+        let servers = self.of_servers() - before.1;
         let said = || std::fs::read_to_string(&log).unwrap_or_default();
         assert!(success, "{:?}, {}: {}", mover.way, step.name(), said());
         Figure {
             seconds,
+            own,
+            servers,
             peak_mib: peak_kib as f64 / 1024.0,
         }
+    }
+
+    /// Processor time of the server with all its connections, in seconds.
+    fn of_servers(&self) -> f64 {
+        let root = self
+            .source
+            .one("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)");
+        let of = |id: u32| spent(&id.to_string(), 11) + of_children(&id.to_string());
+        family(root.parse().unwrap_or_default())
+            .into_iter()
+            .map(of)
+            .sum()
     }
 
     /// The floor: what the server's own tools do, with nothing remembered in between.
@@ -456,19 +480,30 @@ fn watch(child: &mut Child, begin: Instant) -> (bool, u64) {
         if begin.elapsed() > LONGEST {
             let _ = child.kill();
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(LOOK);
     }
 }
 
-/// The memory of a process and its descendants, in KiB: of each what it had at most.
-fn tree(root: u32) -> u64 {
+/// Processor time that a process's children spent which it waited for, in seconds.
+fn of_children(process: &str) -> f64 {
+    spent(process, 13)
+}
+
+/// Two neighbouring times of a process's `stat`, from so many fields after its name, in seconds.
+fn spent(process: &str, from: usize) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let times = after.split_whitespace().skip(from).take(2);
+    // A hundredth of a second is what the kernel tells times in, on every machine.
+    times.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// A process and its descendants.
+fn family(root: u32) -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(id) = entry
-            .file_name()
-            .to_str()
-            .and_then(|n| n.parse::<u32>().ok())
-        else {
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(|n| n.parse::<u32>().ok()) else {
             continue;
         };
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
@@ -483,11 +518,16 @@ fn tree(root: u32) -> u64 {
         all.extend(children.get(id).into_iter().flatten());
         at += 1;
     }
+    all
+}
+
+/// The memory of a process and its descendants, in KiB: of each what it had at most.
+fn tree(root: u32) -> u64 {
     let peak = |id: &u32| {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
         let line = status.lines().find(|line| line.starts_with("VmHWM"));
         line.and_then(|l| l.split_whitespace().nth(1)?.parse().ok())
             .unwrap_or(0)
     };
-    all.iter().map(peak).sum()
+    family(root).iter().map(peak).sum()
 }

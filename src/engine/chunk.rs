@@ -6,21 +6,20 @@
 //! committed but not confirmed once more, whatever the registers say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::batch::{ActiveRun, Phase};
-use super::books::{Books, load, note_held, order_of, put, waits};
+use super::books::{Books, note_held, order_of, waits};
 use super::dispatch::Queued;
-use super::evaluate::{Absorbed, Report, absorb};
-use super::handed::HandedOver;
+use super::evaluate::Absorbed;
 use super::letters::Given;
-use super::outbox::idempotency_key;
-use super::owed::{note_written, owed};
+use super::merge::{self, Found, Ground, Merged, Shown};
 use super::ports::{
     Answer, Call, EntityIx, Failure, FailureClass, FieldIx, MapIx, ScenarioIx, Staged, Stored,
     SystemIx, Write, WriteReport, WriteRequest,
 };
 use super::register::Register;
-use super::runner::{Errand, Runner, damaged};
+use super::runner::{Errand, Runner};
 use super::stage::Payload;
 use super::steps::Step;
 use crate::failpoint::{Point, reach};
@@ -33,18 +32,6 @@ pub(super) const CHUNKS_AHEAD: usize = 2;
 
 /// The writes of a chunk, by destination map.
 pub(super) type Batches = BTreeMap<MapIx, Vec<Write>>;
-
-/// What holds for every record of a chunk.
-struct Chunk {
-    /// The time in microseconds.
-    now: i64,
-    /// By system: writes sent before this time would show in what was read.
-    settled: Vec<i64>,
-    /// Up to this key everything is written once more.
-    redo: Option<String>,
-    /// Entities of which no register lies between the chunk's first and last key.
-    blank: Vec<EntityIx>,
-}
 
 impl Runner<'_> {
     /// Works out the next chunk and hands its writes out.
@@ -148,34 +135,134 @@ impl Runner<'_> {
         batches: &mut Batches,
     ) -> Stored<()> {
         let systems = 0..self.program.plan.systems.len() as SystemIx;
-        let mut chunk = Chunk {
-            now: self.world.now().0.saturating_mul(1_000),
+        let stamp = Arc::clone(&run.stamp);
+        let redo = run.redo.clone();
+        let ground = Ground {
+            program: self.program,
+            scenario: run.scenario,
+            stamp: &stamp,
+            now: self.world.now(),
             settled: systems.map(|s| self.settled(run, s)).collect(),
-            redo: run.redo.clone(),
-            blank: Vec::new(),
+            redo: redo.as_deref(),
+            ahead: self.ahead,
         };
-        let last = rows.last().map_or("", |r| r.key.as_str());
-        for entity in self.entities_of(run.scenario) {
-            let name = &self.program.entities[entity as usize].name;
-            let next = self.store.records_after(name, after, 1)?;
-            if next.first().is_none_or(|r| r.key.as_str() > last) {
-                chunk.blank.push(entity);
+        let mut after = after.map(str::to_owned);
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (part, others) = merge::part(rest);
+            rest = others;
+            let last = part.last().map(|r| r.key.clone()).unwrap_or_default();
+            let records = merge::records(part)?;
+            let found = self.look_up(run, records, after.as_deref(), &last)?;
+            let merged = merge::merge_all(&ground, found)?;
+            self.enter_part(run, merged, batches)?;
+            after = Some(last);
+        }
+        Ok(())
+    }
+
+    /// Enters what became of records, in their order.
+    fn enter_part(
+        &mut self,
+        run: &mut ActiveRun,
+        merged: Vec<Merged>,
+        batches: &mut Batches,
+    ) -> Stored<()> {
+        for same in merged.chunk_by(|a, b| a.entity == b.entity) {
+            let Some(first) = same.first() else { continue };
+            let docs = same
+                .iter()
+                .filter_map(|m| Some((&*m.key, m.doc.as_deref()?)));
+            let docs: Vec<(&str, &str)> = docs.collect();
+            let name = &self.program.entities[first.entity as usize].name;
+            self.store.put_records(name, &docs)?;
+        }
+        for record in merged {
+            self.enter_merged(run, record, batches)?;
+        }
+        Ok(())
+    }
+
+    /// The registers of records, and which of them have writes that wait.
+    fn look_up(
+        &mut self,
+        run: &ActiveRun,
+        mut records: Vec<Vec<Shown>>,
+        after: Option<&str>,
+        last: &str,
+    ) -> Stored<Vec<Found>> {
+        let program = self.program;
+        let mut waiting: Vec<SystemIx> = Vec::new();
+        for system in 0..program.plan.systems.len() as SystemIx {
+            if self
+                .store
+                .waiting_since(program.system_name(system))?
+                .is_some()
+            {
+                waiting.push(system);
             }
         }
-        let mut found: Vec<(SystemIx, Payload)> = Vec::new();
-        for group in rows.chunk_by(|a, b| a.key == b.key) {
-            found.clear();
-            for row in group {
-                let payload: Payload = postcard::from_bytes(&row.payload).map_err(damaged)?;
-                if !payload.present_only {
-                    found.push((row.system, payload));
-                }
+        if !waiting.is_empty() {
+            for row in records.iter_mut().flatten() {
+                let (entity, key) = (row.payload.entity, &row.payload.key);
+                row.waits = waiting.contains(&row.system)
+                    && waits(program, &mut *self.store, row.system, entity, key)?;
             }
-            // Rows of different entities may share a key.
-            found.sort_by_key(|(_, p)| p.entity);
-            for record in found.chunk_by(|a, b| a.1.entity == b.1.entity) {
-                self.merge_record(run, &chunk, record, batches)?;
+        }
+        let mut docs: Vec<Option<String>> = vec![None; records.len()];
+        for entity in self.entities_of(run.scenario) {
+            let name = &program.entities[entity as usize].name;
+            let next = self.store.records_after(name, after, 1)?;
+            // Often there is none between the chunk's first and last key.
+            if next.first().is_none_or(|r| r.key.as_str() > last) {
+                continue;
             }
+            let firsts = records.iter().map(|rows| rows.first()).enumerate();
+            let wanted = firsts.filter_map(|(i, first)| {
+                let payload = &first?.payload;
+                (payload.entity == entity).then_some((i, &*payload.key))
+            });
+            let (places, keys): (Vec<usize>, Vec<&str>) = wanted.unzip();
+            let stored = self.store.records_of(name, &keys)?;
+            for (place, doc) in places.into_iter().zip(stored) {
+                docs[place] = doc;
+            }
+        }
+        let found = records.into_iter().zip(docs);
+        Ok(found.map(|(rows, doc)| Found { rows, doc }).collect())
+    }
+
+    /// Enters what became of a record, but for its register.
+    fn enter_merged(
+        &mut self,
+        run: &mut ActiveRun,
+        record: Merged,
+        batches: &mut Batches,
+    ) -> Stored<()> {
+        let program = self.program;
+        let (entity, key) = (record.entity, record.key.as_str());
+        let names = &program.entities[entity as usize];
+        if let Some(register) = &record.held {
+            let name = |s| program.system_name(s).to_owned();
+            let fields = &record.absorbed.manual;
+            note_held(names, name, &mut *self.store, key, register, fields)?;
+        }
+        self.count_merged(run, entity, &record.absorbed);
+        if run.reconcile && record.owed > 0 {
+            run.record.counts.drift += record.owed;
+            self.tally(run.scenario).counts.drift += record.owed;
+        }
+        if !record.lost.is_empty() {
+            let mut books = Books::default();
+            let mut office = self.office();
+            for (system, fields) in &record.lost {
+                let done = [run.scenario];
+                books.correct(&mut office, *system, (entity, key), fields, &done)?;
+            }
+            books.close(&mut office)?;
+        }
+        for (map, write) in record.writes {
+            batches.entry(map).or_default().push(write);
         }
         Ok(())
     }
@@ -187,70 +274,6 @@ impl Runner<'_> {
         entities.sort_unstable();
         entities.dedup();
         entities
-    }
-
-    /// Takes what was read of one record into its register and works out what is owed for it.
-    fn merge_record(
-        &mut self,
-        run: &mut ActiveRun,
-        chunk: &Chunk,
-        rows: &[(SystemIx, Payload)],
-        batches: &mut Batches,
-    ) -> Stored<()> {
-        let Some((_, first)) = rows.first() else {
-            return Ok(());
-        };
-        let program = self.program;
-        let (entity, key) = (first.entity, first.key.as_str());
-        let names = &program.entities[entity as usize];
-        let mut register = match chunk.blank.contains(&entity) {
-            true => Register::default(),
-            false => load(program, &mut *self.store, entity, key)?,
-        };
-        if let Some(ahead) = self.ahead {
-            ahead.correct(self.world.now(), &mut register);
-        }
-        let mut all = Absorbed::default();
-        let mut lost: Vec<(SystemIx, Vec<FieldIx>)> = Vec::new();
-        for (system, payload) in rows {
-            let settled = chunk.settled[*system as usize];
-            let read = self.overrules(&register, *system, payload, settled)?;
-            let report = report_of(run, *system, payload, read);
-            let absorbed = absorb(names, &mut register, &report);
-            all.changed |= absorbed.changed;
-            all.shown_changed |= absorbed.shown_changed;
-            all.manual.extend(absorbed.manual);
-            all.conflicts.extend(absorbed.conflicts);
-            if !absorbed.lost.is_empty() {
-                lost.push((*system, absorbed.lost));
-            }
-        }
-        let again = chunk.redo.as_deref().is_some_and(|redo| key <= redo);
-        let owes = self.owe_chunk(
-            run,
-            (entity, key),
-            &mut register,
-            (again, chunk.now),
-            batches,
-        );
-        if all.changed || owes {
-            put(names, &mut *self.store, key, &mut register)?;
-        }
-        if !all.manual.is_empty() {
-            let name = |s| program.system_name(s).to_owned();
-            note_held(names, name, &mut *self.store, key, &register, &all.manual)?;
-        }
-        self.count_merged(run, entity, &all);
-        if !lost.is_empty() {
-            let mut books = Books::default();
-            let mut office = self.office();
-            for (system, fields) in &lost {
-                let done = [run.scenario];
-                books.correct(&mut office, *system, (entity, key), fields, &done)?;
-            }
-            books.close(&mut office)?;
-        }
-        Ok(())
     }
 
     fn count_merged(&mut self, run: &mut ActiveRun, entity: EntityIx, all: &Absorbed) {
@@ -273,85 +296,10 @@ impl Runner<'_> {
         payload: &Payload,
         settled: i64,
     ) -> Stored<i64> {
-        let Some(view) = register.view(system) else {
-            return Ok(settled);
-        };
-        let differs = payload.fields.iter().any(|(f, value)| {
-            view.field(*f)
-                .is_some_and(|k| k.how.written() && k.value != *value)
-        });
-        let deleted = view.gone.is_some_and(|g| g.sent.is_some()) && !payload.deleted;
-        let program = self.program;
-        let uncertain = (differs || deleted || payload.deleted)
-            && waits(
-                program,
-                &mut *self.store,
-                system,
-                payload.entity,
-                &payload.key,
-            )?;
+        let (entity, key) = (payload.entity, &payload.key);
+        let uncertain = merge::may_be_overruled(register, system, payload)
+            && waits(self.program, &mut *self.store, system, entity, key)?;
         Ok(if uncertain { i64::MIN } else { settled })
-    }
-
-    /// Writes that the run's routes owe for a record; says whether there are any.
-    fn owe_chunk(
-        &mut self,
-        run: &mut ActiveRun,
-        (entity, key): (EntityIx, &str),
-        register: &mut Register,
-        (again, now): (bool, i64),
-        batches: &mut Batches,
-    ) -> bool {
-        let program = self.program;
-        let plan = &program.plan.scenarios[run.scenario as usize];
-        let names = &program.entities[entity as usize];
-        let mut any = false;
-        for route in &program.scenarios[run.scenario as usize].routes {
-            if route.entity != entity {
-                continue;
-            }
-            let Some(due) = owed(names, key, register, route, plan.propagate_deletes, again) else {
-                continue;
-            };
-            let native_key = register.view(route.to).and_then(|v| v.native_key.clone());
-            note_written(register, route.to, &due, now, &HandedOver::default());
-            any = true;
-            if run.reconcile {
-                run.record.counts.drift += 1;
-                self.tally(run.scenario).counts.drift += 1;
-            }
-            let list = batches.entry(route.to_map).or_default();
-            let newest = list.last_mut().filter(|w: &&mut Write| w.key == key);
-            match newest {
-                // Two routes into one system make one write.
-                Some(write) => {
-                    write
-                        .fields
-                        .retain(|(f, _)| !due.fields.iter().any(|(g, _)| f == g));
-                    write.fields.extend(due.fields);
-                    write.fields.sort_by_key(|f| f.0);
-                    write.delete = due.deleted.is_some();
-                    if write.delete {
-                        write.fields.clear();
-                    }
-                }
-                None => list.push(Write {
-                    key: key.to_owned(),
-                    native_key,
-                    locator: None,
-                    fields: due.fields,
-                    delete: due.deleted.is_some(),
-                    idempotency_key: idempotency_key(
-                        &plan.name,
-                        &names.name,
-                        key,
-                        register.version + 1,
-                        program.system_name(route.to),
-                    ),
-                }),
-            }
-        }
-        any
     }
 
     /// A batch of a run has come back.
@@ -469,26 +417,5 @@ impl Runner<'_> {
         }
         books.close(&mut office)?;
         self.store.commit()
-    }
-}
-
-/// What a staged row reports; `read`: see [`Report::read`].
-pub(super) fn report_of<'r>(
-    run: &'r ActiveRun,
-    system: SystemIx,
-    payload: &'r Payload,
-    read: i64,
-) -> Report<'r> {
-    Report {
-        system,
-        at: payload.at,
-        timed: payload.timed,
-        id: &run.stamp,
-        fields: &payload.fields,
-        native_key: payload.native_key.as_deref(),
-        deleted: payload.deleted,
-        read: Some(read),
-        whole: false,
-        handed: None,
     }
 }

@@ -3,8 +3,9 @@
 
 use super::batch::ActiveRun;
 use super::books::{load, put};
-use super::chunk::{Batches, CHUNK, report_of};
+use super::chunk::{Batches, CHUNK};
 use super::evaluate::absorb;
+use super::merge::report_of;
 use super::outbox::idempotency_key;
 use super::ports::{FieldIx, Staged, Stored, Write};
 use super::program::EntityProgram;
@@ -125,7 +126,7 @@ impl Runner<'_> {
                     absorb(
                         names,
                         &mut register,
-                        &report_of(run, row.system, &payload, read),
+                        &report_of(&run.stamp, row.system, &payload, read),
                     );
                 }
                 carried += u64::from(any);

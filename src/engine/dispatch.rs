@@ -56,6 +56,10 @@ pub(super) struct Gate {
     under_way: u32,
     /// Keys of records whose writes are under way, by entity. Only asked, never listed.
     records: BTreeMap<EntityIx, HashSet<String>>,
+    /// Batches of runs that are under way, by their entity and first key, and when they were handed
+    /// over (microseconds). Nothing of them waits, so that it need not be noted record by record
+    /// (see [`super::handed`]) unless it has to wait after all.
+    called: Vec<(EntityIx, String, i64)>,
     /// By priority, due writes of the outbox (entity and key) in the order in which they go out,
     /// read ahead for systems that take few at a time. Only the order is taken from here: each is
     /// looked at again when it goes.
@@ -79,6 +83,7 @@ impl Gate {
             queue: std::array::from_fn(|_| VecDeque::new()),
             under_way: 0,
             records: BTreeMap::new(),
+            called: Vec::new(),
             ahead: std::array::from_fn(|_| VecDeque::new()),
             run_went: false,
             passed: 0,
@@ -159,7 +164,9 @@ impl Runner<'_> {
         self.gates[at].held_until = None;
         self.store.read_together()?;
         let mut outbox = self.outbox(system)?;
+        let waits = outbox.waits || self.given_up(system);
         while let Some((errand, kind, call)) = self.next_call(system, &mut outbox, &mut held)? {
+            let errand_of_run = matches!(errand, Errand::RunWrite(..));
             let now = self.world.now();
             let gate = &mut self.gates[at];
             gate.limits.spend(now, kind);
@@ -170,9 +177,14 @@ impl Runner<'_> {
                 let (entity, _) = self.program.map_ends(request.map);
                 let keys = request.writes.iter().map(|w| w.key.clone());
                 gate.records.entry(entity).or_default().extend(keys);
-                for write in &request.writes {
-                    let now = now.0.saturating_mul(1_000);
-                    self.calls.note((system, entity), write, now);
+                let now = now.0.saturating_mul(1_000);
+                match request.writes.first().filter(|_| errand_of_run && !waits) {
+                    Some(first) => gate.called.push((entity, first.key.clone(), now)),
+                    None => {
+                        for write in &request.writes {
+                            self.calls.note((system, entity), write, now);
+                        }
+                    }
                 }
             }
             out.push((errand, call));
@@ -623,13 +635,24 @@ impl Runner<'_> {
         gate.under_way = gate.under_way.saturating_sub(1);
         if let Some(request) = request {
             let (entity, _) = self.program.map_ends(request.map);
+            let first = request.writes.first().map(|w| &w.key);
+            let at = gate
+                .called
+                .iter()
+                .position(|(e, key, _)| *e == entity && Some(key) == first);
+            let called = at.map(|at| gate.called.swap_remove(at).2);
             let mut keys = gate.records.get_mut(&entity);
             for write in &request.writes {
                 if let Some(keys) = &mut keys {
                     keys.remove(&write.key);
                 }
-                if settled {
-                    self.calls.settle((system, entity), &write.key);
+                match called {
+                    Some(at) if !settled => self.calls.note((system, entity), write, at),
+                    Some(_) => {}
+                    None if settled => {
+                        self.calls.settle((system, entity), &write.key);
+                    }
+                    None => {}
                 }
             }
             if keys.is_some_and(|keys| keys.is_empty()) {

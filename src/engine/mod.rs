@@ -22,6 +22,7 @@ mod heed;
 mod intake;
 mod letters;
 mod limits;
+mod merge;
 mod outbox;
 pub mod owed;
 pub mod ports;

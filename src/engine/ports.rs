@@ -514,6 +514,15 @@ pub trait Store {
     fn record(&mut self, entity: &str, key: &str) -> Stored<Option<String>>;
     /// Sets a record's register.
     fn put_record(&mut self, entity: &str, key: &str, doc: &str) -> Stored<()>;
+    /// The registers of several records, in the order of their keys, which ascend.
+    fn records_of(&mut self, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
+        keys.iter().map(|key| self.record(entity, key)).collect()
+    }
+    /// Sets the registers of several records (key and register), whose keys ascend.
+    fn put_records(&mut self, entity: &str, records: &[(&str, &str)]) -> Stored<()> {
+        let mut records = records.iter();
+        records.try_for_each(|(key, doc)| self.put_record(entity, key, doc))
+    }
     /// Registers with keys after `after` (`None`: from the first), by key as bytes.
     fn records_after(
         &mut self,

@@ -212,6 +212,41 @@ fn registers_come_by_key_as_bytes() {
 }
 
 #[test]
+fn several_registers_are_those_that_one_call_each_gives() {
+    each(|store| {
+        let key = |n: usize| format!("{n:04}");
+        // Dense, with gaps of all lengths, and with another entity's on both sides.
+        let there: Vec<String> = (0..400)
+            .filter(|n| n % 7 > 0 && !(100..160).contains(n))
+            .map(key)
+            .collect();
+        let docs: Vec<(&str, &str)> = there.iter().map(|k| (&**k, &**k)).collect();
+        store.put_records("b", &docs).unwrap();
+        store
+            .put_records("a", &[("0003", "a"), ("0500", "a")])
+            .unwrap();
+        store
+            .put_records("c", &[("0000", "c"), ("0500", "c")])
+            .unwrap();
+        for step in [1, 2, 9, 10, 31, 150] {
+            let keys: Vec<String> = (0..450).step_by(step).map(key).collect();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let found = store.records_of("b", &keys).unwrap();
+            let each = keys.iter().map(|k| store.record("b", k).unwrap());
+            assert_eq!(found, each.collect::<Vec<_>>(), "every {step}");
+        }
+        assert_eq!(store.records_of("b", &[]).unwrap(), []);
+        assert_eq!(store.records_of("d", &["", "x"]).unwrap(), [None, None]);
+        store
+            .put_records("b", &[("0001", "new"), ("0007", "new")])
+            .unwrap();
+        let found = store.records_of("b", &["0001", "0002", "0007"]).unwrap();
+        let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
+        assert_eq!(found, [Some("new"), Some("0002"), Some("new")]);
+    });
+}
+
+#[test]
 fn the_newest_write_waits_and_the_earliest_due_goes_first() {
     each(|store| {
         for w in [

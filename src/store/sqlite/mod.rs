@@ -414,6 +414,15 @@ impl Store for SqliteStore {
         records::put(&self.db, entity, key, doc)
     }
 
+    fn records_of(&mut self, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
+        records::several(&self.db, entity, keys)
+    }
+
+    fn put_records(&mut self, entity: &str, records: &[(&str, &str)]) -> Stored<()> {
+        self.db
+            .together(|db| records::put_several(db, entity, records))
+    }
+
     fn records_after(
         &mut self,
         entity: &str,

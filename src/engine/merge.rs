@@ -1,0 +1,341 @@
+//! What a run makes of the records that it read: each is taken into its register, and what the
+//! run's routes owe for it becomes writes.
+//!
+//! A record is worked out from what was staged of it and its stored register alone. So the records
+//! of a chunk are worked out side by side, and only what comes of them is entered one after the
+//! other, in their order (see [`super::chunk`]). Nothing here asks the store.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::clock::Ahead;
+use super::evaluate::{Absorbed, Report, absorb};
+use super::handed::HandedOver;
+use super::outbox::idempotency_key;
+use super::owed::{note_written, owed};
+use super::ports::{EntityIx, FieldIx, MapIx, ScenarioIx, Staged, Stored, SystemIx, Write};
+use super::program::Program;
+use super::register::Register;
+use super::register_json;
+use super::runner::damaged;
+use super::stage::Payload;
+use crate::time::Instant;
+
+/// Records that one thread takes at once: fewer cost more to hand out than to work out.
+const AT_ONCE: usize = 64;
+
+/// Rows whose records are worked out before what comes of them is entered: enough for all cores,
+/// and few enough that memory stays flat.
+const PART: usize = 2_048;
+
+/// What holds for every record of a chunk.
+pub(super) struct Ground<'g> {
+    pub program: &'g Program,
+    pub scenario: ScenarioIx,
+    /// The id that stamps of the run carry.
+    pub stamp: &'g Arc<str>,
+    /// The time.
+    pub now: Instant,
+    /// By system: writes sent before this time would show in what was read; microseconds.
+    pub settled: Vec<i64>,
+    /// Up to this key everything is written once more.
+    pub redo: Option<&'g str>,
+    /// Stamps that lie ahead of the clock.
+    pub ahead: Option<Ahead>,
+}
+
+/// A staged row of a record.
+pub(super) struct Shown {
+    pub system: SystemIx,
+    pub payload: Payload,
+    /// Whether a write of the record waits for that system.
+    pub waits: bool,
+}
+
+/// A record as it was found: what is staged of it, and its register as stored.
+pub(super) struct Found {
+    pub rows: Vec<Shown>,
+    pub doc: Option<String>,
+}
+
+impl Found {
+    /// What it is a record of, and its key.
+    pub fn name(&self) -> Option<(EntityIx, &str)> {
+        let first = self.rows.first()?;
+        Some((first.payload.entity, &first.payload.key))
+    }
+}
+
+/// What became of a record.
+pub(super) struct Merged {
+    pub entity: EntityIx,
+    pub key: String,
+    /// Its register as it is to be stored; none: it stays as it is.
+    pub doc: Option<String>,
+    /// The register, where a field of it may have come to be held for a person.
+    pub held: Option<Register>,
+    pub absorbed: Absorbed,
+    /// Systems whose report of some fields lost.
+    pub lost: Vec<(SystemIx, Vec<FieldIx>)>,
+    /// What is owed, by destination map.
+    pub writes: Vec<(MapIx, Write)>,
+    /// Times that a route found a difference.
+    pub owed: u64,
+}
+
+/// The first rows, with all of their last key, and the others.
+pub(super) fn part(rows: &[Staged]) -> (&[Staged], &[Staged]) {
+    let about = PART.min(rows.len());
+    let last = rows[..about].last().map_or("", |row| &row.key);
+    let more = rows[about..].iter().take_while(|row| row.key == last);
+    rows.split_at(about + more.count())
+}
+
+/// The records of staged rows, in the rows' order; rows that only say that there is a record are
+/// left out.
+pub(super) fn records(rows: &[Staged]) -> Stored<Vec<Vec<Shown>>> {
+    let decode = |row: &Staged| -> Stored<Option<Shown>> {
+        let payload: Payload = postcard::from_bytes(&row.payload).map_err(damaged)?;
+        Ok((!payload.present_only).then_some(Shown {
+            system: row.system,
+            payload,
+            waits: false,
+        }))
+    };
+    let decoded = rows.par_iter().with_min_len(AT_ONCE).map(decode);
+    let decoded: Vec<Option<Shown>> = decoded.collect::<Stored<_>>()?;
+    let mut records: Vec<Vec<Shown>> = Vec::with_capacity(rows.len());
+    let mut decoded = decoded.into_iter();
+    for group in rows.chunk_by(|a, b| a.key == b.key) {
+        let mut found: Vec<Shown> = decoded.by_ref().take(group.len()).flatten().collect();
+        if found.len() > 1 {
+            // Rows of different entities may share a key.
+            found.sort_by_key(|row| row.payload.entity);
+        }
+        while let Some(first) = found.first().map(|row| row.payload.entity) {
+            let end = found.partition_point(|row| row.payload.entity <= first);
+            let rest = found.split_off(end);
+            records.push(std::mem::replace(&mut found, rest));
+        }
+    }
+    Ok(records)
+}
+
+/// Works records out, all cores at once; what comes of them is in their order.
+pub(super) fn merge_all(ground: &Ground<'_>, found: Vec<Found>) -> Stored<Vec<Merged>> {
+    let found = found.into_par_iter().with_min_len(AT_ONCE);
+    // Each thread counts those that hold its own stamp: one count for all would go back and forth
+    // between them with every field.
+    let merged = found.map_init(
+        || Arc::<str>::from(&**ground.stamp),
+        |stamp, record| merge(ground, stamp, record),
+    );
+    merged.filter_map(Stored::transpose).collect()
+}
+
+/// Takes what was read of one record into its register and works out what is owed for it.
+fn merge(ground: &Ground<'_>, stamp: &Arc<str>, found: Found) -> Stored<Option<Merged>> {
+    let Some((entity, key)) = found.name() else {
+        return Ok(None);
+    };
+    let key = key.to_owned();
+    let names = &ground.program.entities[entity as usize];
+    let mut register = match &found.doc {
+        Some(doc) => register_json::parse(names, doc).map_err(damaged)?,
+        None => Register::default(),
+    };
+    if let Some(ahead) = ground.ahead {
+        ahead.correct(ground.now, &mut register);
+    }
+    let mut all = Absorbed::default();
+    let mut lost: Vec<(SystemIx, Vec<FieldIx>)> = Vec::new();
+    for row in &found.rows {
+        let settled = ground.settled[row.system as usize];
+        let uncertain = row.waits && may_be_overruled(&register, row.system, &row.payload);
+        let read = if uncertain { i64::MIN } else { settled };
+        let report = report_of(stamp, row.system, &row.payload, read);
+        let absorbed = absorb(names, &mut register, &report);
+        all.changed |= absorbed.changed;
+        all.shown_changed |= absorbed.shown_changed;
+        all.manual.extend(absorbed.manual);
+        all.conflicts.extend(absorbed.conflicts);
+        if !absorbed.lost.is_empty() {
+            lost.push((row.system, absorbed.lost));
+        }
+    }
+    let (writes, owed) = owe(ground, entity, &key, &mut register);
+    let doc = (all.changed || owed > 0).then(|| {
+        register.version += 1;
+        register_json::print(names, &register)
+    });
+    Ok(Some(Merged {
+        entity,
+        key,
+        doc,
+        held: (!all.manual.is_empty()).then_some(register),
+        absorbed: all,
+        lost,
+        writes,
+        owed,
+    }))
+}
+
+/// Writes that the run's routes owe for a record, and how many routes owe any.
+fn owe(
+    ground: &Ground<'_>,
+    entity: EntityIx,
+    key: &str,
+    register: &mut Register,
+) -> (Vec<(MapIx, Write)>, u64) {
+    let program = ground.program;
+    let plan = &program.plan.scenarios[ground.scenario as usize];
+    let names = &program.entities[entity as usize];
+    let again = ground.redo.is_some_and(|redo| key <= redo);
+    let now = ground.now.0.saturating_mul(1_000);
+    let mut writes: Vec<(MapIx, Write)> = Vec::new();
+    let mut any = 0;
+    for route in &program.scenarios[ground.scenario as usize].routes {
+        if route.entity != entity {
+            continue;
+        }
+        let Some(due) = owed(names, key, register, route, plan.propagate_deletes, again) else {
+            continue;
+        };
+        let native_key = register.view(route.to).and_then(|v| v.native_key.clone());
+        note_written(register, route.to, &due, now, &HandedOver::default());
+        any += 1;
+        let newest = writes.iter_mut().find(|(map, _)| *map == route.to_map);
+        match newest {
+            // Two routes into one system make one write.
+            Some((_, write)) => {
+                write
+                    .fields
+                    .retain(|(f, _)| !due.fields.iter().any(|(g, _)| f == g));
+                write.fields.extend(due.fields);
+                write.fields.sort_by_key(|f| f.0);
+                write.delete = due.deleted.is_some();
+                if write.delete {
+                    write.fields.clear();
+                }
+            }
+            None => writes.push((
+                route.to_map,
+                Write {
+                    key: key.to_owned(),
+                    native_key,
+                    locator: None,
+                    fields: due.fields,
+                    delete: due.deleted.is_some(),
+                    idempotency_key: idempotency_key(
+                        &plan.name,
+                        &names.name,
+                        key,
+                        register.version + 1,
+                        program.system_name(route.to),
+                    ),
+                },
+            )),
+        }
+    }
+    (writes, any)
+}
+
+/// Whether a record that was read differs from what was written there in a way that a write which
+/// still waits would explain: then nothing can be told from it.
+pub(super) fn may_be_overruled(register: &Register, system: SystemIx, payload: &Payload) -> bool {
+    let Some(view) = register.view(system) else {
+        return false;
+    };
+    let differs = payload.fields.iter().any(|(f, value)| {
+        view.field(*f)
+            .is_some_and(|k| k.how.written() && k.value != *value)
+    });
+    let deleted = view.gone.is_some_and(|g| g.sent.is_some()) && !payload.deleted;
+    differs || deleted || payload.deleted
+}
+
+/// What a staged row reports; `read`: see [`Report::read`].
+pub(super) fn report_of<'r>(
+    stamp: &'r Arc<str>,
+    system: SystemIx,
+    payload: &'r Payload,
+    read: i64,
+) -> Report<'r> {
+    Report {
+        system,
+        at: payload.at,
+        timed: payload.timed,
+        id: stamp,
+        fields: &payload.fields,
+        native_key: payload.native_key.as_deref(),
+        deleted: payload.deleted,
+        read: Some(read),
+        whole: false,
+        handed: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, seq: i64, entity: EntityIx, present_only: bool) -> Staged {
+        let payload = Payload {
+            entity,
+            key: key.to_owned(),
+            native_key: None,
+            locator: None,
+            at: seq,
+            timed: true,
+            deleted: false,
+            present_only,
+            fields: Vec::new(),
+        };
+        Staged {
+            key: key.to_owned(),
+            seq,
+            system: 0,
+            group: String::new(),
+            changed_at: seq,
+            payload: postcard::to_allocvec(&payload).expect("it has an encoding"),
+        }
+    }
+
+    #[test]
+    fn rows_of_one_key_stay_together_and_entities_apart() {
+        let rows = [
+            row("a", 1, 1, false),
+            row("a", 2, 0, false),
+            row("a", 3, 1, false),
+            row("b", 4, 0, true),
+            row("c", 5, 2, true),
+            row("c", 6, 2, false),
+        ];
+        let found = records(&rows).expect("all can be read");
+        let found: Vec<Vec<(EntityIx, i64)>> = found
+            .iter()
+            .map(|r| r.iter().map(|s| (s.payload.entity, s.payload.at)).collect())
+            .collect();
+        assert_eq!(found, [vec![(0, 2)], vec![(1, 1), (1, 3)], vec![(2, 6)]]);
+        let torn = Staged {
+            payload: vec![0xff],
+            ..row("d", 7, 0, false)
+        };
+        assert!(records(&[torn]).is_err());
+    }
+
+    #[test]
+    fn a_part_ends_with_a_key() {
+        let mut rows: Vec<Staged> = (0..PART)
+            .map(|n| row(&format!("{n:05}"), n as i64, 0, false))
+            .collect();
+        assert_eq!(part(&rows).0.len(), PART);
+        let last = rows[PART - 1].key.clone();
+        rows.extend((0..3).map(|n| row(&last, n, 0, false)));
+        rows.push(row("x", 0, 0, false));
+        let (first, rest) = part(&rows);
+        assert_eq!((first.len(), rest.len()), (PART + 3, 1));
+        assert_eq!(part(rest).0.len(), 1);
+    }
+}
