@@ -453,7 +453,8 @@ fn absorb_field(
         // Where one system alone speaks for a field its time is of no weight.
         (None, Standing::Same | Standing::Echo(_)) if said_too.is_some() => true,
         (None, Standing::Same) => {
-            !(several && report.whole) && !written(register.view_mut(system), ix)
+            let again = several && report.whole;
+            !again && !written(register.view_mut(system), ix)
         }
         (_, Standing::Same | Standing::Still | Standing::Echo(_)) => false,
     };
