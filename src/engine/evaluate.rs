@@ -367,7 +367,10 @@ fn absorb_field(
     let system = report.system;
     let several = field.origins.len() > 1;
     let own = register.field(ix).and_then(|f| f.origin(system));
-    let own = own.map(|o| o.latest.clone());
+    // What was read needs none, and there are many of it.
+    let own = own
+        .filter(|_| report.read.is_none())
+        .map(|o| o.latest.clone());
     let view = register.view_mut(system);
     let standing = match report.read {
         Some(settled) => standing_of_read(view, ix, settled, at, value),
