@@ -44,6 +44,8 @@ impl Decoder for Events {
             .collect();
         Ok(Decoded {
             name: parsed.name,
+            own: parsed.own,
+            changed: parsed.changed,
             payload: parsed.payload,
             rows,
         })

@@ -18,6 +18,10 @@ const IDS: [&str; 3] = ["event_id", "message_id", "webhook_id"];
 const TIMES: [&str; 5] = ["timestamp", "occurred_at", "created_at", "created", "time"];
 /// The member by which Syncline's own feeds name the object that an event tells of.
 pub const OBJECT: &str = "syncline_object";
+/// The member by which they say whether the runner's own write made the change.
+pub const OWN: &str = "syncline_own";
+/// The member by which they list the columns that changed.
+pub const CHANGED: &str = "syncline_changed";
 /// Last words of a name that say that the record is gone.
 const GONE: [&str; 3] = ["deleted", "removed", "destroyed"];
 
@@ -35,6 +39,10 @@ pub struct Event {
     pub at: Option<i64>,
     /// Whether its name says that the record was deleted.
     pub deletes: bool,
+    /// Whether the runner's own write made the change, where the feed says so.
+    pub own: Option<bool>,
+    /// The columns that changed, where the feed shows more and says which.
+    pub changed: Option<Vec<String>>,
 }
 
 impl Event {
@@ -57,6 +65,12 @@ impl Event {
             Some(Json::String(object)) => Some(object),
             _ => None,
         };
+        let own = members.remove(OWN).and_then(|own| own.as_bool());
+        let changed = members.remove(CHANGED).and_then(|list| {
+            let list = list.as_array()?;
+            let names = list.iter().map(|name| name.as_str().map(str::to_owned));
+            names.collect()
+        });
         let payload = match members.get_mut("data") {
             Some(data @ Json::Object(_)) => data.take(),
             _ => Json::Object(members),
@@ -67,6 +81,8 @@ impl Event {
             payload,
             at,
             deletes,
+            own,
+            changed,
         })
     }
 

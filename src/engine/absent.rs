@@ -189,6 +189,8 @@ impl Runner<'_> {
                     deleted: true,
                     read: Some(started),
                     whole: false,
+                    own: None,
+                    changed: None,
                     handed: None,
                 };
                 absorb(names, register, &report);

@@ -7,7 +7,10 @@ use super::handed::HandedOver;
 use super::ports::{FieldIx, SystemIx};
 use super::program::EntityProgram;
 use super::register::{Echoes, Gone, Handed, How, Known, Register, Stamp, View};
-use super::resolve::{Rule, Shown, disagree, leaves_out, shown};
+use super::resolve::{Shown, disagree, leaves_out, shown};
+use super::standing::{
+    Standing, counts, own_again, standing_of_event, standing_of_read, tells_more, written,
+};
 use crate::terms::ResolveRule;
 use crate::value::Value;
 
@@ -15,9 +18,6 @@ use crate::value::Value;
 /// microseconds. The same allowance is made for a system's clock when its report is compared with
 /// the time of a write.
 pub const TOLERANCE_US: i64 = 300_000_000;
-
-/// A second in microseconds: some systems tell no finer time.
-const SECOND_US: i64 = 1_000_000;
 
 /// The change time of a field that is seen for the first time in a record whose own time `at` the
 /// runner's write has moved: it is older than that, nobody knows by how much. It loses to whatever
@@ -46,7 +46,7 @@ pub fn change_time(own: Option<i64>, arrival: i64) -> (i64, bool) {
 }
 
 /// A system's report of a record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
     /// Who reports.
     pub system: SystemIx,
@@ -67,13 +67,24 @@ pub struct Report<'a> {
     pub read: Option<i64>,
     /// Of an event: whether it shows all of the record rather than what changed.
     pub whole: bool,
+    /// Of an event: whether it tells of the runner's own write, where the system says who made a
+    /// change; `None`: it does not say.
+    pub own: Option<bool>,
+    /// Of an event: the fields that changed, where it shows more and says which.
+    pub changed: Option<&'a [FieldIx]>,
     /// Of an event: which values that were written there were handed over; `None`: all were.
     pub handed: Option<&'a HandedOver>,
 }
 
 impl Report<'_> {
+    /// Whether a field is only shown beside what changed.
+    fn beside(&self, field: FieldIx) -> bool {
+        self.changed
+            .is_some_and(|changed| !changed.contains(&field))
+    }
+
     /// How a value that was written was handed over; `None`: never.
-    fn handed_over(&self, field: FieldIx, known: &Known) -> Option<Handed> {
+    pub(super) fn handed_over(&self, field: FieldIx, known: &Known) -> Option<Handed> {
         match self.handed {
             Some(handed) => handed.of(field, known),
             None => HandedOver::default().of(field, known),
@@ -142,7 +153,10 @@ pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'
             let view = register.view(report.system);
             view.is_none_or(|v| v.field(*field).is_none())
         };
-        let at = match bumped && unseen() {
+        let Some(report) = told_of(entity, report, *field, unseen) else {
+            continue;
+        };
+        let at = match (bumped || report.beside(*field)) && unseen() {
             true => unknown_time(entity, *field, value, at),
             false => at,
         };
@@ -150,7 +164,7 @@ pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'
             absorb_field(
                 entity,
                 register,
-                report,
+                &report,
                 (at, there),
                 (*field, value),
                 &mut out,
@@ -158,6 +172,28 @@ pub fn absorb(entity: &EntityProgram, register: &mut Register, report: &Report<'
         }
     }
     out
+}
+
+/// What a report tells of a field: what it only shows beside a change is no word of the system's,
+/// where several may speak for it and it was seen before.
+fn told_of<'a>(
+    entity: &EntityProgram,
+    report: &Report<'a>,
+    field: FieldIx,
+    unseen: impl Fn() -> bool,
+) -> Option<Report<'a>> {
+    let Some(changed) = report.changed else {
+        return Some(*report);
+    };
+    if changed.contains(&field) {
+        let whole = false;
+        return Some(Report { whole, ..*report });
+    }
+    let one_origin = entity
+        .fields
+        .get(usize::from(field))
+        .is_some_and(|f| f.origins.len() < 2);
+    (one_origin || unseen()).then_some(*report)
 }
 
 /// Whether a record's change time is that of the runner's own write to it.
@@ -174,6 +210,9 @@ fn told_by_own_write(register: &Register, report: &Report<'_>) -> bool {
 
 /// A deletion counts where the system is not known to have had the record later.
 fn absorb_deletion(register: &mut Register, report: &Report<'_>, out: &mut Absorbed) {
+    if report.own == Some(true) {
+        return;
+    }
     let last_had = register.last_had(report.system);
     let view = register.view_mut(report.system);
     let read_later = report.read.is_some_and(|settled| settled > last_had);
@@ -192,165 +231,6 @@ fn absorb_deletion(register: &mut Register, report: &Report<'_>, out: &mut Absor
             out.shown_changed |= before.is_none();
         }
     }
-}
-
-/// How a report of a field stands to what the system is known to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// It is a change, and the system holds its value now.
-    News,
-    /// It is a change, and nobody can say whether it came before the runner's write or after it.
-    Doubt,
-    /// The value that the system is known to hold already.
-    Same,
-    /// A value that the runner wrote before it wrote another one comes back late; its position
-    /// among those.
-    Echo(usize),
-    /// An event that tells of something else shows what the system had said itself before.
-    Still,
-    /// It tells of a time before the system came to hold what it is known to hold.
-    Stale,
-}
-
-/// How an event stands. What it tells of a field is an echo where the runner handed that value over
-/// and not each of the calls has been told of: a clock that is off changes nothing in that. Which of
-/// an event and a write came later is told by the system's own clock, from the write's echo; before
-/// that came, only what is older beyond the tolerance is known to be, and in doubt the value shown
-/// is sent once more.
-fn standing_of_event(
-    view: &View,
-    ix: FieldIx,
-    report: &Report<'_>,
-    (at, value): (i64, &Value),
-    own: Option<&Stamp>,
-) -> Standing {
-    let known = view.field(ix);
-    if let Some(known) = known.filter(|known| known.value == *value) {
-        let from = report.handed_over(ix, known).map(|handed| handed.from);
-        let before = known.how.written() && from.is_none_or(|from| at < from);
-        // The same was written before: something else stood there meanwhile.
-        let earlier = before.then(|| late_echo(view, ix, (at, value), (None, None)));
-        return earlier.flatten().map_or(Standing::Same, Standing::Echo);
-    }
-    let echoes = view.echoes(ix).filter(|e| e.seen > 0);
-    let written = known.is_some_and(|known| known.how.written());
-    let told_first = echoes.filter(|_| written).map(|e| e.first);
-    let own_last = own.filter(|own| own.value != *value).map(|own| own.at);
-    if let Some(echo) = late_echo(view, ix, (at, value), (own_last, told_first)) {
-        return Standing::Echo(echo);
-    }
-    let Some(known) = known else {
-        return Standing::News;
-    };
-    let own = own.filter(|own| report.whole && written && own.value == *value);
-    if own.is_some_and(|own| !told_otherwise(view, ix, (own, at), told_first)) {
-        return Standing::Still;
-    }
-    if !written {
-        return match at < echoes.map_or(known.at, |e| e.last.max(known.at)) {
-            true => Standing::Stale,
-            false => Standing::News,
-        };
-    }
-    match (report.handed_over(ix, known), told_first) {
-        // It is still to be written over whatever is there.
-        (None, _) => Standing::Stale,
-        (_, Some(first)) if at < first => Standing::Stale,
-        (_, Some(first)) if at > first => Standing::News,
-        (Some(handed), None) if at.saturating_add(TOLERANCE_US) < handed.from => Standing::Stale,
-        _ => Standing::Doubt,
-    }
-}
-
-/// Whether a system told of a value that the runner wrote between what it said itself and a time.
-fn told_otherwise(
-    view: &View,
-    ix: FieldIx,
-    (own, at): (&Stamp, i64),
-    told_first: Option<i64>,
-) -> bool {
-    let others = view.sent.iter();
-    let others = others.filter(|s| s.field == ix && s.value != own.value && s.echoes.seen > 0);
-    let others = others.map(|s| s.echoes.first);
-    others
-        .chain(told_first)
-        .any(|first| own.at <= first && first <= at)
-}
-
-/// The earliest of the values written before the one that is known, of which an event may be the
-/// echo, or may show it as it still is. `own_last`: when the system last changed it to something
-/// else; `told_first`: the time of the first echo of the one that is known.
-fn late_echo(
-    view: &View,
-    ix: FieldIx,
-    (at, value): (i64, &Value),
-    (own_last, told_first): (Option<i64>, Option<i64>),
-) -> Option<usize> {
-    let written = view.sent.iter().enumerate().filter(|(_, s)| s.field == ix);
-    let (mut awaited, mut shown) = (None, None);
-    // The earliest echo of what was written later: nothing written before it is told of after it.
-    let mut before = told_first.unwrap_or(i64::MAX);
-    for (i, sent) in written.rev() {
-        let from = sent.from.saturating_sub(TOLERANCE_US);
-        let within = from <= at && at <= before;
-        let soon = at <= sent.until.saturating_add(TOLERANCE_US);
-        let echoes = &sent.echoes;
-        let still = echoes.seen > 0 && own_last.is_none_or(|own| own < echoes.first);
-        if sent.value == *value && within {
-            match soon && echoes.may_come() {
-                true => awaited = Some(i),
-                false if still => shown = Some(i),
-                false => {}
-            }
-        }
-        if sent.echoes.seen > 0 {
-            before = before.min(sent.echoes.first);
-        }
-    }
-    awaited.or(shown)
-}
-
-/// How a record that was read whole stands: what was sent before `settled` would show in it.
-fn standing_of_read(view: &View, ix: FieldIx, settled: i64, at: i64, value: &Value) -> Standing {
-    match view.field(ix) {
-        None => Standing::News,
-        Some(known) if known.value == *value => Standing::Same,
-        Some(known) => {
-            let stale = known.settled_at() >= settled && (known.how.written() || at < known.at);
-            match stale {
-                true => Standing::Stale,
-                false => Standing::News,
-            }
-        }
-    }
-}
-
-/// Whether an event that may be the echo of a write, and tells of a time before it was handed over
-/// (`from`), counts as the system's own word. Its clock may be behind: so only where taking an echo
-/// for a change does less harm than the other way round.
-fn counts(rule: Rule, value: &Value, at: i64, from: i64) -> bool {
-    let before = at < from;
-    match rule.resolve {
-        Some(ResolveRule::AnyTrue) => before && *value == Value::Bool(true),
-        Some(ResolveRule::AllTrue) => before && *value == Value::Bool(false),
-        // One that is told with the time of a clock that is behind loses to the change it echoes.
-        None | Some(ResolveRule::LastWriteWins | ResolveRule::FirstWriteWins) => before,
-        // An echo taken for the owner's word would win over what it echoes.
-        Some(ResolveRule::OwnerWins | ResolveRule::Manual) => at.saturating_add(SECOND_US) <= from,
-        // Here a value counts as long as its origin says nothing else.
-        Some(ResolveRule::Max | ResolveRule::Min | ResolveRule::Union) => false,
-    }
-}
-
-/// Whether an event that shows a whole record may show what the system had said itself before the
-/// same was written there.
-fn own_again(
-    view: &View,
-    ix: FieldIx,
-    report: &Report<'_>,
-    (own, value): (Option<&Stamp>, &Value),
-) -> bool {
-    report.whole && written(view, ix) && own.is_some_and(|own| own.value == *value)
 }
 
 fn absorb_field(
@@ -382,7 +262,7 @@ fn absorb_field(
         false => at,
     };
     let view = register.view_mut(system);
-    let returns = match several && report.read.is_none() {
+    let returns = match several && report.read.is_none() && report.own != Some(true) {
         true => came_back(view, ix, at),
         false => Vec::new(),
     };
@@ -394,16 +274,30 @@ fn absorb_field(
         _ => None,
     };
     let partly = several && !report.whole && report.read.is_none();
-    let counts = |from: i64| partly && counts(field.rule, value, at, from);
-    let unhanded = standing == Standing::Same && written(view, ix) && handed.is_none();
+    let untold = report.own.is_none();
+    let counts = |from: i64| partly && untold && counts(field.rule, value, at, from);
+    let unhanded = untold && standing == Standing::Same && written(view, ix) && handed.is_none();
     match standing {
+        // A change, though to what the runner was about to write, or had just written.
+        Standing::Same if report.own == Some(false) => {
+            said_too = Some(at).filter(|_| partly && written(view, ix));
+            if tells_more(view, ix, at, several) && said_too.is_none() && !written(view, ix) {
+                view.told_of(ix, at);
+                out.changed = true;
+            }
+        }
+        Standing::Overwritten => {
+            // Whatever should be there is sent.
+            view.forget(ix);
+            out.changed = true;
+        }
         // The same was said there before it was written.
         Standing::Same if unhanded && partly => said_too = Some(at),
         Standing::Same | Standing::Echo(_) if from.is_some_and(counts) => said_too = Some(at),
         Standing::Echo(i) => {
             let echoes = &mut view.sent[i].echoes;
             echoes.note(at);
-            said_too = echoes.said_too().filter(|_| partly);
+            said_too = echoes.said_too().filter(|_| partly && report.own.is_none());
             out.changed = true;
         }
         // It may be what the system had said itself before: no echo then.
@@ -412,7 +306,7 @@ fn absorb_field(
             view.told_of(ix, at);
             said_too = view
                 .said_too(ix, handed.and_then(|h| h.calls))
-                .filter(|_| partly);
+                .filter(|_| partly && report.own.is_none());
             out.changed = true;
             // What it told against the write before was told after it.
             let against = view.echoes(ix).and_then(|e| e.against);
@@ -455,11 +349,13 @@ fn absorb_field(
         (None, Standing::Stale) => true,
         // Where one system alone speaks for a field its time is of no weight.
         (None, Standing::Same | Standing::Echo(_)) if said_too.is_some() => true,
+        (None, Standing::Same) if report.own == Some(true) => false,
         (None, Standing::Same) => {
             let again = several && report.whole;
             !again && !written(register.view_mut(system), ix)
         }
         (_, Standing::Same | Standing::Still | Standing::Echo(_)) => false,
+        (_, Standing::Ours | Standing::Overwritten) => false,
     };
     if !told || !field.origins.contains(&system) {
         return;
@@ -502,24 +398,6 @@ fn absorb_field(
     }
     if report.read.is_none() {
         follow_latest(register, system, ix);
-    }
-}
-
-/// Whether a system holds what the runner wrote there.
-fn written(view: &View, ix: FieldIx) -> bool {
-    view.field(ix).is_some_and(|known| known.how.written())
-}
-
-/// Whether it is worth keeping that a system told once more of what it is known to hold: of what was
-/// written, since that is its echo, and where several systems speak for a field.
-fn tells_more(view: &View, ix: FieldIx, at: i64, several: bool) -> bool {
-    let Some(known) = view.field(ix) else {
-        return false;
-    };
-    let echoes = view.echoes(ix);
-    match known.how {
-        How::Reported => several && at > echoes.map_or(known.at, |e| e.last),
-        How::Sent | How::Arrived(_) => echoes.is_none_or(|e| e.may_come() || at > e.last),
     }
 }
 

@@ -118,7 +118,14 @@ impl Runner<'_> {
             }
             let passed = self.held_to_checkpoints(event, entity, &row, carrying)?;
             if !passed.is_empty() {
-                self.take_row(event, system, (map, &row), &passed, books)?;
+                self.take_row(
+                    event,
+                    system,
+                    (map, &row),
+                    (decoded.own, decoded.changed.as_deref()),
+                    &passed,
+                    books,
+                )?;
             }
         }
         Ok(())
@@ -181,6 +188,7 @@ impl Runner<'_> {
         event: &StoredEvent,
         system: SystemIx,
         (map, row): (MapIx, &Row),
+        (own, changed): (Option<bool>, Option<&[String]>),
         scenarios: &[ScenarioIx],
         books: &mut Books,
     ) -> Stored<()> {
@@ -204,6 +212,7 @@ impl Runner<'_> {
             .filter(|(field, _)| carried(field))
             .cloned()
             .collect();
+        let changed = changed.map(|columns| self.fields_of(map, columns));
         let arrival = event.received_at.0.saturating_mul(1_000);
         let (at, clamped) = change_time(row.changed_at, arrival);
         let id: Arc<str> = Arc::from(&*event.id);
@@ -217,6 +226,8 @@ impl Runner<'_> {
             deleted: row.deleted,
             read: None,
             whole: self.shows_all(map, row),
+            own,
+            changed: changed.as_deref(),
             handed: None,
         };
         let names = &program.entities[entity as usize];
@@ -254,6 +265,19 @@ impl Runner<'_> {
         tally.clamped += u64::from(clamped);
         self.count_conflicts(first, entity, &absorbed.conflicts);
         Ok(())
+    }
+
+    /// The fields that a map has in some columns.
+    fn fields_of(&self, map: MapIx, columns: &[String]) -> Vec<FieldIx> {
+        let (entity, _) = self.program.map_ends(map);
+        let names = &self.program.entities[entity as usize].fields;
+        let mapped = self.program.plan.maps.get(usize::from(map));
+        let mapped = mapped.into_iter().flat_map(|map| &map.fields);
+        mapped
+            .filter(|mapped| columns.contains(&mapped.column))
+            .filter_map(|mapped| names.iter().position(|f| f.name == mapped.field))
+            .map(|at| at as FieldIx)
+            .collect()
     }
 
     /// Whether an event shows all that its map knows of a record, so that not each of its values has

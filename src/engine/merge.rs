@@ -272,6 +272,8 @@ pub(super) fn report_of<'r>(
         deleted: payload.deleted,
         read: Some(read),
         whole: false,
+        own: None,
+        changed: None,
         handed: None,
     }
 }

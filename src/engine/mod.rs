@@ -34,6 +34,7 @@ pub mod resolve;
 mod resume;
 pub mod runner;
 mod stage;
+mod standing;
 pub mod steps;
 
 pub mod why;

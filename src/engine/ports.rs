@@ -162,6 +162,12 @@ pub struct Decoded {
     /// The event's name, where it says one; without, it counts as every event that the policy
     /// names of this system.
     pub name: Option<String>,
+    /// Whether it tells of the runner's own write, where the sender says who made the change;
+    /// `None`: it does not say.
+    pub own: Option<bool>,
+    /// The columns that changed, where the event shows more and the sender says which; `None`: it
+    /// does not say.
+    pub changed: Option<Vec<String>>,
     /// The payload that `event` stands for in conditions.
     pub payload: serde_json::Value,
     /// The record that it shows, for every entity that the system maps.

@@ -34,6 +34,8 @@ pub struct Manner {
     pub payload: Payload,
     /// Whether what is written there comes back as an event.
     pub echoes: bool,
+    /// Whether its events say who made the change, the runner or somebody else, and of what.
+    pub says_whose: bool,
     /// How finely it tells when a record changed.
     pub change_time: ChangeTime,
     /// How long a change stays hidden from reads by cursor, at most.
@@ -80,6 +82,7 @@ impl Manner {
             skew: 0,
             payload: events.map_or(Payload::Full, |e| e.payload),
             echoes: true,
+            says_whose: false,
             change_time: entry.map_or(ChangeTime::Milliseconds, |e| e.change_time),
             hidden: system.visibility_lag,
             // Files are written whole, and what cannot be read cannot be looked up.

@@ -9,7 +9,7 @@ use super::limits::Meter;
 use super::manner::Manner;
 use super::shared::SharedStore;
 use crate::catalog::{Entry, Payload};
-use crate::connector::event::OBJECT;
+use crate::connector::event::{CHANGED, OBJECT, OWN};
 use crate::engine::ports::{MapIx, RawEvent, ScenarioIx, Store as _, SystemIx, Write};
 use crate::engine::program::Program;
 use crate::engine::runner::position_key;
@@ -89,12 +89,20 @@ enum Coming {
     /// An event.
     Event(RawEvent),
     /// One that only names its record, which has to be read yet.
-    Reference {
-        map: MapIx,
-        key: String,
-        name: Option<String>,
-        changed: i64,
-    },
+    Reference { map: MapIx, key: String, told: Told },
+}
+
+/// What an event says of a change beside the record.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// The event's name.
+    pub name: Option<String>,
+    /// The change time by the system's clock, microseconds.
+    pub changed: i64,
+    /// Whether the runner made it.
+    pub own: bool,
+    /// The columns that were set.
+    pub columns: Vec<String>,
 }
 
 /// The emulated systems.
@@ -201,6 +209,7 @@ impl Systems {
     ) -> Option<i64> {
         let now = self.now;
         let changed_cells = cells.clone();
+        let columns = cells.keys().cloned().collect();
         let there = &mut self.all[usize::from(system)];
         let held = there.set(map, key, cells, now)?;
         let changed = held.changed;
@@ -214,7 +223,13 @@ impl Systems {
             more.iter()
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
-        self.tell_change(system, map, key, cells, name, changed);
+        let change = Told {
+            name: name.map(str::to_owned),
+            changed,
+            own: false,
+            columns,
+        };
+        self.tell_change(system, map, key, cells, change);
         Some(changed)
     }
 
@@ -226,7 +241,13 @@ impl Systems {
             return;
         };
         if there.delete(map, key, now) && self.heard.contains(&map) {
-            let body = self.body(system, map, cells, Some("deleted"), now.0 * 1_000);
+            let told = Told {
+                name: Some("deleted".to_owned()),
+                changed: now.0 * 1_000,
+                own: false,
+                columns: Vec::new(),
+            };
+            let body = self.body(system, map, cells, &told);
             self.send(system, body);
         }
     }
@@ -246,8 +267,7 @@ impl Systems {
         map: MapIx,
         key: &str,
         cells: Object<String, Json>,
-        name: Option<&str>,
-        changed: i64,
+        told: Told,
     ) {
         if !self.heard.contains(&map) {
             return;
@@ -256,35 +276,31 @@ impl Systems {
             let coming = Coming::Reference {
                 map,
                 key: key.to_owned(),
-                name: name.map(str::to_owned),
-                changed,
+                told,
             };
             let after = self.all[usize::from(system)].manner.event;
             self.put(system, after, coming);
             return;
         }
-        let body = self.body(system, map, cells, name, changed);
+        let body = self.body(system, map, cells, &told);
         self.send(system, body);
     }
 
-    fn body(
-        &self,
-        system: SystemIx,
-        map: MapIx,
-        cells: Object<String, Json>,
-        name: Option<&str>,
-        changed: i64,
-    ) -> Json {
+    fn body(&self, system: SystemIx, map: MapIx, cells: Object<String, Json>, told: &Told) -> Json {
         let mut body = json!({});
-        if let Some(name) = name {
+        if let Some(name) = &told.name {
             body["type"] = json!(name);
         }
         let there = &self.all[usize::from(system)];
         if let Some(binding) = there.binding(map) {
             body[OBJECT] = json!(binding.object());
         }
+        if there.manner.says_whose {
+            body[OWN] = json!(told.own);
+            body[CHANGED] = json!(told.columns);
+        }
         body["data"] = Json::Object(cells);
-        self.stamp(system, &mut body, changed);
+        self.stamp(system, &mut body, told.changed);
         body
     }
 
@@ -365,12 +381,9 @@ impl Systems {
                         self.put(system, SENT_AGAIN, Coming::Event(event));
                     }
                 }
-                Coming::Reference {
-                    map,
-                    key,
-                    name,
-                    changed,
-                } => self.look_up(slot, system, (map, key, name, changed)),
+                Coming::Reference { map, key, told } => {
+                    self.look_up(slot, system, (map, key, told));
+                }
             }
         }
     }
@@ -380,17 +393,12 @@ impl Systems {
         &mut self,
         slot: (Instant, u64),
         system: SystemIx,
-        (map, key, name, changed): (MapIx, String, Option<String>, i64),
+        (map, key, told): (MapIx, String, Told),
     ) {
         let now = self.now;
         let there = &mut self.all[usize::from(system)];
         if let Err(until) = there.meter.ask(now, false, 1) {
-            let again = Coming::Reference {
-                map,
-                key,
-                name,
-                changed,
-            };
+            let again = Coming::Reference { map, key, told };
             self.coming.insert((until, slot.1), (system, again));
             return;
         }
@@ -401,7 +409,7 @@ impl Systems {
             return;
         };
         let cells = held.cells.clone();
-        let body = self.body(system, map, cells, name.as_deref(), changed);
+        let body = self.body(system, map, cells, &told);
         let event = RawEvent {
             id: self.id(),
             body: body.to_string(),

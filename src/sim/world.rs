@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::systems::{Applied, Asked, Driver, Outcome, Systems};
+use super::systems::{Applied, Asked, Driver, Outcome, Systems, Told};
 use crate::catalog::Payload;
 use crate::engine::ports::{
     Answer, Call, Decoder, EventPage, Failure, FailureClass, Stored, SystemIx, World as Outside,
@@ -318,6 +318,7 @@ impl<D: Driver> World<D> {
         }
         let cells = there.cells(request.map, &write.key, &write.fields);
         let Ok(mut cells) = cells else { return };
+        let columns = cells.keys().cloned().collect();
         let mut changed = now.0 * 1_000;
         if let Some(held) = there
             .held(request.map, &write.key)
@@ -328,9 +329,14 @@ impl<D: Driver> World<D> {
                 cells.clone_from(&held.cells);
             }
         }
-        let name = write.delete.then_some("deleted");
+        let told = Told {
+            name: write.delete.then(|| "deleted".to_owned()),
+            changed,
+            own: true,
+            columns,
+        };
         self.systems
-            .tell_change(system, request.map, &write.key, cells, name, changed);
+            .tell_change(system, request.map, &write.key, cells, told);
     }
 }
 

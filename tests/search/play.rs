@@ -10,7 +10,7 @@ use syncline::sim::{Applied, Asked, Driver, Manner, Maps, Outcome, Silent, Syste
 use syncline::time::{Instant, Millis};
 use syncline::value::Value;
 
-use crate::case::{Case, KEYS, Mode, Rule, Step, Trouble};
+use crate::case::{Case, KEYS, Mode, Rule, Search, Step, Trouble};
 use crate::fixtures;
 use crate::laws;
 use crate::truth::{self, Said, of_number};
@@ -91,9 +91,10 @@ fn manner(case: &Case, trouble: &Trouble, mut manner: Manner) -> Manner {
     manner.repeats = share(trouble.repeats);
     manner.event = Millis(500);
     manner.event_spread = Millis(u64::from(trouble.late) * 1_000);
-    // Where several origins meet, faults are known of clocks that are off, and of whole records.
-    let wild = std::env::var("SYNCLINE_RULES").is_ok_and(|asked| asked == "all");
-    let alone = wild || case.flows.iter().all(|f| f.rule == Rule::Owned);
+    let several = case.flows.iter().any(|f| f.rule != Rule::Owned);
+    let search = Search::asked();
+    manner.says_whose = search == Search::Told && (several || trouble.posts);
+    let alone = !several || search != Search::Exact;
     manner.skew = i64::from(trouble.skew) * if alone { 1_000 } else { 0 };
     manner.payload = match trouble.whole && alone {
         true => Payload::Full,
@@ -212,12 +213,16 @@ impl Script {
         if row.is_some_and(|row| row.fields.contains(&(field, value.clone()))) {
             return;
         }
+        let there_manner = there.manner.clone();
         let cells = there.cells(map, &key(ix), &[(field, value.clone())]);
         let changed = systems.sets(system, map, &key(ix), cells.unwrap(), None);
         let changed = changed.unwrap();
         let at = systems.get(system).tells(changed).unwrap();
         let in_play = &mut self.in_play[flow][ix];
-        let doubtful = in_play.contains(&value);
+        // A system that says what changed, and that a person changed it, leaves no doubt.
+        let manner = &there_manner;
+        let sure = manner.says_whose;
+        let doubtful = !sure && in_play.contains(&value);
         let said = &mut self.said[flow][ix];
         said.push(Said {
             origin,

@@ -536,6 +536,8 @@ impl Decoder for Events {
         }
         Ok(Decoded {
             name: None,
+            own: None,
+            changed: None,
             payload: body["fields"].clone(),
             rows,
         })
