@@ -193,7 +193,14 @@ fn told_of<'a>(
         .fields
         .get(usize::from(field))
         .is_some_and(|f| f.origins.len() < 2);
-    (one_origin || unseen()).then_some(*report)
+    match one_origin {
+        // It is as it is now: what came before is over.
+        true => Some(Report {
+            changed: None,
+            ..*report
+        }),
+        false => unseen().then_some(*report),
+    }
 }
 
 /// Whether a record's change time is that of the runner's own write to it.

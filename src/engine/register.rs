@@ -357,7 +357,7 @@ impl View {
     }
 
     /// The same with calls that are not counted yet.
-    fn echoes_with(&self, field: FieldIx, calls: Option<u32>) -> Echoes {
+    pub(super) fn echoes_with(&self, field: FieldIx, calls: Option<u32>) -> Echoes {
         let before = self.echoes(field);
         let settled = before.map_or(Some(0), |e| e.calls);
         let calls = settled.zip(calls).map(|(a, b)| a.saturating_add(b));

@@ -4,7 +4,7 @@
 
 use super::evaluate::{Report, TOLERANCE_US};
 use super::ports::FieldIx;
-use super::register::{How, Sent, Stamp, View};
+use super::register::{How, Known, Sent, Stamp, View};
 use super::resolve::Rule;
 use crate::terms::ResolveRule;
 use crate::value::Value;
@@ -82,6 +82,9 @@ pub(super) fn standing_of_event(
             false => Standing::News,
         };
     }
+    if report.own.is_some() {
+        return standing_to_written(view, ix, report, (at, known));
+    }
     match (report.handed_over(ix, known), told_first) {
         // It is still to be written over whatever is there.
         (None, _) => Standing::Stale,
@@ -117,6 +120,28 @@ fn standing_of_own_write(
         None if overwritten && !report.whole => Standing::Overwritten,
         Some(echo) => Standing::Echo(echo),
         None => Standing::Ours,
+    }
+}
+
+/// How a change by somebody else stands to what the runner wrote: the system itself tells when that
+/// arrived there, of each call that changed anything.
+fn standing_to_written(
+    view: &View,
+    ix: FieldIx,
+    report: &Report<'_>,
+    (at, known): (i64, &Known),
+) -> Standing {
+    let Some(handed) = report.handed_over(ix, known) else {
+        // It is still to be written over whatever is there.
+        return Standing::Stale;
+    };
+    let echoes = view.echoes_with(ix, handed.calls);
+    match echoes.seen {
+        0 if at.saturating_add(TOLERANCE_US) < handed.from => Standing::Stale,
+        0 => Standing::Doubt,
+        _ if at < echoes.last => Standing::Stale,
+        _ if at > echoes.last && !echoes.may_come() => Standing::News,
+        _ => Standing::Doubt,
     }
 }
 
@@ -180,7 +205,11 @@ pub(super) fn standing_of_read(
         None => Standing::News,
         Some(known) if known.value == *value => Standing::Same,
         Some(known) => {
-            let stale = known.settled_at() >= settled && (known.how.written() || at < known.at);
+            let stale = match known.how.written() {
+                true => known.settled_at() >= settled,
+                // The one is told by the system's clock and the other by the runner's.
+                false => at < known.at && known.at.saturating_add(TOLERANCE_US) >= settled,
+            };
             match stale {
                 true => Standing::Stale,
                 false => Standing::News,
