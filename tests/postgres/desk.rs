@@ -57,6 +57,18 @@ scenario s {{
     plan
 }
 
+/// The same with a word for the option `events` of `desk`; empty: none.
+pub fn plan_followed(map: &str, events: &str) -> Plan {
+    let mut plan = plan(map);
+    let desk = plan.systems.iter_mut().find(|s| s.name == "desk").unwrap();
+    if !events.is_empty() {
+        let value = serde_json::json!({ "value": events });
+        let value = serde_json::from_value(value).unwrap();
+        desk.options.insert("events".into(), value);
+    }
+    plan
+}
+
 /// The connector of a plan's `desk`, with the map's position.
 pub struct Desk {
     pub plan: Plan,
@@ -66,7 +78,10 @@ pub struct Desk {
 
 impl Desk {
     pub fn open(map: &str, url: &str) -> Desk {
-        let plan = plan(map);
+        Desk::of(plan(map), url)
+    }
+
+    pub fn of(plan: Plan, url: &str) -> Desk {
         let at = plan.systems.iter().position(|s| s.name == "desk").unwrap();
         let url = url.to_owned();
         let env = move |_: &str| Some(url.clone());

@@ -7,7 +7,7 @@ use syncline::connector::postgres::Postgres;
 use syncline::connector::registry;
 use syncline::engine::ports::{Connector, EventPage, FailureClass, RawEvent};
 
-use crate::desk::{self, ANY_TEXT};
+use crate::desk::{self, ANY_TEXT, text};
 use crate::server::{Database, Server};
 
 const TABLE: &str = "CREATE TABLE contacts (email text PRIMARY KEY, age smallint, \
@@ -22,13 +22,8 @@ struct Feed {
 
 impl Feed {
     fn open(options: &str, url: &str) -> Feed {
-        let mut plan = desk::plan("same_names");
+        let plan = desk::plan_followed("same_names", options);
         let at = plan.systems.iter().position(|s| s.name == "desk").unwrap();
-        if !options.is_empty() {
-            let value = json!({ "value": options });
-            let value = serde_json::from_value(value).unwrap();
-            plan.systems[at].options.insert("events".into(), value);
-        }
         let url = url.to_owned();
         let env = move |_: &str| Some(url.clone());
         Feed {
@@ -119,6 +114,73 @@ fn changes_are_told_once_in_order_with_what_the_row_held() {
         assert_eq!(ids.len(), 5);
         assert_eq!(feed.all(), []);
     }
+}
+
+/// Of each event: its key, whether it says that the follower made it, and what it says changed.
+fn whose(events: &[RawEvent]) -> Vec<String> {
+    let whose = |event: &RawEvent| {
+        let body: Json = serde_json::from_str(&event.body).unwrap();
+        let (own, changed) = (&body["syncline_own"], &body["syncline_changed"]);
+        format!(
+            "{} {own} {changed}",
+            body["data"]["email"].as_str().unwrap()
+        )
+    };
+    events.iter().map(whose).collect()
+}
+
+#[test]
+fn an_event_tells_whose_change_it_is_and_of_what() {
+    for (options, database) in databases() {
+        database.run(TABLE);
+        database.run("ALTER TABLE contacts REPLICA IDENTITY FULL");
+        let mut feed = Feed::open(options, &database.url());
+        assert_eq!(feed.all(), []);
+        let plan = desk::plan_followed("same_names", options);
+        let mut desk = desk::Desk::of(plan, &database.url());
+        let name = |to: &str| [("name", text(to))];
+        // One record, refused and taken; another program's; two in a batch, of which one changes
+        // nothing; deletions by both.
+        let refused = desk.write(vec![desk.upsert("a@x", &[("balance", text("x"))])]);
+        assert_eq!(refused.len(), 1, "{options}");
+        assert_eq!(desk.write(vec![desk.upsert("a@x", &name("A"))]), []);
+        database.run("UPDATE contacts SET name = 'B', age = 7 WHERE email = 'a@x'");
+        let both = vec![
+            desk.upsert("a@x", &name("B")),
+            desk.upsert("b@x", &name("B")),
+        ];
+        assert_eq!(desk.write(both), []);
+        assert_eq!(desk.write(vec![desk.upsert("b@x", &name("C"))]), []);
+        assert_eq!(desk.write(vec![desk.delete("b@x")]), []);
+        database.run("DELETE FROM contacts");
+        assert_eq!(
+            whose(&feed.all()),
+            [
+                "a@x true null",
+                "a@x false [\"age\",\"name\"]",
+                "b@x true null",
+                "b@x true [\"name\"]",
+                "b@x true null",
+                "a@x false null",
+            ],
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn what_an_earlier_version_installed_is_brought_up_to_date() {
+    let database = Database::new();
+    database.run(TABLE);
+    let mut feed = Feed::open("", &database.url());
+    assert_eq!(feed.all(), []);
+    database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+    database.run("ALTER TABLE syncline.changes DROP COLUMN own, DROP COLUMN changed");
+    let mut feed = Feed::open("", &database.url());
+    // Nobody noted whose that was.
+    assert_eq!(whose(&feed.all()), ["a@x null null"]);
+    database.run("UPDATE contacts SET name = 'B'");
+    assert_eq!(whose(&feed.all()), ["a@x false [\"name\"]"]);
 }
 
 #[test]

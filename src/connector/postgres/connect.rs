@@ -124,6 +124,7 @@ impl Address {
             prepared: Vec::new(),
             staged: Vec::new(),
             filled: Vec::new(),
+            mark: None,
         })
     }
 
@@ -166,6 +167,9 @@ pub(super) struct Session {
     prepared: Vec<(String, Statement)>,
     /// Temporary tables that exist on it, by the columns that they hold.
     pub(super) staged: Vec<String>,
+    /// The statement that each transaction begins with, where its changes are told by the log: it
+    /// says there who made them.
+    pub(super) mark: Option<String>,
     /// Tables written to, and whether each was empty then and took everything since as new.
     filled: Vec<(String, bool)>,
 }

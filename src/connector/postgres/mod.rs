@@ -12,6 +12,8 @@
 //! was empty is filled by `COPY` alone.
 //!
 //! Events come from a trigger that notes changes, or from logical replication: see [`follow`].
+//! What a runner writes is signed with the name under which it follows, so that both tell its own
+//! changes from those of others.
 //!
 //! Values travel as text, in the spelling that the server itself gives and takes under fixed
 //! settings, so that every type that has a text form goes there and back unchanged.
@@ -78,7 +80,11 @@ impl Postgres {
         }
         let session = match self.session.take() {
             Some(open) => open,
-            None => self.address.connect()?,
+            None => {
+                let mut session = self.address.connect()?;
+                follow::sign(&mut session, self.feed, &self.follower)?;
+                session
+            }
         };
         let session = self.session.insert(session);
         let table = match self.tables.remove(&map) {

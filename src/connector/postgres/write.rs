@@ -39,12 +39,16 @@ pub(super) fn batch(
         _ => None,
     };
     if let Some((group, line)) = alone {
-        group.one(session, line, &mut rejected).map_err(failed)?;
+        group.alone(session, line, &mut rejected).map_err(failed)?;
     } else if !groups.is_empty() || !singles.is_empty() {
         let stages = groups.iter().map(|g| g.stage(session));
         let stages: Result<Vec<String>, Error> = stages.collect();
         let stages = stages.map_err(failed)?;
-        session.client.batch_execute("BEGIN").map_err(failed)?;
+        let begin = match &session.mark {
+            None => "BEGIN".to_owned(),
+            Some(mark) => format!("BEGIN; {mark}"),
+        };
+        session.client.batch_execute(&begin).map_err(failed)?;
         let done = transaction(session, &groups, &stages, &singles, &mut rejected);
         if let Err(error) = done {
             // A connection that cannot even roll back is dialled anew.
@@ -417,6 +421,27 @@ impl Group<'_> {
             shown.collect::<Vec<_>>().join(", ")
         };
         format!("({}) IS DISTINCT FROM ({})", side("t"), side(from))
+    }
+
+    /// A single record: one statement, unless its transaction has to say who made it.
+    fn alone(
+        &self,
+        session: &mut Session,
+        line: &Line,
+        rejected: &mut BTreeMap<usize, String>,
+    ) -> Result<(), Error> {
+        let Some(mark) = &session.mark else {
+            return self.one(session, line, rejected);
+        };
+        let begin = format!("BEGIN; {mark}");
+        session.client.batch_execute(&begin)?;
+        let done = self.one(session, line, rejected);
+        // After a statement that was refused a commit takes all back.
+        let end = session.client.batch_execute(match done {
+            Ok(()) => "COMMIT",
+            Err(_) => "ROLLBACK",
+        });
+        done.and(end)
     }
 
     /// A single record, without a transaction of its own making.

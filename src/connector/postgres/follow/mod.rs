@@ -16,7 +16,7 @@ use super::connect::{Address, Session};
 use super::failure::statement;
 use super::table::{Kind, Table};
 use crate::connector::codec::Binding;
-use crate::connector::event::OBJECT;
+use crate::connector::event::{CHANGED, OBJECT, OWN};
 use crate::connector::failure::setup;
 use crate::engine::ports::{EventPage, Failure, MapIx, RawEvent};
 use crate::plan::{Plan, Setting, System};
@@ -108,6 +108,31 @@ struct Change {
     at: Option<String>,
     /// The row's values in the server's text; a column that was not shown is missing.
     row: Object<String, Json>,
+    /// Whether the follower itself made it; `None`: nobody noted that.
+    own: Option<bool>,
+    /// The columns that changed; `None`: all, or nobody knows which.
+    changed: Option<Vec<String>>,
+}
+
+/// Signs what a connection writes with the follower's name, in the way that its feed tells of.
+pub(super) fn sign(session: &mut Session, feed: Feed, follower: &str) -> Result<(), Failure> {
+    let address = session.address.clone();
+    let failed = |e| statement(&address, "set up the connection to", &e);
+    let name = follower.replace('\'', "''");
+    match feed {
+        Feed::Trigger => {
+            let sign = format!("SET syncline.writer = '{name}'");
+            session.client.batch_execute(&sign).map_err(failed)
+        }
+        Feed::Replication => {
+            let told = slot::tells_messages(session).map_err(failed)?;
+            session.mark = told.then(|| {
+                let prefix = slot::MARK;
+                format!("SELECT pg_logical_emit_message(true, '{prefix}', '{name}')")
+            });
+            Ok(())
+        }
+    }
 }
 
 /// The event of a change, as the decoder takes it apart.
@@ -129,8 +154,14 @@ fn event(binding: &Binding, table: &Table, change: Change) -> RawEvent {
         OBJECT: binding.object(),
         "data": data,
     });
-    if let (Some(at), Some(members)) = (change.at, body.as_object_mut()) {
-        members.insert("timestamp".into(), at.into());
+    if let Some(at) = change.at {
+        body["timestamp"] = at.into();
+    }
+    if let Some(own) = change.own {
+        body[OWN] = own.into();
+    }
+    if let Some(changed) = change.changed {
+        body[CHANGED] = changed.into();
     }
     RawEvent {
         id: change.id,

@@ -23,6 +23,19 @@ use crate::connector::postgres::table::{Kind, Table};
 use crate::engine::ports::{EventPage, Failure, MapIx};
 use crate::failpoint::{Point, reach};
 
+/// The prefix of the message by which a transaction says who made it.
+pub(super) const MARK: &str = "syncline";
+
+/// The first version of the server whose log can be asked for messages, as it numbers itself.
+const TELLS_MESSAGES: i32 = 140_000;
+
+/// Whether the server tells messages together with the changes.
+pub(super) fn tells_messages(session: &mut Session) -> Result<bool, Error> {
+    let sql = "SELECT current_setting('server_version_num')::int";
+    let version: i32 = session.client.query_one(sql, &[])?.try_get(0)?;
+    Ok(version >= TELLS_MESSAGES)
+}
+
 /// How often the slot is moved over a log that tells nothing.
 const SKIP_EVERY: Duration = Duration::from_secs(10);
 
@@ -46,6 +59,8 @@ pub(in crate::connector::postgres) struct Slot {
     /// When it was last moved over what it does not tell of.
     skipped: Option<Instant>,
     life: String,
+    /// Whether transactions say who made them.
+    signed: bool,
 }
 
 impl Slot {
@@ -106,8 +121,10 @@ impl Slot {
             Some(_) => {}
         }
         let tables = followed.tables.iter();
+        let signed = tells_messages(&mut session).map_err(failed)?;
         Ok(Slot {
             session,
+            signed,
             name: follower.to_owned(),
             tables: tables
                 .map(|(binding, table)| (binding.object().to_owned(), table.clone()))
@@ -151,7 +168,16 @@ impl Slot {
             position: position.map(str::to_owned),
             ..EventPage::default()
         };
-        let mut reader = Reader::default();
+        let keys = self.tables.iter().filter_map(|(object, table)| {
+            let binding = maps.values().find(|b| b.object() == object)?;
+            let keys = binding.key_columns().map(|k| binding.name_of(k).to_owned());
+            Some((table.sql.clone(), keys.collect()))
+        });
+        let mut reader = Reader {
+            keys: keys.collect(),
+            follower: self.signed.then(|| self.name.clone()),
+            ..Reader::default()
+        };
         for (lsn, data) in peeked {
             let told = reader.read(&lsn, &data, &self.life).map_err(|why| {
                 retry(
@@ -186,9 +212,17 @@ impl Slot {
 
     fn peek(&mut self, limit: usize) -> Result<Vec<(String, Vec<u8>)>, Error> {
         // Whole transactions, as many as it takes to reach the limit.
-        let sql = "SELECT lsn::text, data FROM pg_logical_slot_peek_binary_changes(\
-             $1::text::name, NULL, $2::text::int, 'proto_version', '1', 'publication_names', $3)";
-        let prepared = self.session.prepare(sql)?;
+        let messages = if self.signed {
+            ", 'messages', 'true'"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT lsn::text, data FROM pg_logical_slot_peek_binary_changes(\
+             $1::text::name, NULL, $2::text::int, 'proto_version', '1', \
+             'publication_names', $3{messages})"
+        );
+        let prepared = self.session.prepare(&sql)?;
         let (limit, publication) = (limit.to_string(), quoted(&self.name));
         let params = [
             Param::text(&self.name),
@@ -253,8 +287,14 @@ struct Told {
 struct Reader {
     parser: LogicalReplicationParser,
     relations: BTreeMap<u32, (String, Vec<ColumnInfo>)>,
+    /// The columns of the map's key, by table.
+    keys: BTreeMap<String, Vec<String>>,
     at: Option<String>,
     count: usize,
+    /// Who follows, where transactions say who made them.
+    follower: Option<String>,
+    /// Whether the follower made the transaction that is read.
+    own: bool,
 }
 
 impl Default for Reader {
@@ -262,8 +302,11 @@ impl Default for Reader {
         Reader {
             parser: LogicalReplicationParser::with_protocol_version(1),
             relations: BTreeMap::new(),
+            keys: BTreeMap::new(),
             at: None,
             count: 0,
+            follower: None,
+            own: false,
         }
     }
 }
@@ -278,6 +321,13 @@ impl Reader {
         match parsed.message {
             LogicalReplicationMessage::Begin { timestamp, .. } => {
                 (self.at, self.count) = (rfc3339(timestamp), 0);
+                self.own = false;
+            }
+            LogicalReplicationMessage::Message {
+                prefix, content, ..
+            } if prefix == MARK => {
+                let follower = self.follower.as_ref().map(String::as_bytes);
+                self.own |= follower == Some(content.as_ref());
             }
             LogicalReplicationMessage::Commit { end_lsn, .. } => {
                 told.committed = Some(format!("{:X}/{:X}", end_lsn >> 32, end_lsn & 0xFFFF_FFFF));
@@ -300,16 +350,22 @@ impl Reader {
                 relation_id,
                 old_tuple,
                 new_tuple,
-                ..
+                key_type,
             } => {
-                // The old row is only told where its key changed, or all of it is the key.
-                let moved = old_tuple.filter(|old| self.key_changed(relation_id, old, &new_tuple));
+                // The old row is told where its identity changed, or where that is all of it.
+                let moved = old_tuple
+                    .as_ref()
+                    .filter(|old| self.key_changed(relation_id, old, &new_tuple));
                 if let Some(old) = moved {
                     told.changes
-                        .extend(self.change(relation_id, "deleted", &old, lsn, life));
+                        .extend(self.change(relation_id, "deleted", old, lsn, life));
                 }
-                told.changes
-                    .extend(self.change(relation_id, "updated", &new_tuple, lsn, life));
+                let mut change = self.change(relation_id, "updated", &new_tuple, lsn, life);
+                if let (Some((_, change)), Some('O')) = (&mut change, key_type) {
+                    let old = old_tuple.as_ref();
+                    change.changed = old.and_then(|old| self.changed(relation_id, old, &new_tuple));
+                }
+                told.changes.extend(change);
             }
             LogicalReplicationMessage::Delete {
                 relation_id,
@@ -324,14 +380,34 @@ impl Reader {
         Ok(told)
     }
 
+    /// Whether a row is another record now.
     fn key_changed(&self, relation: u32, old: &TupleData, new: &TupleData) -> bool {
-        let Some((_, columns)) = self.relations.get(&relation) else {
+        let Some((table, columns)) = self.relations.get(&relation) else {
             return false;
         };
-        let keys = columns.iter().enumerate().filter(|(_, c)| c.is_key());
+        let keys = self.keys.get(table).map_or(&[][..], Vec::as_slice);
         let text = |tuple: &TupleData, at| tuple.get_column(at).map(|c| c.as_bytes().to_vec());
-        keys.into_iter()
-            .any(|(at, _)| text(old, at) != text(new, at))
+        let keys = keys.iter().filter_map(|key| {
+            let mut names = columns.iter().map(|column| &*column.name);
+            names.position(|name| name == key)
+        });
+        keys.into_iter().any(|at| text(old, at) != text(new, at))
+    }
+
+    /// The columns in which two versions of a row differ.
+    fn changed(&self, relation: u32, old: &TupleData, new: &TupleData) -> Option<Vec<String>> {
+        let (_, columns) = self.relations.get(&relation)?;
+        let differs = |at: usize| match (old.get_column(at), new.get_column(at)) {
+            (Some(old), Some(new)) => {
+                // What the log leaves out of the new row is as it was.
+                !new.is_unchanged()
+                    && (old.is_null() != new.is_null() || old.as_bytes() != new.as_bytes())
+            }
+            _ => true,
+        };
+        let columns = columns.iter().enumerate();
+        let changed = columns.filter(|(at, _)| differs(*at));
+        Some(changed.map(|(_, column)| column.name.to_string()).collect())
     }
 
     fn change(
@@ -363,6 +439,8 @@ impl Reader {
             name,
             at: self.at.clone(),
             row,
+            own: self.follower.is_some().then_some(self.own),
+            changed: None,
         };
         Some((table.clone(), change))
     }

@@ -40,6 +40,10 @@ CREATE TABLE IF NOT EXISTS syncline.changes (
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   record jsonb NOT NULL
 );
+-- Whether the follower itself wrote it, and which columns changed; a schema made by an earlier
+-- version lacks both.
+ALTER TABLE syncline.changes ADD COLUMN IF NOT EXISTS own boolean,
+  ADD COLUMN IF NOT EXISTS changed jsonb;
 CREATE INDEX IF NOT EXISTS changes_of_follower ON syncline.changes (follower, seq);
 CREATE OR REPLACE FUNCTION syncline.note_change() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $body$
@@ -48,6 +52,8 @@ DECLARE
   keys text[] := TG_ARGV[1:];
   before jsonb;
   after jsonb;
+  changed jsonb;
+  own boolean := current_setting('syncline.writer', true) IS NOT DISTINCT FROM TG_ARGV[0];
 BEGIN
   IF TG_OP <> 'INSERT' THEN
     SELECT jsonb_object_agg(key, value) INTO before FROM jsonb_each_text(to_jsonb(OLD));
@@ -60,13 +66,17 @@ BEGIN
   END IF;
   IF before IS NOT NULL AND (after IS NULL
       OR EXISTS (SELECT FROM unnest(keys) AS k WHERE before -> k IS DISTINCT FROM after -> k)) THEN
-    INSERT INTO syncline.changes (follower, relation, kind, record)
-    VALUES (TG_ARGV[0], format('"%s"."%s"', replace(TG_TABLE_SCHEMA, '"', '""'), replace(TG_TABLE_NAME, '"', '""')), 'deleted', before);
+    INSERT INTO syncline.changes (follower, relation, kind, record, own)
+    VALUES (TG_ARGV[0], format('"%s"."%s"', replace(TG_TABLE_SCHEMA, '"', '""'), replace(TG_TABLE_NAME, '"', '""')), 'deleted', before, own);
   END IF;
   IF after IS NOT NULL THEN
-    INSERT INTO syncline.changes (follower, relation, kind, record)
+    IF before IS NOT NULL THEN
+      SELECT jsonb_agg(k) INTO changed FROM jsonb_object_keys(after) AS k
+        WHERE before -> k IS DISTINCT FROM after -> k;
+    END IF;
+    INSERT INTO syncline.changes (follower, relation, kind, record, own, changed)
     VALUES (TG_ARGV[0], format('"%s"."%s"', replace(TG_TABLE_SCHEMA, '"', '""'), replace(TG_TABLE_NAME, '"', '""')),
-      CASE TG_OP WHEN 'INSERT' THEN 'inserted' ELSE 'updated' END, after);
+      CASE TG_OP WHEN 'INSERT' THEN 'inserted' ELSE 'updated' END, after, own, changed);
   END IF;
   PERFORM pg_notify('syncline_changes', TG_ARGV[0]);
   RETURN NULL;
@@ -201,7 +211,8 @@ impl Trigger {
     }
 
     fn rows(&mut self, limit: usize) -> Result<Vec<(i64, String, Change)>, Error> {
-        let select = "SELECT seq, id::text, relation, kind, replace(at::text, '+00', 'Z'), record::text \
+        let select = "SELECT seq, id::text, relation, kind, replace(at::text, '+00', 'Z'), record::text, \
+             own, changed::text \
              FROM syncline.changes WHERE follower = $1 ORDER BY seq LIMIT $2";
         let select = self.session.prepare(select)?;
         let limit = limit.to_string();
@@ -210,6 +221,7 @@ impl Trigger {
         let change = |row: &postgres::Row| -> Result<_, Error> {
             let record: String = row.try_get(5)?;
             let kind: String = row.try_get(3)?;
+            let changed: Option<String> = row.try_get(7)?;
             let change = Change {
                 id: row.try_get(1)?,
                 name: match kind.as_str() {
@@ -222,6 +234,8 @@ impl Trigger {
                     Ok(Json::Object(members)) => members,
                     _ => serde_json::Map::new(),
                 },
+                own: row.try_get(6)?,
+                changed: changed.and_then(|list| serde_json::from_str(&list).ok()),
             };
             Ok((row.try_get(0)?, row.try_get(2)?, change))
         };
@@ -262,6 +276,9 @@ fn installed(
          JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
          WHERE t.tgname = $1 AND t.tgrelid = $2::text::regclass AND t.tgenabled <> 'D' \
            AND n.nspname = 'syncline' AND p.proname = 'note_change'";
+    if !session.client.query_one(AS_NOW, &[])?.try_get(0)? {
+        return Ok(false);
+    }
     for (binding, table) in &followed.tables {
         let prepared = session.prepare(select)?;
         let params = [Param::text(follower), Param::text(&table.sql)];
@@ -284,6 +301,10 @@ const TRIGGERED: &str = "SELECT t.tgrelid::regclass::text FROM pg_catalog.pg_tri
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
     WHERE t.tgname = $1 AND n.nspname = 'syncline' AND p.proname = 'note_change' ORDER BY 1";
+
+/// Whether the table of changes has all that this version notes.
+const AS_NOW: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
+    WHERE attrelid = to_regclass('syncline.changes') AND attname = 'changed')";
 
 const THERE: &str = "SELECT to_regclass('syncline.changes') IS NOT NULL";
 
