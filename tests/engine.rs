@@ -38,3 +38,5 @@ mod people;
 mod records;
 #[path = "engine/schedules.rs"]
 mod schedules;
+#[path = "engine/whose.rs"]
+mod whose;
