@@ -7,12 +7,13 @@ use super::disk;
 use super::failure::{Exit, Failure};
 use super::policy::{self, Checked};
 use super::shell::Shell;
+use super::simulate::{Down, SEED, simulated, span};
 use crate::arithmetic::Arithmetic;
 use crate::estimate::Ground;
 use crate::graph::Graph;
 use crate::overview::{self, Overview, Question};
 use crate::render::{Report, html};
-use crate::time::Date;
+use crate::time::{Date, Millis};
 
 /// Write one self-contained page: owners, flows, freshness, calls, modes compared, findings.
 ///
@@ -32,6 +33,15 @@ pub(super) struct Args {
     /// A day of the year that the figures are for; default: today in UTC
     #[arg(long, value_name = "DATE", value_parser = date)]
     now: Option<Date>,
+    /// Also show what `syncline simulate` measures over so much virtual time, as in `2d`
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    simulate: Option<Millis>,
+    /// The number that all chance of the simulation comes from; default: 1
+    #[arg(long, value_name = "N", requires = "simulate")]
+    seed: Option<u64>,
+    /// A system that is down for a while in the simulation, as in `crm@2d+1h`; may repeat
+    #[arg(long, value_name = "SYSTEM@AT+LENGTH", requires = "simulate")]
+    outage: Vec<Down>,
 }
 
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
@@ -42,7 +52,15 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let all: Vec<_> = checked.all().cloned().collect();
     findings.add(&all, &checked.sources);
     findings.sort();
-    let page = html::page(&overview, &findings);
+    let plan = checked.plan();
+    let found = match args.simulate.zip(plan) {
+        Some((lasts, plan)) => {
+            let chance = (args.seed.unwrap_or(SEED), args.outage.as_slice());
+            Some(simulated(&checked, plan, lasts, chance)?)
+        }
+        None => None,
+    };
+    let page = html::page(&overview, &findings, found.as_ref());
     disk::write(&args.output, &page)?;
     shell.note(&format!("wrote {}", args.output.display()));
     let sum = findings.summary();

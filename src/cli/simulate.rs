@@ -8,18 +8,22 @@ use clap::ValueEnum;
 use super::estimate::no_such;
 use super::failure::{Exit, Failure};
 use super::plan::plan_of;
-use super::policy;
+use super::policy::{self, Checked};
 use super::shell::Shell;
 use crate::arithmetic::Arithmetic;
 use crate::estimate::{self, Ground};
 use crate::graph::Graph;
+use crate::plan::Plan;
 use crate::render::simulation;
 use crate::sim::first_day;
-use crate::sim::simulation::{Outage, Simulation, Span};
+use crate::sim::simulation::{Outage, Simulated, Simulation, Span};
 use crate::time::Millis;
 
 /// The longest span: ten years.
 const LONGEST: Millis = Millis(10 * 366 * 86_400_000);
+
+/// The seed where none is given.
+pub(super) const SEED: u64 = 1;
 
 /// Run generated load through the real engine under virtual time.
 ///
@@ -37,7 +41,7 @@ pub(super) struct Args {
     #[arg(long = "for", value_name = "DURATION", value_parser = span)]
     lasts: Millis,
     /// The number that all chance comes from
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = SEED)]
     seed: u64,
     /// A system that is down for a while, as in `crm@2d+1h`: after two days, for an hour; may
     /// repeat
@@ -59,7 +63,7 @@ enum Format {
 
 /// `SYSTEM@AT+LENGTH`.
 #[derive(Debug, Clone, PartialEq)]
-struct Down(Outage);
+pub(super) struct Down(Outage);
 
 impl FromStr for Down {
     type Err = String;
@@ -84,7 +88,8 @@ impl FromStr for Down {
     }
 }
 
-fn span(text: &str) -> Result<Millis, String> {
+/// How much virtual time: more than none, ten years at most.
+pub(super) fn span(text: &str) -> Result<Millis, String> {
     let span = Millis::parse(text).map_err(|e| e.to_string())?;
     match span {
         Millis::ZERO => Err("nothing happens in no time: write `1d` or `7d`".to_owned()),
@@ -98,6 +103,21 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let Some(plan) = plan_of(&checked, shell)? else {
         return Ok(Exit::Findings);
     };
+    let found = simulated(&checked, plan, args.lasts, (args.seed, &args.outage))?;
+    shell.print(&match args.format {
+        Format::Human => simulation::human(&found, shell.style),
+        Format::Json => simulation::json(&found),
+    });
+    Ok(Exit::Clean)
+}
+
+/// Simulates a checked policy by its plan, with a seed and outages.
+pub(super) fn simulated(
+    checked: &Checked,
+    plan: Plan,
+    lasts: Millis,
+    (seed, outages): (u64, &[Down]),
+) -> Result<Simulated, Failure> {
     let policy = &checked.policy;
     let graph = Graph::build(policy);
     let arithmetic = Arithmetic::of(policy, &graph);
@@ -109,23 +129,18 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let estimate = estimate::of(ground);
     let simulation =
         Simulation::new(ground, &estimate, plan).map_err(|e| Failure::own(e.to_string()))?;
-    for Down(outage) in &args.outage {
+    for Down(outage) in outages {
         if simulation.system(&outage.system).is_none() {
             let names = policy.systems.iter().map(|s| &*s.name.text);
             return Err(no_such("system", &outage.system, names));
         }
     }
     let span = Span {
-        lasts: args.lasts,
-        seed: args.seed,
-        outages: args.outage.iter().map(|d| d.0.clone()).collect(),
+        lasts,
+        seed,
+        outages: outages.iter().map(|d| d.0.clone()).collect(),
     };
-    let found = simulation
+    simulation
         .run(&span)
-        .map_err(|e| Failure::own(e.to_string()))?;
-    shell.print(&match args.format {
-        Format::Human => simulation::human(&found, shell.style),
-        Format::Json => simulation::json(&found),
-    });
-    Ok(Exit::Clean)
+        .map_err(|e| Failure::own(e.to_string()))
 }

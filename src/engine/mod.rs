@@ -36,6 +36,7 @@ pub mod runner;
 mod stage;
 mod standing;
 pub mod steps;
+mod tries;
 
 pub mod why;
 

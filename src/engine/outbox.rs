@@ -235,6 +235,8 @@ impl Runner<'_> {
         let mut contested = Vec::new();
         for (i, write) in request.writes.iter().enumerate() {
             let calls = self.calls.settle((system, entity), &write.key);
+            let tries = &mut self.systems[system as usize].tries;
+            tries.settled(entity, &write.key);
             let waiting = self.store.waiting(name, entity_name, &write.key)?;
             // A newer version that came in meanwhile stays in the queue.
             let same = waiting.filter(|w| key_of(w) == write.idempotency_key);
@@ -333,7 +335,6 @@ impl Runner<'_> {
         self.count_calls(request.scenario, system, 1);
         let alone = request.writes.len() == 1;
         let refused = failure.class == FailureClass::Reject;
-        let was_down = self.systems[system as usize].open_until.is_some();
         if !refused {
             self.failed(system, failure, Some(request.scenario));
         }
@@ -348,7 +349,8 @@ impl Runner<'_> {
         if refused && !alone {
             return Ok(());
         }
-        let counts = alone && retries && !was_down;
+        let down = self.systems[system as usize].open_until.is_some();
+        let counts = alone && retries && !down;
         // An open breaker holds back the system, not each record for itself: when it closes,
         // priority decides what goes first.
         let due = match self.systems[system as usize].open_until {
@@ -380,7 +382,13 @@ impl Runner<'_> {
         let Some(mut waiting) = waiting.filter(|w| key_of(w) == write.idempotency_key) else {
             return Ok(());
         };
-        waiting.attempts += u32::from(counts);
+        let state = &mut self.systems[system as usize];
+        let (proved, open) = match counts {
+            true => state.tries.failed((entity, &write.key), waiting.version),
+            false => (0, 0),
+        };
+        waiting.attempts = waiting.attempts.saturating_add(proved);
+        let attempts = waiting.attempts.saturating_add(open);
         let refused = failure.class == FailureClass::Reject;
         let scenario = program.plan.scenarios.get(request.scenario as usize);
         let limit = scenario.map_or(12, |s| s.retry.attempts);
@@ -388,13 +396,15 @@ impl Runner<'_> {
         let up = self.systems[system as usize]
             .answered
             .is_some_and(|at| at >= waiting.since);
-        if refused || (counts && waiting.attempts >= limit && up) {
+        if refused || (counts && attempts >= limit && up) {
             self.store
                 .take_waiting(name, entity_name, &write.key, waiting.version)?;
             self.tally(request.scenario).counts.failed += 1;
+            let tries = &mut self.systems[system as usize].tries;
+            tries.settled(entity, &write.key);
             let given = Given {
                 scenario: request.scenario,
-                attempts: waiting.attempts + u32::from(refused),
+                attempts: attempts + u32::from(refused),
                 since: waiting.since,
                 write,
             };
@@ -402,7 +412,7 @@ impl Runner<'_> {
         }
         waiting.error = Some(failure.message.clone());
         waiting.due = due.max(match counts {
-            true => self.next_attempt(request.scenario, waiting.attempts, failure),
+            true => self.next_attempt(request.scenario, attempts, failure),
             false => due,
         });
         if self.paused.contains(&request.scenario) {
@@ -468,6 +478,7 @@ impl Runner<'_> {
             }
         } else if state.failures >= breaker.failures && !until_idle {
             state.open_until = Some(now + breaker.pause);
+            state.tries.down();
         }
         if let FailureClass::Retry {
             after_ms: Some(asked),

@@ -19,6 +19,7 @@ use super::ports::{
 };
 use super::program::Program;
 use super::steps::{Cause, Step};
+use super::tries::Tries;
 use crate::failpoint::{Point, reach};
 use crate::time::{Instant, Millis};
 
@@ -164,6 +165,8 @@ pub(super) struct SystemState {
     pub rest_until: Option<Instant>,
     /// When it last answered well.
     pub answered: Option<Instant>,
+    /// Attempts in vain of which it is not known whether it was up.
+    pub tries: Tries,
     /// The last failure, in words.
     pub error: Option<String>,
     /// Whether it was that credentials were refused.
@@ -438,6 +441,7 @@ impl<'a> Runner<'a> {
         let until_idle = self.options.until_idle;
         let state = &mut self.systems[system as usize];
         state.failures = 0;
+        state.tries.answered();
         state.error = None;
         state.open_until = None;
         state.rest_until = None;

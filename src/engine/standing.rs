@@ -12,6 +12,10 @@ use crate::value::Value;
 /// A second in microseconds: some systems tell no finer time.
 const SECOND_US: i64 = 1_000_000;
 
+/// Reads of a value whose change time was not raised with it raise it by a microsecond each: so
+/// much is no difference.
+const RAISED_US: i64 = 1_000;
+
 /// How a report of a field stands to what the system is known to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -208,7 +212,10 @@ pub(super) fn standing_of_read(
             let stale = match known.how.written() {
                 true => known.settled_at() >= settled,
                 // The one is told by the system's clock and the other by the runner's.
-                false => at < known.at && known.at.saturating_add(TOLERANCE_US) >= settled,
+                false => {
+                    at.saturating_add(RAISED_US) < known.at
+                        && known.at.saturating_add(TOLERANCE_US) >= settled
+                }
             };
             match stale {
                 true => Standing::Stale,

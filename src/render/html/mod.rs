@@ -12,6 +12,7 @@ mod findings;
 mod flows;
 mod glance;
 mod scenarios;
+mod simulated;
 
 use base64::Engine;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 use self::bits::prose;
 use super::report::Report;
 use crate::overview::{Figures, Overview};
+use crate::sim::simulation::Simulated;
 
 const STYLE: &str = include_str!("style.css");
 const FLOW_STYLE: &str = include_str!("../graph/flow.css");
@@ -31,6 +33,7 @@ struct Content<'a> {
     overview: &'a Overview,
     figures: Option<&'a Figures>,
     findings: &'a Report,
+    simulated: Option<&'a Simulated>,
 }
 
 /// A section of the page.
@@ -53,6 +56,7 @@ fn sections(content: Content) -> Vec<Section> {
         fields::section(content),
         calls::section(content),
         scenarios::section(content),
+        simulated::section(content),
     ];
     let at = match content.findings.summary().errors {
         0 => sections.len(),
@@ -62,12 +66,14 @@ fn sections(content: Content) -> Vec<Section> {
     sections.into_iter().flatten().collect()
 }
 
-/// The page. The findings are those of the policy, in order.
-pub fn page(overview: &Overview, findings: &Report) -> String {
+/// The page. The findings are those of the policy, in order; `simulated`: what a simulation of it
+/// measured.
+pub fn page(overview: &Overview, findings: &Report, simulated: Option<&Simulated>) -> String {
     let content = Content {
         overview,
         figures: overview.figures.as_ref(),
         findings,
+        simulated,
     };
     let sections = sections(content);
     let name = match overview.policy.as_str() {

@@ -275,9 +275,9 @@ fn letters(simulated: &Simulated) -> Section {
 }
 
 /// What was measured, what was estimated, and the difference in percent.
-fn beside(both: Beside, shape: fn(f64) -> String) -> [String; 3] {
-    let cell = |figure: Option<f64>| figure.map_or_else(|| NOTHING.to_owned(), shape);
-    let off = both.difference.map_or_else(
+/// How much more was measured than estimated, in percent.
+pub(in crate::render) fn off_by(both: Beside) -> String {
+    both.difference.map_or_else(
         || NOTHING.to_owned(),
         |share| {
             let percent = format!("{:+.1} %", share * 100.0);
@@ -286,6 +286,11 @@ fn beside(both: Beside, shape: fn(f64) -> String) -> [String; 3] {
                 _ => percent,
             }
         },
-    );
+    )
+}
+
+fn beside(both: Beside, shape: fn(f64) -> String) -> [String; 3] {
+    let cell = |figure: Option<f64>| figure.map_or_else(|| NOTHING.to_owned(), shape);
+    let off = off_by(both);
     [cell(both.simulated), cell(both.estimated), off]
 }

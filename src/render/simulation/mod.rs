@@ -3,6 +3,7 @@
 mod human;
 
 pub use human::human;
+pub(in crate::render) use human::off_by;
 
 use crate::sim::simulation::Simulated;
 
