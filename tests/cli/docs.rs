@@ -172,7 +172,7 @@ fn the_guide_to_simulations_shows_what_its_commands_print() {
     let checked = dir.run(&["check", "--deny", "warnings"]);
     assert_eq!(checked.status, 0, "{}", checked.stdout);
     let (told, commands) = retold(&page, &dir, &[]);
-    assert_eq!(commands, 2);
+    assert_eq!(commands, 3);
     in_step("simulating.md", &told);
 }
 

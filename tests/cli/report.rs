@@ -175,6 +175,44 @@ fn errors_come_first_and_what_they_take_away_is_said() {
 }
 
 #[test]
+fn a_simulation_stands_beside_the_estimate() {
+    let dir = Dir::with(&[("policy.sync", CLEAN)]);
+    let simulate = |more: &[&str]| {
+        let words = ["report", "-o", "out.html", "--now", "2026-11-26"];
+        let ran = dir.run(&[&words[..], more].concat());
+        (ran.status, ran.stderr)
+    };
+    let outage = [
+        "--simulate",
+        "1d",
+        "--seed",
+        "3",
+        "--outage",
+        "mailer@6h+3h",
+    ];
+    assert_eq!(simulate(&outage), (0, "wrote out.html\n".to_owned()));
+    let page = dir.read("out.html");
+    well_formed(&page);
+    for words in [
+        "id=\"simulated\"",
+        "over 1d of virtual time with made-up load (seed 3), with mailer down for 3h after 6h",
+        "How old changes were",
+        "What waited",
+        "href=\"#simulated\"",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert_eq!(simulate(&outage).0, 0);
+    assert_eq!(page, dir.read("out.html"), "the same seed, the same bytes");
+    assert_eq!(simulate(&[]).0, 0);
+    assert!(!dir.read("out.html").contains("id=\"simulated\""));
+    let (status, said) = simulate(&["--outage", "mailer@6h+3h"]);
+    assert!(status == 2 && said.contains("--simulate"), "{said}");
+    let (status, said) = simulate(&["--simulate", "1d", "--outage", "mailr@1h+1h"]);
+    assert!(status == 2 && said.contains("mailer"), "{said}");
+}
+
+#[test]
 fn a_page_needs_a_file_to_go_to() {
     let dir = Dir::with(&[("policy.sync", CLEAN)]);
     let ran = dir.run(&["report"]);
