@@ -93,7 +93,13 @@ pub(super) fn standing_of_event(
         // It is still to be written over whatever is there.
         (None, _) => Standing::Stale,
         (_, Some(first)) if at < first => Standing::Stale,
-        (_, Some(first)) if at > first => Standing::News,
+        // A call that was not told of may have arrived since.
+        (Some(handed), Some(first)) if at > first => {
+            match view.echoes_with(ix, handed.calls).may_come() {
+                true => Standing::Doubt,
+                false => Standing::News,
+            }
+        }
         (Some(handed), None) if at.saturating_add(TOLERANCE_US) < handed.from => Standing::Stale,
         _ => Standing::Doubt,
     }
