@@ -3,15 +3,17 @@
 //! ```json
 //! {"version": 3,
 //!  "marks": [[1767571200000000, "evt_1"], [1767571260000000, ""]],
-//!  "said": {"crm": [[0, {"name": "Ada", "score": 40}]]},
+//!  "said": {"crm": [[1, {"name": "Ada", "score": 40}]]},
+//!  "first": {"crm": [[0, {"score": 39}]]},
 //!  "fields": {"opted_out": {"crm": [false, 0], "mailer": {"latest": [true, 1], "earliest": [false, 0], "false_at": 1767571200000000}}},
 //!  "agreed": {"notes": ["x", 0]},
 //!  "systems": {"crm": {"key": "Ada@example.com"}, "mailer": {"holds": 1, "known": {"score": [39, 0]}}}}
 //! ```
 //!
 //! A mark is a change time (microseconds) and an event id, named by position. A field stands under
-//! `said` where one origin alone has spoken of it and there is no more to tell than the value and
-//! its mark: by origin and mark the values. All others stand under `fields`, by origin.
+//! `said` where one origin alone has spoken of it and there is no more to tell than its latest value
+//! and its earliest, where that is another one: by origin and mark the latest values, and likewise the
+//! earliest under `first`. All other fields stand under `fields`, by origin.
 //!
 //! In `known` a bare mark says that the value of the field's one origin was written then; a pair
 //! holds another value, with `"w"` behind it where the runner sent it, or the time at which the
@@ -73,7 +75,11 @@ impl Marks {
 pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut marks = Marks::default();
     let mut said = String::with_capacity(256);
-    print_said(&mut said, entity, register, &mut marks);
+    print_told(&mut said, entity, register, &mut marks, |o| Some(&o.latest));
+    let mut first = String::new();
+    print_told(&mut first, entity, register, &mut marks, |o| {
+        o.has_changed().then(|| o.earliest())
+    });
     let mut fields = String::new();
     let mut agreed = String::new();
     for (ix, field) in &register.fields {
@@ -104,7 +110,7 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             push_all(&mut systems, &["{", &members, "}"]);
         }
     }
-    let parts = said.len() + fields.len() + agreed.len() + systems.len();
+    let parts = said.len() + first.len() + fields.len() + agreed.len() + systems.len();
     let mut out = String::with_capacity(192 + parts);
     push_all(&mut out, &["{\"version\":"]);
     push_number(&mut out, register.version as i64);
@@ -117,7 +123,9 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
         push_all(&mut out, &["]"]);
     }
     push_all(&mut out, &["]"]);
-    for (name, members) in [("said", &said), ("fields", &fields), ("agreed", &agreed)] {
+    let told = [("said", &said), ("first", &first)];
+    let more = [("fields", &fields), ("agreed", &agreed)];
+    for (name, members) in told.into_iter().chain(more) {
         if !members.is_empty() {
             push_all(&mut out, &[",\"", name, "\":{", members, "}"]);
         }
@@ -126,19 +134,27 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     out
 }
 
-/// The one thing that was ever told of a field, where that is no more than a stamp.
-fn plain(field: &FieldRegister) -> Option<(SystemIx, &Stamp)> {
+/// What one origin alone said of a field, where its latest and its earliest value say all of it.
+fn plain(field: &FieldRegister) -> Option<(SystemIx, &Origin)> {
     match field.origins.as_slice() {
-        [(system, origin)] if is_stamp(origin) => Some((*system, &origin.latest)),
+        [(system, origin)] if is_plain(origin) => Some((*system, origin)),
         _ => None,
     }
 }
 
-fn print_said(out: &mut String, entity: &EntityProgram, register: &Register, marks: &mut Marks) {
+/// By origin and mark what was told with it of plain fields: `which` of an origin's stamps.
+fn print_told(
+    out: &mut String,
+    entity: &EntityProgram,
+    register: &Register,
+    marks: &mut Marks,
+    which: impl Fn(&Origin) -> Option<&Stamp>,
+) {
     let all = || {
         let fields = register.fields.iter();
         fields.filter_map(|(ix, field)| {
-            let (system, stamp) = plain(field)?;
+            let (system, origin) = plain(field)?;
+            let stamp = which(origin)?;
             Some((entity.fields.get(*ix as usize)?, system, stamp))
         })
     };
@@ -236,12 +252,12 @@ fn print_view(
 fn holds(register: &Register, system: SystemIx, view: &View) -> Option<i64> {
     let (mut at, mut as_told, mut unknown) = (None, 0, 0);
     for (ix, field) in &register.fields {
-        let Some((_, stamp)) = plain(field).filter(|(origin, _)| *origin != system) else {
+        let Some((_, origin)) = plain(field).filter(|(origin, _)| *origin != system) else {
             continue;
         };
         match view.field(*ix) {
             None => unknown += 1,
-            Some(known) if known.how == How::Sent && known.value == stamp.value => {
+            Some(known) if known.how == How::Sent && known.value == origin.latest.value => {
                 as_told += usize::from(*at.get_or_insert(known.at) == known.at);
             }
             Some(_) => {}
@@ -374,8 +390,17 @@ fn is_report(origin: &Origin, known: &Known) -> bool {
 
 /// Whether a stamp says all there is to say of an origin.
 fn is_stamp(origin: &Origin) -> bool {
-    let (true_at, false_at) = implied(origin);
-    !origin.has_changed() && origin.true_at == true_at && origin.false_at == false_at
+    !origin.has_changed() && is_plain(origin)
+}
+
+/// Whether the latest and the earliest stamp say all there is to say of an origin.
+fn is_plain(origin: &Origin) -> bool {
+    let (latest, earliest) = (&origin.latest, origin.earliest());
+    let (now, then) = (truth(latest), truth(earliest));
+    // A clock that was set back may have put them the other way round.
+    let in_order =
+        (latest.at, &latest.id, &latest.value) >= (earliest.at, &earliest.id, &earliest.value);
+    in_order && origin.true_at == now.0.max(then.0) && origin.false_at == now.1.max(then.1)
 }
 
 fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
@@ -398,11 +423,11 @@ fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
     push_all(out, &["}"]);
 }
 
-fn implied(origin: &Origin) -> (Option<i64>, Option<i64>) {
-    let at = origin.latest.at;
-    match origin.latest.value {
-        Value::Bool(true) => (Some(at), None),
-        Value::Bool(false) => (None, Some(at)),
+/// When a stamp says that its origin set true, and when false.
+fn truth(stamp: &Stamp) -> (Option<i64>, Option<i64>) {
+    match stamp.value {
+        Value::Bool(true) => (Some(stamp.at), None),
+        Value::Bool(false) => (None, Some(stamp.at)),
         _ => (None, None),
     }
 }

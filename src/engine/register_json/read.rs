@@ -46,6 +46,24 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
             }
         }
     }
+    for (system, groups) in doc.first.0 {
+        let Some(system) = reading.system(&system) else {
+            continue;
+        };
+        for Said(mark, values) in groups {
+            for (name, cell) in values.0 {
+                let Some(ix) = entity.field(&name.0) else {
+                    continue;
+                };
+                let stamp = reading.stamp(ix, (cell, mark)).ok_or_else(|| bad(STAMP))?;
+                let mut origins = register.field_mut(ix).origins.iter_mut();
+                let (_, origin) = origins
+                    .find(|(origin, _)| *origin == system)
+                    .ok_or_else(|| bad("`first` tells of a field that `said` does not"))?;
+                origin.merge(stamp);
+            }
+        }
+    }
     for (name, origins) in doc.fields.0 {
         let Some(ix) = entity.field(&name.0) else {
             continue;
@@ -240,6 +258,8 @@ struct Doc<'a> {
     marks: Vec<(i64, Name<'a>)>,
     #[serde(borrow, default)]
     said: Members<'a, Vec<Said<'a>>>,
+    #[serde(borrow, default)]
+    first: Members<'a, Vec<Said<'a>>>,
     #[serde(borrow, default)]
     fields: Members<'a, Members<'a, OriginDoc<'a>>>,
     #[serde(borrow, default)]
