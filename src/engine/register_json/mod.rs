@@ -74,19 +74,21 @@ impl Marks {
 /// Prints a register.
 pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut marks = Marks::default();
+    let plain = plain_fields(entity, register);
     let mut said = String::with_capacity(256);
-    print_told(&mut said, entity, register, &mut marks, |o| Some(&o.latest));
+    let latest = plain.iter().map(|p| (p.name, p.system, &p.origin.latest));
+    print_told(&mut said, entity, latest, &mut marks);
     let mut first = String::new();
-    print_told(&mut first, entity, register, &mut marks, |o| {
-        o.has_changed().then(|| o.earliest())
-    });
+    let changed = plain.iter().filter(|p| p.origin.has_changed());
+    let earliest = changed.map(|p| (p.name, p.system, p.origin.earliest()));
+    print_told(&mut first, entity, earliest, &mut marks);
     let mut fields = String::new();
     let mut agreed = String::new();
     for (ix, field) in &register.fields {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
         };
-        if plain(field).is_none() {
+        if plain.binary_search_by_key(ix, |p| p.field).is_err() {
             open_member(&mut fields, &program.name);
             fields.push('{');
             for (system, origin) in &field.origins {
@@ -104,7 +106,8 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut members = String::with_capacity(128);
     for (system, view) in &register.systems {
         members.clear();
-        print_view(&mut members, entity, register, (*system, view), &mut marks);
+        let said = (register, &plain[..]);
+        print_view(&mut members, entity, said, (*system, view), &mut marks);
         if !members.is_empty() {
             open_member(&mut systems, system_name(entity, *system));
             push_all(&mut systems, &["{", &members, "}"]);
@@ -134,39 +137,48 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     out
 }
 
-/// What one origin alone said of a field, where its latest and its earliest value say all of it.
-fn plain(field: &FieldRegister) -> Option<(SystemIx, &Origin)> {
-    match field.origins.as_slice() {
-        [(system, origin)] if is_plain(origin) => Some((*system, origin)),
-        _ => None,
-    }
+/// A field of which one origin alone has spoken, and whose latest and earliest value say all of it.
+struct Plain<'r> {
+    field: FieldIx,
+    name: &'r str,
+    system: SystemIx,
+    origin: &'r Origin,
 }
 
-/// By origin and mark what was told with it of plain fields: `which` of an origin's stamps.
-fn print_told(
+fn plain_fields<'r>(entity: &'r EntityProgram, register: &'r Register) -> Vec<Plain<'r>> {
+    let mut out = Vec::with_capacity(register.fields.len());
+    for (field, told) in &register.fields {
+        if let ([(system, origin)], Some(program)) =
+            (told.origins.as_slice(), entity.fields.get(*field as usize))
+            && is_plain(origin)
+        {
+            out.push(Plain {
+                field: *field,
+                name: &program.name,
+                system: *system,
+                origin,
+            });
+        }
+    }
+    out
+}
+
+/// By origin and mark what was told with it: names of fields, who spoke, and their stamps.
+fn print_told<'r>(
     out: &mut String,
     entity: &EntityProgram,
-    register: &Register,
+    all: impl Iterator<Item = (&'r str, SystemIx, &'r Stamp)> + Clone,
     marks: &mut Marks,
-    which: impl Fn(&Origin) -> Option<&Stamp>,
 ) {
-    let all = || {
-        let fields = register.fields.iter();
-        fields.filter_map(|(ix, field)| {
-            let (system, origin) = plain(field)?;
-            let stamp = which(origin)?;
-            Some((entity.fields.get(*ix as usize)?, system, stamp))
-        })
-    };
     // A record has a handful of origins and marks: walking them again beats sorting into lists.
     let mut systems: Vec<SystemIx> = Vec::new();
-    for (_, system, _) in all() {
+    for (_, system, _) in all.clone() {
         if !systems.contains(&system) {
             systems.push(system);
         }
     }
     for system in systems {
-        let of_system = || all().filter(|(_, s, _)| *s == system);
+        let of_system = || all.clone().filter(|(_, s, _)| *s == system);
         open_member(out, system_name(entity, system));
         out.push('[');
         let mut told: Vec<usize> = Vec::new();
@@ -178,9 +190,9 @@ fn print_told(
             push_all(out, &[if told.is_empty() { "[" } else { ",[" }]);
             push_number(out, mark as i64);
             push_all(out, &[",{"]);
-            for (program, _, stamp) in of_system() {
+            for (name, _, stamp) in of_system() {
                 if stamp.at == first.at && stamp.id == first.id {
-                    open_member(out, &program.name);
+                    open_member(out, name);
                     push_value(out, &stamp.value);
                 }
             }
@@ -194,7 +206,7 @@ fn print_told(
 fn print_view(
     out: &mut String,
     entity: &EntityProgram,
-    register: &Register,
+    said: (&Register, &[Plain<'_>]),
     (system, view): (SystemIx, &View),
     marks: &mut Marks,
 ) {
@@ -215,7 +227,7 @@ fn print_view(
             }
         }
     }
-    let held = holds(register, system, view);
+    let held = holds(said.1, system, view);
     if let Some(at) = held {
         open_member(out, "holds");
         push_number(out, marks.add_unnamed(at) as i64);
@@ -224,7 +236,7 @@ fn print_view(
     open_member(out, "known");
     out.push('{');
     let opened = out.len();
-    print_known(out, entity, register, (system, view, held), marks);
+    print_known(out, entity, said, (system, view, held), marks);
     match out.len() > opened {
         true => out.push('}'),
         false => out.truncate(before),
@@ -249,15 +261,12 @@ fn print_view(
 
 /// When most of what others alone have told was written to a system; none where it is shorter to
 /// say so field by field.
-fn holds(register: &Register, system: SystemIx, view: &View) -> Option<i64> {
+fn holds(plain: &[Plain<'_>], system: SystemIx, view: &View) -> Option<i64> {
     let (mut at, mut as_told, mut unknown) = (None, 0, 0);
-    for (ix, field) in &register.fields {
-        let Some((_, origin)) = plain(field).filter(|(origin, _)| *origin != system) else {
-            continue;
-        };
-        match view.field(*ix) {
+    for field in plain.iter().filter(|p| p.system != system) {
+        match view.field(field.field) {
             None => unknown += 1,
-            Some(known) if known.how == How::Sent && known.value == origin.latest.value => {
+            Some(known) if known.how == How::Sent && known.value == field.origin.latest.value => {
                 as_told += usize::from(*at.get_or_insert(known.at) == known.at);
             }
             Some(_) => {}
@@ -269,10 +278,11 @@ fn holds(register: &Register, system: SystemIx, view: &View) -> Option<i64> {
 fn print_known(
     out: &mut String,
     entity: &EntityProgram,
-    register: &Register,
+    (register, plain): (&Register, &[Plain<'_>]),
     (system, view, held): (SystemIx, &View, Option<i64>),
     marks: &mut Marks,
 ) {
+    let is_said = |ix: FieldIx| plain.binary_search_by_key(&ix, |p| p.field).is_ok();
     for (ix, known) in &view.known {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
@@ -284,11 +294,7 @@ fn print_known(
         }
         let said = field.and_then(sole);
         let as_told = known.how == How::Sent && said == Some(&known.value);
-        if as_told
-            && origin.is_none()
-            && held == Some(known.at)
-            && field.is_some_and(|f| plain(f).is_some())
-        {
+        if as_told && origin.is_none() && held == Some(known.at) && is_said(*ix) {
             continue;
         }
         open_member(out, &program.name);
@@ -314,7 +320,7 @@ fn print_known(
     for (ix, field) in &register.fields {
         let implied = match held {
             None => field.origin(system).is_some(),
-            Some(_) => field.origin(system).is_some() || plain(field).is_some(),
+            Some(_) => field.origin(system).is_some() || is_said(*ix),
         };
         if let (Some(program), true) = (
             entity.fields.get(*ix as usize),
@@ -397,6 +403,9 @@ fn is_stamp(origin: &Origin) -> bool {
 fn is_plain(origin: &Origin) -> bool {
     let (latest, earliest) = (&origin.latest, origin.earliest());
     let (now, then) = (truth(latest), truth(earliest));
+    if !origin.has_changed() {
+        return (origin.true_at, origin.false_at) == now;
+    }
     // A clock that was set back may have put them the other way round.
     let in_order =
         (latest.at, &latest.id, &latest.value) >= (earliest.at, &earliest.id, &earliest.value);
@@ -492,8 +501,9 @@ fn push_value(out: &mut String, value: &Value) {
 }
 
 fn push_text(out: &mut String, text: &str) {
-    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
-    if text.bytes().all(plain) {
+    let special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\');
+    // All of it, without an end in the middle: that goes many bytes at a time.
+    if !text.bytes().fold(false, |any, b| any | special(b)) {
         push_all(out, &["\"", text, "\""]);
     } else {
         out.push_str(&Json::from(text).to_string());
