@@ -48,6 +48,8 @@ pub struct EntityProgram {
 pub struct FieldProgram {
     /// Its name.
     pub name: String,
+    /// Its name as a member of a JSON object begins: registers are printed by the million.
+    pub member: String,
     /// Its type.
     pub ty: Type,
     /// How its value is chosen.
@@ -449,6 +451,7 @@ fn entity(e: &plan::Entity, systems: &[String]) -> Result<EntityProgram, BadPlan
         origins.dedup();
         out.fields.push(FieldProgram {
             name: f.name.clone(),
+            member: format!("{}:", serde_json::Value::from(&*f.name)),
             ty: f.ty.clone(),
             rule: Rule {
                 resolve: f.resolve,

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::engine::ports::{FieldIx, SystemIx};
-use crate::engine::program::EntityProgram;
+use crate::engine::program::{EntityProgram, FieldProgram};
 use crate::engine::register::{Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View};
 use crate::value::Value;
 
@@ -76,11 +76,13 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut marks = Marks::default();
     let plain = plain_fields(entity, register);
     let mut said = String::with_capacity(256);
-    let latest = plain.iter().map(|p| (p.name, p.system, &p.origin.latest));
+    let latest = plain
+        .iter()
+        .map(|p| (p.program, p.system, &p.origin.latest));
     print_told(&mut said, entity, latest, &mut marks);
     let mut first = String::new();
     let changed = plain.iter().filter(|p| p.origin.has_changed());
-    let earliest = changed.map(|p| (p.name, p.system, p.origin.earliest()));
+    let earliest = changed.map(|p| (p.program, p.system, p.origin.earliest()));
     print_told(&mut first, entity, earliest, &mut marks);
     let mut fields = String::new();
     let mut agreed = String::new();
@@ -89,7 +91,7 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             continue;
         };
         if plain.binary_search_by_key(ix, |p| p.field).is_err() {
-            open_member(&mut fields, &program.name);
+            open_field(&mut fields, program);
             fields.push('{');
             for (system, origin) in &field.origins {
                 open_member(&mut fields, system_name(entity, *system));
@@ -98,7 +100,7 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             fields.push('}');
         }
         if let Some(stamp) = &field.agreed {
-            open_member(&mut agreed, &program.name);
+            open_field(&mut agreed, program);
             print_stamp(&mut agreed, stamp, &mut marks);
         }
     }
@@ -140,7 +142,7 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
 /// A field of which one origin alone has spoken, and whose latest and earliest value say all of it.
 struct Plain<'r> {
     field: FieldIx,
-    name: &'r str,
+    program: &'r FieldProgram,
     system: SystemIx,
     origin: &'r Origin,
 }
@@ -154,7 +156,7 @@ fn plain_fields<'r>(entity: &'r EntityProgram, register: &'r Register) -> Vec<Pl
         {
             out.push(Plain {
                 field: *field,
-                name: &program.name,
+                program,
                 system: *system,
                 origin,
             });
@@ -163,11 +165,11 @@ fn plain_fields<'r>(entity: &'r EntityProgram, register: &'r Register) -> Vec<Pl
     out
 }
 
-/// By origin and mark what was told with it: names of fields, who spoke, and their stamps.
+/// By origin and mark what was told with it: fields, who spoke, and their stamps.
 fn print_told<'r>(
     out: &mut String,
     entity: &EntityProgram,
-    all: impl Iterator<Item = (&'r str, SystemIx, &'r Stamp)> + Clone,
+    all: impl Iterator<Item = (&'r FieldProgram, SystemIx, &'r Stamp)> + Clone,
     marks: &mut Marks,
 ) {
     // A record has a handful of origins and marks: walking them again beats sorting into lists.
@@ -190,9 +192,9 @@ fn print_told<'r>(
             push_all(out, &[if told.is_empty() { "[" } else { ",[" }]);
             push_number(out, mark as i64);
             push_all(out, &[",{"]);
-            for (name, _, stamp) in of_system() {
+            for (program, _, stamp) in of_system() {
                 if stamp.at == first.at && stamp.id == first.id {
-                    open_member(out, name);
+                    open_field(out, program);
                     push_value(out, &stamp.value);
                 }
             }
@@ -251,7 +253,7 @@ fn print_view(
         out.push('{');
         for (field, echoes) in &view.echoes {
             if let Some(program) = told(*field) {
-                open_member(out, &program.name);
+                open_field(out, program);
                 print_echoes(out, echoes);
             }
         }
@@ -297,7 +299,7 @@ fn print_known(
         if as_told && origin.is_none() && held == Some(known.at) && is_said(*ix) {
             continue;
         }
-        open_member(out, &program.name);
+        open_field(out, program);
         let mark = marks.add_unnamed(known.at);
         if as_told {
             push_number(out, mark as i64);
@@ -326,7 +328,7 @@ fn print_known(
             entity.fields.get(*ix as usize),
             implied && view.field(*ix).is_none(),
         ) {
-            open_member(out, &program.name);
+            open_field(out, program);
             out.push_str("null");
         }
     }
@@ -450,12 +452,21 @@ fn print_stamp(out: &mut String, stamp: &Stamp, marks: &mut Marks) {
 }
 
 fn open_member(out: &mut String, name: &str) {
+    part_members(out);
+    push_text(out, name);
+    out.push(':');
+}
+
+fn open_field(out: &mut String, program: &FieldProgram) {
+    part_members(out);
+    out.push_str(&program.member);
+}
+
+fn part_members(out: &mut String) {
     // Nothing that is printed but the start of an object ends so.
     if !matches!(out.as_bytes().last(), None | Some(b'{')) {
         out.push(',');
     }
-    push_text(out, name);
-    out.push(':');
 }
 
 fn push_all(out: &mut String, parts: &[&str]) {
