@@ -158,10 +158,30 @@ impl fmt::Display for Value {
             Value::Int(i) => write!(f, "{i}"),
             Value::Decimal(d) => write!(f, "{}", d.normalize()),
             Value::Text(t) | Value::Json(t) => f.write_str(t),
-            Value::Date(d) => write!(f, "{d}"),
+            Value::Date(d) => write_date(f, *d),
             Value::Datetime(us) => write_instant(f, *us),
             Value::Set(_) => write!(f, "{}", self.to_json()),
         }
+    }
+}
+
+/// By hand, for the reason of [`write_instant`].
+fn write_date(f: &mut fmt::Formatter<'_>, date: NaiveDate) -> fmt::Result {
+    let Some(year) = u32::try_from(date.year()).ok().filter(|y| *y <= 9_999) else {
+        return write!(f, "{date}");
+    };
+    let mut out = *b"0000-00-00";
+    put_digits(&mut out[..4], year);
+    put_digits(&mut out[5..7], date.month());
+    put_digits(&mut out[8..], date.day());
+    f.write_str(std::str::from_utf8(&out).unwrap_or_default())
+}
+
+/// The last digits of a number, as many as there are places.
+fn put_digits(places: &mut [u8], mut number: u32) {
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -177,11 +197,8 @@ fn write_instant(f: &mut fmt::Formatter<'_>, us: i64) -> fmt::Result {
     // By hand: this is done for every record that is moved, and the general way takes ten times as
     // long.
     let mut out = *b"0000-00-00T00:00:00.000000Z";
-    let mut put = |at: usize, width: usize, mut number: u32| {
-        for place in out[at..at + width].iter_mut().rev() {
-            *place = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
+    let mut put = |at: usize, width: usize, number: u32| {
+        put_digits(&mut out[at..at + width], number);
     };
     put(0, 4, year);
     put(5, 2, date.month());
@@ -534,6 +551,7 @@ mod tests {
             let general = DateTime::parse_from_rfc3339(&text).map(|t| t.timestamp_micros());
             assert_eq!(plain_instant(&text), general.ok(), "{text}");
             let day = time.date_naive();
+            assert_eq!(Value::Date(day).to_string(), day.to_string());
             assert_eq!(plain_date(&day.to_string()).unwrap_or(day), day);
         }
         for text in [

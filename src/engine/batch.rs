@@ -357,6 +357,7 @@ impl Runner<'_> {
         let queued = Queued {
             errand: Errand::RunRead(run.record.id),
             call: Call::Read(request),
+            after: 0,
         };
         self.queue(run.scenario, source.system, queued);
     }

@@ -134,7 +134,7 @@ impl Books {
             };
             let handed = self.handed(office, route.to, (entity, key))?;
             let (register, dirty) = self.register(office, entity, key)?;
-            note_written(register, route.to, &due, now, &handed);
+            note_written(register, route, &due, now, &handed);
             *dirty = true;
             let version = register.version + 1;
             let fields: Vec<FieldIx> = due.fields.iter().map(|(f, _)| *f).collect();

@@ -1,8 +1,8 @@
 //! The writing half of a run: staged records in key order are merged into their registers, chunk by
 //! chunk, and what destinations are owed goes out in batches.
 //!
-//! A chunk's registers are committed before its writes go out, so that while one chunk is being
-//! written the next is worked out. A run that is killed in between writes the chunks that were
+//! A chunk's registers are durable before its writes go out; while one chunk is being written and
+//! the next one flushed, a third is worked out. A run that is killed in between writes the chunks that were
 //! committed but not confirmed once more, whatever the registers say.
 
 use std::collections::BTreeMap;
@@ -25,10 +25,10 @@ use super::steps::Step;
 use crate::failpoint::{Point, reach};
 use crate::time::Instant;
 
-/// Records in one chunk.
-pub(super) const CHUNK: usize = 10_000;
-/// Chunks that may be under way at once.
-pub(super) const CHUNKS_AHEAD: usize = 2;
+/// Records in one chunk: whole parts of [`super::merge`].
+pub(super) const CHUNK: usize = 3 * merge::PART;
+/// Chunks that may be under way at once: one is written, one flushed, one waits for its turn.
+pub(super) const CHUNKS_AHEAD: usize = 3;
 
 /// The writes of a chunk, by destination map.
 pub(super) type Batches = BTreeMap<MapIx, Vec<Write>>;
@@ -64,19 +64,25 @@ impl Runner<'_> {
             return Err(error);
         }
         reach(Point::ChunkWorkedOut);
-        self.store.commit()?;
+        let after = self.store.commit_behind()?;
         reach(Point::ChunkCommitted);
         if run.redo.as_ref().is_some_and(|redo| *redo <= last) {
             run.redo = None;
         }
         run.account.worked(rows.len(), &last);
         run.phase = Phase::Write(Some(last.clone()));
-        self.hand_out(run, last, batches)?;
+        self.hand_out(run, (last, after), batches)?;
         reach(Point::ChunkHandedOut);
         Ok(())
     }
 
-    fn hand_out(&mut self, run: &mut ActiveRun, last: String, batches: Batches) -> Stored<()> {
+    /// Queues a chunk's writes; `after`: the commit that has to be durable before they go out.
+    fn hand_out(
+        &mut self,
+        run: &mut ActiveRun,
+        (last, after): (String, u64),
+        batches: Batches,
+    ) -> Stored<()> {
         let number = run.next_chunk();
         let now = self.world.now();
         let mut outstanding = 0;
@@ -107,6 +113,7 @@ impl Runner<'_> {
                     let queued = Queued {
                         errand: Errand::RunWrite(run.record.id, number),
                         call: Call::Write(request),
+                        after,
                     };
                     self.queue(run.scenario, system, queued);
                     outstanding += 1;
@@ -148,17 +155,25 @@ impl Runner<'_> {
         };
         let mut after = after.map(str::to_owned);
         let mut rest = rows;
+        let mut merged = Vec::new();
         while !rest.is_empty() {
             let (part, others) = merge::part(rest);
             rest = others;
             let last = part.last().map(|r| r.key.clone()).unwrap_or_default();
             let records = merge::records(part)?;
             let found = self.look_up(run, records, after.as_deref(), &last)?;
-            let merged = merge::merge_all(&ground, found)?;
-            self.enter_part(run, merged, batches)?;
             after = Some(last);
+            // While one part is worked out the one before it is entered: they share no record.
+            let before = std::mem::take(&mut merged);
+            let mut worked_out = Ok(Vec::new());
+            let entered = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| worked_out = merge::merge_all(&ground, found));
+                self.enter_part(run, before, batches)
+            });
+            entered?;
+            merged = worked_out?;
         }
-        Ok(())
+        self.enter_part(run, merged, batches)
     }
 
     /// Enters what became of records, in their order.

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use super::batch::{ActiveRun, Phase};
+use super::called::{Called, Keys};
 use super::limits::{Claimed, Held, Kind, Limits};
 use super::ports::{
-    Answer, Call, EntityIx, RunStatus, ScenarioIx, Stored, SystemIx, Waiting, WriteRequest,
+    Answer, Call, EntityIx, RunStatus, ScenarioIx, Stored, SystemIx, Waiting, Write, WriteRequest,
 };
 use super::runner::{Errand, Runner};
 use crate::failpoint::{Point, reach};
@@ -24,6 +25,8 @@ const LONG: Millis = Millis(60_000);
 pub(super) struct Queued {
     pub errand: Errand,
     pub call: Call,
+    /// The commit it follows from, which has to be durable first (see [`super::ports::Store::durable`]).
+    pub after: u64,
 }
 
 /// Writes of a batch up to which the outbox is read ahead, and how many are then read.
@@ -54,12 +57,10 @@ pub(super) struct Gate {
     queue: [VecDeque<Queued>; Priority::ALL.len()],
     /// Calls under way.
     under_way: u32,
-    /// Keys of records whose writes are under way, by entity. Only asked, never listed.
+    /// Keys of records whose writes of the outbox are under way, by entity. Only asked, never listed.
     records: BTreeMap<EntityIx, HashSet<String>>,
-    /// Batches of runs that are under way, by their entity and first key, and when they were handed
-    /// over (microseconds). Nothing of them waits, so that it need not be noted record by record
-    /// (see [`super::handed`]) unless it has to wait after all.
-    called: Vec<(EntityIx, String, i64)>,
+    /// Batches of runs that are under way.
+    called: Vec<Called>,
     /// By priority, due writes of the outbox (entity and key) in the order in which they go out,
     /// read ahead for systems that take few at a time. Only the order is taken from here: each is
     /// looked at again when it goes.
@@ -101,7 +102,22 @@ impl Gate {
     /// Whether a write of a record is under way.
     fn is_under_way(&self, entity: EntityIx, key: &str) -> bool {
         let keys = self.records.get(&entity);
-        keys.is_some_and(|keys| keys.contains(key))
+        let mut called = self.called.iter().filter(|c| c.entity == entity);
+        keys.is_some_and(|keys| keys.contains(key)) || called.any(|c| c.keys.has(key))
+    }
+
+    /// Whether a write of any of these records is under way.
+    fn any_under_way(&self, entity: EntityIx, writes: &[Write]) -> bool {
+        let keys = self.records.get(&entity);
+        let mut called = self.called.iter().filter(|c| c.entity == entity);
+        keys.is_some_and(|keys| writes.iter().any(|w| keys.contains(&w.key)))
+            || called.any(|c| c.keys.has_any(writes))
+    }
+
+    /// How many records have a write under way.
+    fn records_under_way(&self) -> usize {
+        let called = self.called.iter().map(|c| c.keys.len());
+        self.records.values().map(HashSet::len).sum::<usize>() + called.sum::<usize>()
     }
 
     fn queued(&self) -> bool {
@@ -145,6 +161,10 @@ impl Runner<'_> {
         if self.world.stopping() {
             return Ok(());
         }
+        if !self.runs_can_move() {
+            // There is nothing else to do while the disk is waited for.
+            self.store.settle()?;
+        }
         for i in 0..self.gates.len() {
             let system = i as SystemIx;
             self.leave_queued_of_down(system)?;
@@ -163,6 +183,7 @@ impl Runner<'_> {
         let mut held = Vec::new();
         self.gates[at].held_until = None;
         self.store.read_together()?;
+        self.durable = self.store.durable()?;
         let mut outbox = self.outbox(system)?;
         let waits = outbox.waits || self.given_up(system);
         while let Some((errand, kind, call)) = self.next_call(system, &mut outbox, &mut held)? {
@@ -175,16 +196,17 @@ impl Runner<'_> {
             gate.run_went = !matches!(errand, Errand::Send(_));
             if let Call::Write(request) = &call {
                 let (entity, _) = self.program.map_ends(request.map);
-                let keys = request.writes.iter().map(|w| w.key.clone());
-                gate.records.entry(entity).or_default().extend(keys);
                 let now = now.0.saturating_mul(1_000);
-                match request.writes.first().filter(|_| errand_of_run && !waits) {
-                    Some(first) => gate.called.push((entity, first.key.clone(), now)),
-                    None => {
-                        for write in &request.writes {
-                            self.calls.note((system, entity), write, now);
-                        }
-                    }
+                let at = (errand_of_run && !waits).then_some(now);
+                if errand_of_run {
+                    let keys = Keys::of(&request.writes);
+                    gate.called.push(Called { entity, keys, at });
+                } else {
+                    let keys = request.writes.iter().map(|w| w.key.clone());
+                    gate.records.entry(entity).or_default().extend(keys);
+                }
+                for write in request.writes.iter().filter(|_| at.is_none()) {
+                    self.calls.note((system, entity), write, now);
                 }
             }
             out.push((errand, call));
@@ -382,7 +404,7 @@ impl Runner<'_> {
     ) -> Stored<Vec<Waiting>> {
         let program = self.program;
         let gate = &self.gates[system as usize];
-        let under_way: usize = gate.records.values().map(HashSet::len).sum();
+        let under_way = gate.records_under_way();
         let most = wanted + under_way;
         let name = program.system_name(system);
         let mut due = self.store.due_waiting(name, priority, now, most)?;
@@ -446,7 +468,7 @@ impl Runner<'_> {
                 (queued.errand, &mut queued.call)
             {
                 let (entity, _) = program.map_ends(request.map);
-                let over = |w: &super::ports::Write| keys.contains(&(entity, &w.key));
+                let over = |w: &Write| keys.contains(&(entity, &w.key));
                 if !request.writes.iter().any(over) {
                     continue;
                 }
@@ -505,13 +527,18 @@ impl Runner<'_> {
         let mut left = Vec::new();
         for queue in &mut self.gates[system as usize].queue {
             for queued in std::mem::take(queue) {
+                let after = queued.after;
                 match (queued.errand, queued.call) {
                     (Errand::RunWrite(run, chunk), Call::Write(request))
                         if only.is_none_or(|only| only == run) =>
                     {
                         left.push((run, chunk, request));
                     }
-                    (errand, call) => queue.push_back(Queued { errand, call }),
+                    (errand, call) => queue.push_back(Queued {
+                        errand,
+                        call,
+                        after,
+                    }),
                 }
             }
         }
@@ -555,6 +582,9 @@ impl Runner<'_> {
     ) -> Option<Ready> {
         let at = system as usize;
         let first = self.first_queued(at, priority)?;
+        if self.gates[at].queue[priority as usize].get(first)?.after > self.durable {
+            return None;
+        }
         let queued = self.gates[at].queue[priority as usize].get(first)?;
         let kind = match &queued.call {
             Call::Write(request) => self.write_kind(system, request.writes.len()),
@@ -566,8 +596,7 @@ impl Runner<'_> {
         // Writes of one record go out one after the other.
         if let Call::Write(request) = &queued.call {
             let (entity, _) = self.program.map_ends(request.map);
-            let under_way = |w: &super::ports::Write| gate.is_under_way(entity, &w.key);
-            if gate.records.contains_key(&entity) && request.writes.iter().any(under_way) {
+            if gate.any_under_way(entity, &request.writes) {
                 return None;
             }
         }
@@ -631,32 +660,39 @@ impl Runner<'_> {
         let foreseen = request.map(|r| self.write_kind(system, r.writes.len()).1);
         // What the outbox sent is settled where it is confirmed.
         let settled = matches!(answer, Answer::Written(..)) && !matches!(errand, Errand::Send(_));
+        let of_run = matches!(errand, Errand::RunWrite(..));
         let gate = &mut self.gates[system as usize];
         gate.under_way = gate.under_way.saturating_sub(1);
         if let Some(request) = request {
             let (entity, _) = self.program.map_ends(request.map);
-            let first = request.writes.first().map(|w| &w.key);
-            let at = gate
-                .called
-                .iter()
-                .position(|(e, key, _)| *e == entity && Some(key) == first);
-            let called = at.map(|at| gate.called.swap_remove(at).2);
-            let mut keys = gate.records.get_mut(&entity);
-            for write in &request.writes {
+            // No record has two writes under way.
+            let first = request.writes.first().filter(|_| of_run);
+            let of_batch = |c: &Called| {
+                c.entity == entity && first.is_some_and(|first| c.keys.has(&first.key))
+            };
+            let called = gate.called.iter().position(of_batch);
+            let called = called.map(|at| gate.called.swap_remove(at));
+            let mut keys = gate.records.get_mut(&entity).filter(|_| !of_run);
+            for write in request.writes.iter().filter(|_| !of_run) {
                 if let Some(keys) = &mut keys {
                     keys.remove(&write.key);
-                }
-                match called {
-                    Some(at) if !settled => self.calls.note((system, entity), write, at),
-                    Some(_) => {}
-                    None if settled => {
-                        self.calls.settle((system, entity), &write.key);
-                    }
-                    None => {}
                 }
             }
             if keys.is_some_and(|keys| keys.is_empty()) {
                 gate.records.remove(&entity);
+            }
+            match called.and_then(|called| called.at) {
+                Some(_) if settled => {}
+                Some(at) => {
+                    for write in &request.writes {
+                        self.calls.note((system, entity), write, at);
+                    }
+                }
+                None => {
+                    for write in request.writes.iter().filter(|_| settled) {
+                        self.calls.settle((system, entity), &write.key);
+                    }
+                }
             }
         }
         if let (Answer::Written(_, report), Some(foreseen)) = (answer, foreseen)

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 64;
 
 /// Rows whose records are worked out before what comes of them is entered: enough for all cores,
 /// and few enough that memory stays flat.
-const PART: usize = 2_048;
+pub(super) const PART: usize = 2_048;
 
 /// What holds for every record of a chunk.
 pub(super) struct Ground<'g> {
@@ -203,7 +203,7 @@ fn owe(
             continue;
         };
         let native_key = register.view(route.to).and_then(|v| v.native_key.clone());
-        note_written(register, route.to, &due, now, &HandedOver::default());
+        note_written(register, route, &due, now, &HandedOver::default());
         any += 1;
         let newest = writes.iter_mut().find(|(map, _)| *map == route.to_map);
         match newest {

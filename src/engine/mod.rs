@@ -8,6 +8,7 @@ mod absent;
 mod account;
 mod batch;
 mod books;
+mod called;
 mod chunk;
 mod clean;
 mod clock;

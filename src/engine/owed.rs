@@ -176,12 +176,12 @@ pub fn owed(
 /// `handed`: which of the values before were handed over.
 pub fn note_written(
     register: &mut Register,
-    to: SystemIx,
+    route: &RouteProgram,
     owed: &Owed,
     now: i64,
     handed: &HandedOver,
 ) {
-    let view = register.view_mut(to);
+    let view = register.view_mut(route.to);
     if let Some(at) = owed.deleted {
         view.known.clear();
         let sent = Some(now);
@@ -192,7 +192,12 @@ pub fn note_written(
     let owed_more = owed.fields.len().saturating_sub(view.known.len());
     view.known.reserve(owed_more);
     for (field, value) in &owed.fields {
-        let before = view.field(*field).and_then(|k| handed.of(*field, k));
+        let echoed = route.echoed.binary_search(field).is_ok();
+        if !echoed && !view.sent.is_empty() {
+            view.sent.retain(|s| s.field != *field);
+        }
+        let before = view.field(*field).filter(|_| echoed);
+        let before = before.and_then(|k| handed.of(*field, k));
         let known = Known {
             value: value.clone(),
             at: now,

@@ -482,6 +482,19 @@ pub trait Store {
     fn commit_later(&mut self) -> Stored<()> {
         self.commit()
     }
+    /// Makes it hold at once and durable while the caller goes on; gives the number by which
+    /// [`Store::durable`] tells that it is.
+    fn commit_behind(&mut self) -> Stored<u64> {
+        self.commit().map(|()| 0)
+    }
+    /// The greatest number of [`Store::commit_behind`] up to which everything is durable.
+    fn durable(&mut self) -> Stored<u64> {
+        Ok(u64::MAX)
+    }
+    /// Waits until everything is.
+    fn settle(&mut self) -> Stored<()> {
+        Ok(())
+    }
     /// Forgets it.
     fn rollback(&mut self) -> Stored<()>;
     /// Reads from here on may share one look at the store, until [`Store::end_reading`] or until

@@ -48,6 +48,8 @@ pub struct EntityProgram {
 pub struct FieldProgram {
     /// Its name.
     pub name: String,
+    /// Its name as a member of a JSON object begins: registers are printed by the million.
+    pub member: String,
     /// Its type.
     pub ty: Type,
     /// How its value is chosen.
@@ -129,6 +131,9 @@ pub struct RouteProgram {
     pub filter: Option<RecordExpr>,
     /// Whether there is any expression to evaluate: a condition or a derived field.
     pub computes: bool,
+    /// The fields of which it may have to be known later what was written at the receiver before:
+    /// those whose echo could be taken for a change; ascending.
+    pub echoed: Vec<FieldIx>,
 }
 
 impl Program {
@@ -171,7 +176,26 @@ impl Program {
         program.scenarios = scenarios?;
         let systems = 0..program.plan.systems.len() as SystemIx;
         program.hears = systems.map(|s| program.hearing(s)).collect();
+        program.note_echoed();
         Ok(program)
+    }
+
+    /// An echo comes as an event. Where none of the receiver's is taken for the entity, and the
+    /// receiver is no origin of a field (so that an event there would change nothing, were one taken
+    /// after a change of the policy), nobody ever asks what was written there before.
+    fn note_echoed(&mut self) {
+        let taken: BTreeSet<(EntityIx, SystemIx)> = (0..self.plan.systems.len() as SystemIx)
+            .flat_map(|s| self.realtime_from(s))
+            .flat_map(|s| &self.scenarios[s as usize].routes)
+            .map(|r| (r.entity, r.from))
+            .collect();
+        let entities = &self.entities;
+        for route in self.scenarios.iter_mut().flat_map(|s| &mut s.routes) {
+            let heard = taken.contains(&(route.entity, route.to));
+            let fields = &entities[route.entity as usize].fields;
+            let asked = |f: &FieldIx| heard || fields[*f as usize].origins.contains(&route.to);
+            route.echoed = route.fields.iter().copied().filter(asked).collect();
+        }
     }
 
     /// The map of an entity in a system.
@@ -402,6 +426,7 @@ impl Program {
             absorbs,
             filter,
             computes,
+            echoed: Vec::new(),
         })
     }
 }
@@ -426,6 +451,7 @@ fn entity(e: &plan::Entity, systems: &[String]) -> Result<EntityProgram, BadPlan
         origins.dedup();
         out.fields.push(FieldProgram {
             name: f.name.clone(),
+            member: format!("{}:", serde_json::Value::from(&*f.name)),
             ty: f.ty.clone(),
             rule: Rule {
                 resolve: f.resolve,

@@ -537,8 +537,14 @@ impl Register {
     }
 }
 
-fn find<K: Ord + Copy, V>(list: &[(K, V)], key: K) -> Option<usize> {
-    list.binary_search_by_key(&key, |e| e.0).ok()
+fn find<K: Ord + Copy + Into<usize>, V>(list: &[(K, V)], key: K) -> Option<usize> {
+    // Most lists hold every position, but perhaps the key's, so that it is where it says.
+    let at: usize = key.into();
+    let there = [at, at.wrapping_sub(1)].into_iter();
+    let mut there = there.filter(|at| list.get(*at).is_some_and(|e| e.0 == key));
+    there
+        .next()
+        .or_else(|| list.binary_search_by_key(&key, |e| e.0).ok())
 }
 
 fn slot<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {

@@ -265,6 +265,8 @@ pub struct Runner<'a> {
     pub(super) backfills: Vec<(ScenarioIx, Instant)>,
     /// What people asked for was last heeded as of this.
     pub(super) heeded: Option<String>,
+    /// Up to which of the store's numbers commits were durable when last asked.
+    pub(super) durable: u64,
     /// When old ids of events were last forgotten.
     pub(super) forgot: Option<Instant>,
     /// When a stop was first seen to be asked for.
@@ -310,6 +312,7 @@ impl<'a> Runner<'a> {
             paused: BTreeSet::new(),
             backfills: Vec::new(),
             heeded: None,
+            durable: 0,
             forgot: None,
             stop_seen: None,
             seen: started,

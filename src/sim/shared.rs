@@ -85,6 +85,9 @@ macro_rules! delegate {
 delegate! {
     begin() -> ();
     commit() -> ();
+    commit_behind() -> u64;
+    durable() -> u64;
+    settle() -> ();
     rollback() -> ();
     meta(key: &str) -> Option<String>;
     set_meta(key: &str, value: &str) -> ();

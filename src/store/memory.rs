@@ -23,6 +23,9 @@ type Text3 = (String, String, String);
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     open: bool,
+    /// The number that [`Store::commit_behind`] gave last, and that up to which all is durable.
+    given: u64,
+    settled: u64,
     meta: Table<String, String>,
     events: Table<i64, StoredEvent>,
     event_ids: Table<(String, String), Instant>,
@@ -77,6 +80,8 @@ impl MemoryStore {
         meta.insert("format".to_owned(), super::FORMAT.to_string());
         MemoryStore {
             open: false,
+            given: 0,
+            settled: 0,
             meta,
             events: Table::default(),
             event_ids: Table::default(),
@@ -92,13 +97,28 @@ impl MemoryStore {
         }
     }
 
-    /// What a killed process leaves behind: the open transaction is forgotten; the stage stays,
-    /// unless the power was lost too.
+    /// What a killed process leaves behind: the open transaction is forgotten; the stage stays, and
+    /// what was committed and is not durable, unless the power was lost too.
     pub fn crash(&mut self, power_lost: bool) {
         every_table!(self, rollback);
         self.open = false;
         if power_lost {
+            every_table!(self, lose);
             self.stages.clear();
+        }
+    }
+
+    /// A change outside of any transaction is durable at once, and all before it.
+    fn changes(&mut self) {
+        if !self.open {
+            self.settle_all();
+        }
+    }
+
+    fn settle_all(&mut self) {
+        if self.settled < self.given {
+            every_table!(self, settle);
+            self.settled = self.given;
         }
     }
 
@@ -129,6 +149,27 @@ impl Store for MemoryStore {
         }
         every_table!(self, commit);
         self.open = false;
+        self.settled = self.given;
+        Ok(())
+    }
+
+    /// Durable only once it is waited for, or once something later is.
+    fn commit_behind(&mut self) -> Stored<u64> {
+        if !self.open {
+            return Err(misuse(NOT_OPEN));
+        }
+        every_table!(self, commit_behind);
+        self.open = false;
+        self.given += 1;
+        Ok(self.given)
+    }
+
+    fn durable(&mut self) -> Stored<u64> {
+        Ok(self.settled)
+    }
+
+    fn settle(&mut self) -> Stored<()> {
+        self.settle_all();
         Ok(())
     }
 
@@ -143,6 +184,7 @@ impl Store for MemoryStore {
     }
 
     fn set_meta(&mut self, key: &str, value: &str) -> Stored<()> {
+        self.changes();
         self.meta.insert(key.to_owned(), value.to_owned());
         Ok(())
     }
@@ -164,6 +206,7 @@ impl Store for MemoryStore {
         events: &[RawEvent],
         now: Instant,
     ) -> Stored<Vec<bool>> {
+        self.changes();
         let mut fresh = Vec::with_capacity(events.len());
         for event in events {
             let id = (system.to_owned(), event.id.clone());
@@ -191,11 +234,13 @@ impl Store for MemoryStore {
     }
 
     fn events_done(&mut self, seq: i64) -> Stored<()> {
+        self.changes();
         self.events.retain(|k, _| *k > seq);
         Ok(())
     }
 
     fn forget_event_ids(&mut self, before: Instant) -> Stored<()> {
+        self.changes();
         self.event_ids.retain(|_, at| *at >= before);
         Ok(())
     }
@@ -206,6 +251,7 @@ impl Store for MemoryStore {
     }
 
     fn put_record(&mut self, entity: &str, key: &str, doc: &str) -> Stored<()> {
+        self.changes();
         self.records
             .insert((entity.to_owned(), key.to_owned()), doc.to_owned());
         Ok(())
@@ -239,6 +285,7 @@ impl Store for MemoryStore {
     }
 
     fn put_waiting(&mut self, waiting: &Waiting) -> Stored<()> {
+        self.changes();
         let key = text3(&waiting.system, &waiting.entity, &waiting.key);
         self.outbox.insert(key, waiting.clone());
         Ok(())
@@ -251,6 +298,7 @@ impl Store for MemoryStore {
         key: &str,
         version: u64,
     ) -> Stored<bool> {
+        self.changes();
         let key = text3(system, entity, key);
         let same = self
             .outbox
@@ -286,6 +334,7 @@ impl Store for MemoryStore {
     }
 
     fn hold_waiting(&mut self, scenario: &str, due: Option<Instant>) -> Stored<()> {
+        self.changes();
         let never = Instant(i64::MAX);
         let of_scenario = self
             .outbox
@@ -302,6 +351,7 @@ impl Store for MemoryStore {
     }
 
     fn bring_forward(&mut self, by: Millis) -> Stored<()> {
+        self.changes();
         let due = |w: &&Waiting| w.due != Instant(i64::MAX);
         let all: Vec<Waiting> = self.outbox.map().values().filter(due).cloned().collect();
         for waiting in all {
@@ -323,6 +373,7 @@ impl Store for MemoryStore {
     }
 
     fn put_dead_letter(&mut self, letter: &DeadLetter) -> Stored<i64> {
+        self.changes();
         let key = text3(&letter.system, &letter.entity, &letter.key);
         let id = match self.letters.get(&key) {
             Some(older) => older.id,
@@ -343,17 +394,20 @@ impl Store for MemoryStore {
     }
 
     fn clear_dead_letter(&mut self, system: &str, entity: &str, key: &str) -> Stored<()> {
+        self.changes();
         self.letters.remove(&text3(system, entity, key));
         Ok(())
     }
 
     fn open_run(&mut self, run: &RunRecord) -> Stored<i64> {
+        self.changes();
         let id = self.next("runs");
         self.runs.insert(id, RunRecord { id, ..run.clone() });
         Ok(id)
     }
 
     fn put_run(&mut self, run: &RunRecord) -> Stored<()> {
+        self.changes();
         if self.runs.get(&run.id).is_none() {
             return Err(unknown_run(run.id));
         }
@@ -455,6 +509,7 @@ impl Store for MemoryStore {
     }
 
     fn put_quarantined(&mut self, records: &[Quarantined]) -> Stored<()> {
+        self.changes();
         for record in records {
             let id = self.next("quarantine");
             self.quarantine.insert(id, record.clone());
@@ -472,12 +527,14 @@ impl Store for MemoryStore {
     }
 
     fn put_conflict(&mut self, conflict: &Conflict) -> Stored<()> {
+        self.changes();
         let key = text3(&conflict.entity, &conflict.key, &conflict.field);
         self.conflicts.insert(key, conflict.clone());
         Ok(())
     }
 
     fn clear_conflict(&mut self, entity: &str, key: &str, field: &str) -> Stored<()> {
+        self.changes();
         self.conflicts.remove(&text3(entity, key, field));
         Ok(())
     }
@@ -487,6 +544,7 @@ impl Store for MemoryStore {
     }
 
     fn put_owed(&mut self, scenario: &str, entity: &str, key: &str) -> Stored<()> {
+        self.changes();
         self.owed.insert(text3(scenario, entity, key), ());
         Ok(())
     }
@@ -504,6 +562,7 @@ impl Store for MemoryStore {
     }
 
     fn clear_owed(&mut self, scenario: &str) -> Stored<()> {
+        self.changes();
         self.owed.retain(|(s, _, _), ()| s != scenario);
         Ok(())
     }

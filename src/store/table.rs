@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub(super) struct Table<K, V> {
     map: BTreeMap<K, V>,
     undo: Option<Vec<(K, Option<V>)>>,
+    /// What was there before changes that were committed and are not yet durable.
+    behind: Vec<(K, Option<V>)>,
 }
 
 impl<K, V> Default for Table<K, V> {
@@ -15,6 +17,7 @@ impl<K, V> Default for Table<K, V> {
         Table {
             map: BTreeMap::new(),
             undo: None,
+            behind: Vec::new(),
         }
     }
 }
@@ -28,11 +31,34 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     /// Forgets what was noted: the changes stay.
     pub(super) fn commit(&mut self) {
         self.undo = None;
+        self.settle();
+    }
+
+    /// The changes stay, unless power is lost before they are settled.
+    pub(super) fn commit_behind(&mut self) {
+        self.behind.extend(self.undo.take().into_iter().flatten());
+    }
+
+    /// What was committed stays for good.
+    pub(super) fn settle(&mut self) {
+        self.behind.clear();
     }
 
     /// Takes the noted changes back, the latest first.
     pub(super) fn rollback(&mut self) {
-        for (key, before) in self.undo.take().into_iter().flatten().rev() {
+        let noted = self.undo.take().unwrap_or_default();
+        self.take_back(noted);
+    }
+
+    /// Power is lost: what was committed and is not settled is taken back too.
+    pub(super) fn lose(&mut self) {
+        self.rollback();
+        let noted = std::mem::take(&mut self.behind);
+        self.take_back(noted);
+    }
+
+    fn take_back(&mut self, noted: Vec<(K, Option<V>)>) {
+        for (key, before) in noted.into_iter().rev() {
             match before {
                 Some(value) => self.map.insert(key, value),
                 None => self.map.remove(&key),
@@ -115,5 +141,20 @@ mod tests {
         table.commit();
         table.rollback();
         assert_eq!(table.map().keys().collect::<Vec<_>>(), [&"b"]);
+        table.begin();
+        table.insert("b", 5);
+        table.commit_behind();
+        table.begin();
+        table.insert("b", 6);
+        table.rollback();
+        assert_eq!(table.get("b"), Some(&5));
+        table.lose();
+        assert_eq!(table.get("b"), Some(&2));
+        table.begin();
+        table.insert("b", 7);
+        table.commit_behind();
+        table.settle();
+        table.lose();
+        assert_eq!(table.get("b"), Some(&7));
     }
 }

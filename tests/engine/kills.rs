@@ -1,6 +1,7 @@
 //! Runners killed at any call of the store: nothing is lost, and the end is that of an
 //! undisturbed run.
 
+use syncline::engine::ports::Store as _;
 use syncline::engine::runner::Options;
 use syncline::value::Value;
 
@@ -65,6 +66,29 @@ fn killed_everywhere(prepare: &dyn Fn(&mut Bench), flows: &str, power_lost: bool
         );
         after += step;
     }
+}
+
+#[test]
+fn what_has_gone_out_survives_a_lost_power_supply() {
+    let flows = "scenario s { sync contact(name) from a to b mode hourly }";
+    let mut gone_out = false;
+    for after in 0.. {
+        let mut bench = Bench::new(&policy("field name: text?", flows), 1);
+        for i in 0..5 {
+            bench.seed("a", &format!("k{i}"), &[("name", text("n"))], -1_000);
+        }
+        let lived = bench.until_killed(until_idle(), after, true);
+        let there = bench.sim.values("b", "contact");
+        for key in there.keys() {
+            let kept = bench.inner().record("contact", key).unwrap();
+            assert!(kept.is_some(), "`{key}`, killed after {after} calls");
+        }
+        if lived {
+            break;
+        }
+        gone_out |= !there.is_empty();
+    }
+    assert!(gone_out);
 }
 
 fn records(bench: &mut Bench) {

@@ -44,6 +44,48 @@ fn a_conflict_for_a_person_is_held_and_nothing_is_written_meanwhile() {
 }
 
 #[test]
+fn what_stood_there_before_is_kept_only_where_an_echo_could_be_taken_for_a_change() {
+    let one_way = "sync contact(name, out) from a to b mode";
+    let both_ways = "sync contact(name) between a, b sync contact(out) from a to b mode";
+    let accepts = "accepts b resolve last_write_wins";
+    for (accepts, flow, mode, kept) in [
+        ("", one_way, "hourly", false),
+        ("", one_way, "realtime", false),
+        (accepts, one_way, "hourly", true),
+        (accepts, both_ways, "realtime", true),
+    ] {
+        let fields = format!("field name: text? {accepts} field out: bool?");
+        let flow = format!("scenario s {{ {flow} {mode} }}");
+        let mut bench = Bench::new(&policy(&fields, &flow), 1);
+        for (name, out) in [("x", true), ("y", false), ("z", false)] {
+            bench.sim.now += 60_000;
+            let fields = [("name", text(name)), ("out", Value::Bool(out))];
+            bench.sets("a", "k", &fields);
+            bench.until_idle();
+        }
+        assert_eq!(bench.value("b", "k", "name"), Some(text("z")));
+        let doc = bench.inner().record("contact", "k").unwrap().unwrap();
+        let doc: serde_json::Value = serde_json::from_str(&doc).unwrap();
+        let sent = &doc["systems"]["b"]["sent"];
+        let names: Vec<&str> = sent
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|s| s[0].as_str().unwrap())
+            .collect();
+        assert_eq!(names.contains(&"name"), kept, "{flow}: {doc}");
+        // The first and the last of each, and no more.
+        assert_eq!(doc["said"]["a"][0][1]["name"], "z", "{flow}: {doc}");
+        assert_eq!(
+            doc["first"]["a"][0][1],
+            serde_json::json!({"name": "x", "out": true}),
+            "{flow}: {doc}"
+        );
+        assert_eq!(doc.get("fields"), None, "{flow}: {doc}");
+    }
+}
+
+#[test]
 fn entities_that_share_keys_stay_apart() {
     let mut source = policy("field name: text?", "");
     source += "entity company { key id owner a field id: text field title: text? }\n";

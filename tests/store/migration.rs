@@ -36,10 +36,20 @@ scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
 "#;
 
 /// The steps to each format, as they were released.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../../src/store/sqlite/schema.sql"),
     include_str!("../../src/store/sqlite/schema_2.sql"),
+    include_str!("../../src/store/sqlite/schema_3.sql"),
 ];
+
+/// Registers as format 3 has them: fields of one origin under `said`, unless they have changed.
+const AS_FORMAT_3: &str = r#"
+UPDATE records SET doc = '{"version":1,"marks":[[1767571200000000,"evt_1"]],"said":{"forms":[[0,{"name":"Ada"}]]},"systems":{"crm":{"known":{"name":0}}}}'
+  WHERE key = 'ada@x.example';
+UPDATE records SET doc = '{"version":2,"marks":[[1767571200000000,"evt_2"],[1767571100000000,"evt_0"]],"fields":{"name":{"forms":{"latest":["Bob",0],"earliest":["Rob",1]}}},"systems":{"crm":{"known":{"name":0},"sent":[["name","Rob",1767571100000000,1767571200000000]]}}}'
+  WHERE key = 'bob@x.example';
+UPDATE outbox SET version = 2;
+"#;
 
 /// What a runner of format 1 left: an event that was acknowledged and not worked on, a write that
 /// waits, one that was given up, a run that was killed while it wrote, and what it knew of records.
@@ -87,7 +97,10 @@ fn old_store(path: &Path, format: usize) {
              PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {format};"
         ))
         .unwrap();
-    if format == 2 {
+    if format == 3 {
+        store.execute_batch(AS_FORMAT_3).unwrap();
+    }
+    if format >= 2 {
         let sql =
             "UPDATE outbox SET priority = 'intent'; UPDATE runs SET postponed = 2 WHERE id = 3";
         store.execute_batch(sql).unwrap();
@@ -169,7 +182,7 @@ fn an_older_store_loses_nothing_wherever_its_migration_is_killed() {
     if !cfg!(debug_assertions) {
         return;
     }
-    for format in [1, 2] {
+    for format in [1, 2, 3] {
         for places in [
             &["store.set_up"][..],
             &["store.migrating"],

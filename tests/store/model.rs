@@ -1,5 +1,7 @@
 //! Any order of calls does the same to a file as to the plain maps of the memory store.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 use syncline::engine::ports::{Staged, Store, Waiting};
 use syncline::plan::Keep;
@@ -199,6 +201,20 @@ fn all(store: &mut dyn Store) -> Vec<String> {
     out
 }
 
+/// Opens a store. A process that another test has just started holds all files that are open here,
+/// and with them the lock, until it runs its own program.
+fn opened(path: &Path) -> SqliteStore {
+    for _ in 0..500 {
+        match SqliteStore::open(path, OpenMode::Run) {
+            Err(error) if error.message.contains("is in use") => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the store's lock is never free");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
@@ -230,7 +246,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.db");
         let mut model = MemoryStore::new();
-        let mut file = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        let mut file = opened(&path);
         let (mut model_seq, mut file_seq) = (0, 0);
         for (i, call) in calls.iter().enumerate() {
             // Stages of runs that are not open go when the store is opened.
@@ -240,14 +256,14 @@ proptest! {
             if i == stop {
                 model.crash(false);
                 drop(file);
-                file = SqliteStore::open(&path, OpenMode::Run).unwrap();
+                file = opened(&path);
             }
             let expected = act(&mut model, call, &mut model_seq);
             prop_assert_eq!(act(&mut file, call, &mut file_seq), expected);
         }
         model.crash(false);
         drop(file);
-        file = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        file = opened(&path);
         prop_assert_eq!(all(&mut file), all(&mut model));
     }
 }

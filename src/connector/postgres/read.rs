@@ -1,5 +1,6 @@
 //! Reading page by page through a cursor on the server.
 
+use fallible_iterator::FallibleIterator as _;
 use postgres::Error;
 use postgres::Row as SqlRow;
 use serde::{Deserialize, Serialize};
@@ -155,32 +156,34 @@ impl Reading {
             self.open = true;
         }
         let fetch = format!("FETCH FORWARD {limit} FROM syncline_read");
-        let rows = self.session.client.query(&fetch, &[])?;
         let wanted = binding.wanted().len();
         let places = self.order(binding).len();
-        let mut last = None;
-        page.rows.reserve(rows.len());
-        for row in &rows {
+        let keys = self.table.order.as_ref().map_or(0, Vec::len);
+        page.rows.reserve(limit.min(PAGE_ROWS_MAX));
+        // Row by row as they come: the server makes the next ones meanwhile.
+        let mut rows = self.session.client.query_raw(&fetch, [""; 0])?;
+        let (mut last, mut last_row) = (None, None);
+        while let Some(row) = rows.next()? {
             let record = PgRow {
                 binding,
                 table: &self.table,
-                row,
+                row: &row,
             };
             let mut decoded = binding.decode(&record);
-            let keys = self.table.order.as_ref().map_or(0, Vec::len);
             if self.locate {
-                let place = texts(row, wanted + places - keys, keys);
+                let place = texts(&row, wanted + places - keys, keys);
                 decoded.locator = serde_json::to_string(&place).ok();
             }
             page.rows.push(decoded);
             if self.token.part == Part::Marked
                 && let Some(cursor) = binding.cursor()
             {
-                last = text(row, cursor).map(str::to_owned).or(last);
+                last = text(&row, cursor).map(str::to_owned).or(last);
             }
+            last_row = Some(row);
         }
-        if let Some(row) = rows.last() {
-            self.token.after = texts(row, wanted, places);
+        if let Some(row) = last_row {
+            self.token.after = texts(&row, wanted, places);
         }
         // The overlap shows older rows: the cursor never goes back because of them.
         let older = |known: &String| {

@@ -3,15 +3,17 @@
 //! ```json
 //! {"version": 3,
 //!  "marks": [[1767571200000000, "evt_1"], [1767571260000000, ""]],
-//!  "said": {"crm": [[0, {"name": "Ada", "score": 40}]]},
+//!  "said": {"crm": [[1, {"name": "Ada", "score": 40}]]},
+//!  "first": {"crm": [[0, {"score": 39}]]},
 //!  "fields": {"opted_out": {"crm": [false, 0], "mailer": {"latest": [true, 1], "earliest": [false, 0], "false_at": 1767571200000000}}},
 //!  "agreed": {"notes": ["x", 0]},
 //!  "systems": {"crm": {"key": "Ada@example.com"}, "mailer": {"holds": 1, "known": {"score": [39, 0]}}}}
 //! ```
 //!
 //! A mark is a change time (microseconds) and an event id, named by position. A field stands under
-//! `said` where one origin alone has spoken of it and there is no more to tell than the value and
-//! its mark: by origin and mark the values. All others stand under `fields`, by origin.
+//! `said` where one origin alone has spoken of it and there is no more to tell than its latest value
+//! and its earliest, where that is another one: by origin and mark the latest values, and likewise the
+//! earliest under `first`. All other fields stand under `fields`, by origin.
 //!
 //! In `known` a bare mark says that the value of the field's one origin was written then; a pair
 //! holds another value, with `"w"` behind it where the runner sent it, or the time at which the
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::engine::ports::{FieldIx, SystemIx};
-use crate::engine::program::EntityProgram;
+use crate::engine::program::{EntityProgram, FieldProgram};
 use crate::engine::register::{Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View};
 use crate::value::Value;
 
@@ -72,16 +74,24 @@ impl Marks {
 /// Prints a register.
 pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut marks = Marks::default();
+    let plain = plain_fields(entity, register);
     let mut said = String::with_capacity(256);
-    print_said(&mut said, entity, register, &mut marks);
+    let latest = plain
+        .iter()
+        .map(|p| (p.program, p.system, &p.origin.latest));
+    print_told(&mut said, entity, latest, &mut marks);
+    let mut first = String::new();
+    let changed = plain.iter().filter(|p| p.origin.has_changed());
+    let earliest = changed.map(|p| (p.program, p.system, p.origin.earliest()));
+    print_told(&mut first, entity, earliest, &mut marks);
     let mut fields = String::new();
     let mut agreed = String::new();
     for (ix, field) in &register.fields {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
         };
-        if plain(field).is_none() {
-            open_member(&mut fields, &program.name);
+        if plain.binary_search_by_key(ix, |p| p.field).is_err() {
+            open_field(&mut fields, program);
             fields.push('{');
             for (system, origin) in &field.origins {
                 open_member(&mut fields, system_name(entity, *system));
@@ -90,7 +100,7 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             fields.push('}');
         }
         if let Some(stamp) = &field.agreed {
-            open_member(&mut agreed, &program.name);
+            open_field(&mut agreed, program);
             print_stamp(&mut agreed, stamp, &mut marks);
         }
     }
@@ -98,13 +108,14 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut members = String::with_capacity(128);
     for (system, view) in &register.systems {
         members.clear();
-        print_view(&mut members, entity, register, (*system, view), &mut marks);
+        let said = (register, &plain[..]);
+        print_view(&mut members, entity, said, (*system, view), &mut marks);
         if !members.is_empty() {
             open_member(&mut systems, system_name(entity, *system));
             push_all(&mut systems, &["{", &members, "}"]);
         }
     }
-    let parts = said.len() + fields.len() + agreed.len() + systems.len();
+    let parts = said.len() + first.len() + fields.len() + agreed.len() + systems.len();
     let mut out = String::with_capacity(192 + parts);
     push_all(&mut out, &["{\"version\":"]);
     push_number(&mut out, register.version as i64);
@@ -117,7 +128,9 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
         push_all(&mut out, &["]"]);
     }
     push_all(&mut out, &["]"]);
-    for (name, members) in [("said", &said), ("fields", &fields), ("agreed", &agreed)] {
+    let told = [("said", &said), ("first", &first)];
+    let more = [("fields", &fields), ("agreed", &agreed)];
+    for (name, members) in told.into_iter().chain(more) {
         if !members.is_empty() {
             push_all(&mut out, &[",\"", name, "\":{", members, "}"]);
         }
@@ -126,31 +139,48 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     out
 }
 
-/// The one thing that was ever told of a field, where that is no more than a stamp.
-fn plain(field: &FieldRegister) -> Option<(SystemIx, &Stamp)> {
-    match field.origins.as_slice() {
-        [(system, origin)] if is_stamp(origin) => Some((*system, &origin.latest)),
-        _ => None,
-    }
+/// A field of which one origin alone has spoken, and whose latest and earliest value say all of it.
+struct Plain<'r> {
+    field: FieldIx,
+    program: &'r FieldProgram,
+    system: SystemIx,
+    origin: &'r Origin,
 }
 
-fn print_said(out: &mut String, entity: &EntityProgram, register: &Register, marks: &mut Marks) {
-    let all = || {
-        let fields = register.fields.iter();
-        fields.filter_map(|(ix, field)| {
-            let (system, stamp) = plain(field)?;
-            Some((entity.fields.get(*ix as usize)?, system, stamp))
-        })
-    };
+fn plain_fields<'r>(entity: &'r EntityProgram, register: &'r Register) -> Vec<Plain<'r>> {
+    let mut out = Vec::with_capacity(register.fields.len());
+    for (field, told) in &register.fields {
+        if let ([(system, origin)], Some(program)) =
+            (told.origins.as_slice(), entity.fields.get(*field as usize))
+            && is_plain(origin)
+        {
+            out.push(Plain {
+                field: *field,
+                program,
+                system: *system,
+                origin,
+            });
+        }
+    }
+    out
+}
+
+/// By origin and mark what was told with it: fields, who spoke, and their stamps.
+fn print_told<'r>(
+    out: &mut String,
+    entity: &EntityProgram,
+    all: impl Iterator<Item = (&'r FieldProgram, SystemIx, &'r Stamp)> + Clone,
+    marks: &mut Marks,
+) {
     // A record has a handful of origins and marks: walking them again beats sorting into lists.
     let mut systems: Vec<SystemIx> = Vec::new();
-    for (_, system, _) in all() {
+    for (_, system, _) in all.clone() {
         if !systems.contains(&system) {
             systems.push(system);
         }
     }
     for system in systems {
-        let of_system = || all().filter(|(_, s, _)| *s == system);
+        let of_system = || all.clone().filter(|(_, s, _)| *s == system);
         open_member(out, system_name(entity, system));
         out.push('[');
         let mut told: Vec<usize> = Vec::new();
@@ -164,7 +194,7 @@ fn print_said(out: &mut String, entity: &EntityProgram, register: &Register, mar
             push_all(out, &[",{"]);
             for (program, _, stamp) in of_system() {
                 if stamp.at == first.at && stamp.id == first.id {
-                    open_member(out, &program.name);
+                    open_field(out, program);
                     push_value(out, &stamp.value);
                 }
             }
@@ -178,7 +208,7 @@ fn print_said(out: &mut String, entity: &EntityProgram, register: &Register, mar
 fn print_view(
     out: &mut String,
     entity: &EntityProgram,
-    register: &Register,
+    said: (&Register, &[Plain<'_>]),
     (system, view): (SystemIx, &View),
     marks: &mut Marks,
 ) {
@@ -199,7 +229,7 @@ fn print_view(
             }
         }
     }
-    let held = holds(register, system, view);
+    let held = holds(said.1, system, view);
     if let Some(at) = held {
         open_member(out, "holds");
         push_number(out, marks.add_unnamed(at) as i64);
@@ -208,7 +238,7 @@ fn print_view(
     open_member(out, "known");
     out.push('{');
     let opened = out.len();
-    print_known(out, entity, register, (system, view, held), marks);
+    print_known(out, entity, said, (system, view, held), marks);
     match out.len() > opened {
         true => out.push('}'),
         false => out.truncate(before),
@@ -223,7 +253,7 @@ fn print_view(
         out.push('{');
         for (field, echoes) in &view.echoes {
             if let Some(program) = told(*field) {
-                open_member(out, &program.name);
+                open_field(out, program);
                 print_echoes(out, echoes);
             }
         }
@@ -233,15 +263,12 @@ fn print_view(
 
 /// When most of what others alone have told was written to a system; none where it is shorter to
 /// say so field by field.
-fn holds(register: &Register, system: SystemIx, view: &View) -> Option<i64> {
+fn holds(plain: &[Plain<'_>], system: SystemIx, view: &View) -> Option<i64> {
     let (mut at, mut as_told, mut unknown) = (None, 0, 0);
-    for (ix, field) in &register.fields {
-        let Some((_, stamp)) = plain(field).filter(|(origin, _)| *origin != system) else {
-            continue;
-        };
-        match view.field(*ix) {
+    for field in plain.iter().filter(|p| p.system != system) {
+        match view.field(field.field) {
             None => unknown += 1,
-            Some(known) if known.how == How::Sent && known.value == stamp.value => {
+            Some(known) if known.how == How::Sent && known.value == field.origin.latest.value => {
                 as_told += usize::from(*at.get_or_insert(known.at) == known.at);
             }
             Some(_) => {}
@@ -253,10 +280,11 @@ fn holds(register: &Register, system: SystemIx, view: &View) -> Option<i64> {
 fn print_known(
     out: &mut String,
     entity: &EntityProgram,
-    register: &Register,
+    (register, plain): (&Register, &[Plain<'_>]),
     (system, view, held): (SystemIx, &View, Option<i64>),
     marks: &mut Marks,
 ) {
+    let is_said = |ix: FieldIx| plain.binary_search_by_key(&ix, |p| p.field).is_ok();
     for (ix, known) in &view.known {
         let Some(program) = entity.fields.get(*ix as usize) else {
             continue;
@@ -268,14 +296,10 @@ fn print_known(
         }
         let said = field.and_then(sole);
         let as_told = known.how == How::Sent && said == Some(&known.value);
-        if as_told
-            && origin.is_none()
-            && held == Some(known.at)
-            && field.is_some_and(|f| plain(f).is_some())
-        {
+        if as_told && origin.is_none() && held == Some(known.at) && is_said(*ix) {
             continue;
         }
-        open_member(out, &program.name);
+        open_field(out, program);
         let mark = marks.add_unnamed(known.at);
         if as_told {
             push_number(out, mark as i64);
@@ -298,13 +322,13 @@ fn print_known(
     for (ix, field) in &register.fields {
         let implied = match held {
             None => field.origin(system).is_some(),
-            Some(_) => field.origin(system).is_some() || plain(field).is_some(),
+            Some(_) => field.origin(system).is_some() || is_said(*ix),
         };
         if let (Some(program), true) = (
             entity.fields.get(*ix as usize),
             implied && view.field(*ix).is_none(),
         ) {
-            open_member(out, &program.name);
+            open_field(out, program);
             out.push_str("null");
         }
     }
@@ -374,8 +398,20 @@ fn is_report(origin: &Origin, known: &Known) -> bool {
 
 /// Whether a stamp says all there is to say of an origin.
 fn is_stamp(origin: &Origin) -> bool {
-    let (true_at, false_at) = implied(origin);
-    !origin.has_changed() && origin.true_at == true_at && origin.false_at == false_at
+    !origin.has_changed() && is_plain(origin)
+}
+
+/// Whether the latest and the earliest stamp say all there is to say of an origin.
+fn is_plain(origin: &Origin) -> bool {
+    let (latest, earliest) = (&origin.latest, origin.earliest());
+    let (now, then) = (truth(latest), truth(earliest));
+    if !origin.has_changed() {
+        return (origin.true_at, origin.false_at) == now;
+    }
+    // A clock that was set back may have put them the other way round.
+    let in_order =
+        (latest.at, &latest.id, &latest.value) >= (earliest.at, &earliest.id, &earliest.value);
+    in_order && origin.true_at == now.0.max(then.0) && origin.false_at == now.1.max(then.1)
 }
 
 fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
@@ -398,11 +434,11 @@ fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
     push_all(out, &["}"]);
 }
 
-fn implied(origin: &Origin) -> (Option<i64>, Option<i64>) {
-    let at = origin.latest.at;
-    match origin.latest.value {
-        Value::Bool(true) => (Some(at), None),
-        Value::Bool(false) => (None, Some(at)),
+/// When a stamp says that its origin set true, and when false.
+fn truth(stamp: &Stamp) -> (Option<i64>, Option<i64>) {
+    match stamp.value {
+        Value::Bool(true) => (Some(stamp.at), None),
+        Value::Bool(false) => (None, Some(stamp.at)),
         _ => (None, None),
     }
 }
@@ -416,12 +452,21 @@ fn print_stamp(out: &mut String, stamp: &Stamp, marks: &mut Marks) {
 }
 
 fn open_member(out: &mut String, name: &str) {
+    part_members(out);
+    push_text(out, name);
+    out.push(':');
+}
+
+fn open_field(out: &mut String, program: &FieldProgram) {
+    part_members(out);
+    out.push_str(&program.member);
+}
+
+fn part_members(out: &mut String) {
     // Nothing that is printed but the start of an object ends so.
     if !matches!(out.as_bytes().last(), None | Some(b'{')) {
         out.push(',');
     }
-    push_text(out, name);
-    out.push(':');
 }
 
 fn push_all(out: &mut String, parts: &[&str]) {
@@ -467,8 +512,9 @@ fn push_value(out: &mut String, value: &Value) {
 }
 
 fn push_text(out: &mut String, text: &str) {
-    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
-    if text.bytes().all(plain) {
+    let special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\');
+    // All of it, without an end in the middle: that goes many bytes at a time.
+    if !text.bytes().fold(false, |any, b| any | special(b)) {
         push_all(out, &["\"", text, "\""]);
     } else {
         out.push_str(&Json::from(text).to_string());

@@ -1,6 +1,7 @@
 //! Reading a register: its JSON goes straight into what it stands for.
 
 use std::borrow::Cow;
+use std::cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
     let reading = Reading {
         entity,
         marks: ids.map(|(at, id)| (at, Arc::from(&*id.0))).collect(),
+        next: cell::Cell::new(0),
     };
     let mut register = Register {
         version: doc.version,
@@ -37,7 +39,7 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
         };
         for Said(mark, values) in groups {
             for (name, cell) in values.0 {
-                let Some(ix) = entity.field(&name.0) else {
+                let Some(ix) = reading.field(&name) else {
                     continue;
                 };
                 let stamp = reading.stamp(ix, (cell, mark)).ok_or_else(|| bad(STAMP))?;
@@ -46,8 +48,26 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
             }
         }
     }
+    for (system, groups) in doc.first.0 {
+        let Some(system) = reading.system(&system) else {
+            continue;
+        };
+        for Said(mark, values) in groups {
+            for (name, cell) in values.0 {
+                let Some(ix) = reading.field(&name) else {
+                    continue;
+                };
+                let stamp = reading.stamp(ix, (cell, mark)).ok_or_else(|| bad(STAMP))?;
+                let mut origins = register.field_mut(ix).origins.iter_mut();
+                let (_, origin) = origins
+                    .find(|(origin, _)| *origin == system)
+                    .ok_or_else(|| bad("`first` tells of a field that `said` does not"))?;
+                origin.merge(stamp);
+            }
+        }
+    }
     for (name, origins) in doc.fields.0 {
-        let Some(ix) = entity.field(&name.0) else {
+        let Some(ix) = reading.field(&name) else {
             continue;
         };
         for (system, origin) in origins.0 {
@@ -59,7 +79,7 @@ pub fn parse(entity: &EntityProgram, text: &str) -> Result<Register, BadRegister
         }
     }
     for (name, StampDoc(cell, mark)) in doc.agreed.0 {
-        let Some(ix) = entity.field(&name.0) else {
+        let Some(ix) = reading.field(&name) else {
             continue;
         };
         let stamp = reading.stamp(ix, (cell, mark));
@@ -95,9 +115,23 @@ fn add_origin(register: &mut Register, ix: FieldIx, system: SystemIx, origin: Or
 struct Reading<'p> {
     entity: &'p EntityProgram,
     marks: Vec<(i64, Arc<str>)>,
+    /// The field after the one that was found last.
+    next: cell::Cell<usize>,
 }
 
 impl Reading<'_> {
+    /// A field by its name: mostly the one after the last.
+    fn field(&self, name: &Name<'_>) -> Option<FieldIx> {
+        let next = self.next.get();
+        let there = self.entity.fields.get(next).filter(|f| f.name == name.0);
+        let found = match there {
+            Some(_) => next as FieldIx,
+            None => self.entity.field(&name.0)?,
+        };
+        self.next.set(found as usize + 1);
+        Some(found)
+    }
+
     fn system(&self, name: &Name<'_>) -> Option<SystemIx> {
         let systems = &self.entity.systems;
         systems
@@ -149,7 +183,7 @@ impl Reading<'_> {
         slot.gone = doc.gone.map(|gone| gone.0);
         slot.sent = (doc.sent.into_iter())
             .filter_map(|SentDoc(name, cell, (from, until), echoes)| {
-                let field = self.entity.field(&name.0)?;
+                let field = self.field(&name)?;
                 Some(Sent {
                     field,
                     value: self.value(field, cell),
@@ -161,7 +195,7 @@ impl Reading<'_> {
             .collect();
         let echoes = doc.echoes.0.into_iter();
         slot.echoes = echoes
-            .filter_map(|(name, echoes)| Some((self.entity.field(&name.0)?, echoes.0)))
+            .filter_map(|(name, echoes)| Some((self.field(&name)?, echoes.0)))
             .collect();
         slot.echoes.sort_by_key(|(field, _)| *field);
         if let Some(mark) = doc.holds {
@@ -175,7 +209,7 @@ impl Reading<'_> {
             }
         }
         for (name, known) in doc.known.0 {
-            let Some(ix) = self.entity.field(&name.0) else {
+            let Some(ix) = self.field(&name) else {
                 continue;
             };
             let no_mark = || bad("`known` is no mark");
@@ -240,6 +274,8 @@ struct Doc<'a> {
     marks: Vec<(i64, Name<'a>)>,
     #[serde(borrow, default)]
     said: Members<'a, Vec<Said<'a>>>,
+    #[serde(borrow, default)]
+    first: Members<'a, Vec<Said<'a>>>,
     #[serde(borrow, default)]
     fields: Members<'a, Members<'a, OriginDoc<'a>>>,
     #[serde(borrow, default)]

@@ -3,6 +3,7 @@
 //! A commit is flushed to the disk before it counts as durable (see [`shared`]). What a scheduled run stages goes to a second
 //! file beside it that is cheap to write and need not survive a lost power supply.
 
+mod behind;
 mod decisions;
 mod events;
 mod failure;
@@ -34,6 +35,7 @@ use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
 use super::{NESTED, NOT_OPEN, misuse};
+use behind::Behind;
 use failure::Place;
 use patience::Waits;
 use shared::Shared;
@@ -87,6 +89,12 @@ impl SqliteStore {
 /// The main database, with what is needed to speak of it.
 #[derive(Debug)]
 struct Db {
+    /// Who flushes what is committed while the engine goes on; started when first asked for, and
+    /// dropped before everything else.
+    behind: Option<Behind>,
+    /// Pages of the log from which on a commit writes it back, as long as it is not
+    /// [`open::LOG_PAGES`].
+    log_pages: u32,
     /// Where the store is on a disk and may be written. Dropped before the connection.
     shared: Option<Arc<Shared>>,
     conn: Connection,
@@ -112,6 +120,8 @@ impl Drop for Db {
 impl Db {
     fn new(conn: Connection, place: Place, shared: Option<Arc<Shared>>) -> Self {
         Db {
+            behind: None,
+            log_pages: open::LOG_PAGES,
             shared,
             conn,
             place,
@@ -306,13 +316,39 @@ impl Db {
     }
 
     fn commit_later(&mut self) -> Stored<()> {
+        self.end(open::LOG_PAGES)
+    }
+
+    /// Commits without a flush; a log of so many pages is written back.
+    fn end(&mut self, log_pages: u32) -> Stored<()> {
         if !self.open {
             return Err(misuse(NOT_OPEN));
+        }
+        if log_pages != self.log_pages {
+            let set = format!("PRAGMA wal_autocheckpoint = {log_pages}");
+            self.conn.execute_batch(&set).map_err(|e| self.failed(e))?;
+            self.log_pages = log_pages;
         }
         self.run("COMMIT", [])?;
         self.open = false;
         self.give_turn_back();
         Ok(())
+    }
+
+    /// Commits, and has the commit flushed by another thread.
+    fn commit_behind(&mut self) -> Stored<u64> {
+        let Some(shared) = &self.shared else {
+            return self.commit().map(|()| 0);
+        };
+        if self.behind.is_none() {
+            let path = self.place.path().to_owned();
+            self.behind = Some(Behind::start(shared, path));
+        }
+        self.end(behind::LOG_PAGES)?;
+        match &mut self.behind {
+            Some(behind) => behind.begin(),
+            None => self.flush().map(|()| 0),
+        }
     }
 
     fn rollback(&mut self) -> Stored<()> {
@@ -358,6 +394,20 @@ impl Store for SqliteStore {
 
     fn commit_later(&mut self) -> Stored<()> {
         self.db.commit_later()
+    }
+
+    fn commit_behind(&mut self) -> Stored<u64> {
+        self.db.commit_behind()
+    }
+
+    fn durable(&mut self) -> Stored<u64> {
+        let behind = self.db.behind.as_ref();
+        behind.map_or(Ok(u64::MAX), Behind::durable)
+    }
+
+    fn settle(&mut self) -> Stored<()> {
+        let behind = self.db.behind.as_ref();
+        behind.map_or(Ok(()), Behind::settle)
     }
 
     fn rollback(&mut self) -> Stored<()> {
@@ -601,6 +651,43 @@ mod tests {
         store.rollback().unwrap();
         assert_eq!(store.records_after("e", None, 9).unwrap().len(), 1);
         store.put_record("e", "after", "{}").unwrap();
+    }
+
+    #[test]
+    fn what_is_committed_behind_is_there_and_durable_once_it_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        assert!(store.commit_behind().is_err());
+        let written_back_at = |store: &SqliteStore| -> u32 {
+            let pragma = |row: &Row<'_>| row.get(0);
+            (store.db.conn)
+                .pragma_query_value(None, "wal_autocheckpoint", pragma)
+                .unwrap()
+        };
+        let mut given = 0;
+        for key in ["a", "b", "c"] {
+            store.begin().unwrap();
+            store.put_record("e", key, "{}").unwrap();
+            let next = store.commit_behind().unwrap();
+            assert!(next > given && store.durable().unwrap() <= next);
+            given = next;
+            assert_eq!(written_back_at(&store), behind::LOG_PAGES);
+        }
+        store.settle().unwrap();
+        assert_eq!(store.durable().unwrap(), given);
+        // Who waits for a commit again has the log kept short again.
+        store.begin().unwrap();
+        store.commit().unwrap();
+        assert_eq!(written_back_at(&store), open::LOG_PAGES);
+        store.begin().unwrap();
+        store.put_record("e", "d", "{}").unwrap();
+        store.commit_behind().unwrap();
+        drop(store);
+        // All is written back, as whoever closes a store last leaves it.
+        assert!(!open::beside(&path, "-wal").exists());
+        let mut store = SqliteStore::open(&path, OpenMode::Inspect).unwrap();
+        assert_eq!(store.records_after("e", None, 9).unwrap().len(), 4);
     }
 
     #[test]

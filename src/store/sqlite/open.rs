@@ -33,6 +33,8 @@ pub enum OpenMode {
 
 /// How long to wait for another connection's transaction.
 const BUSY: Duration = Duration::from_secs(5);
+/// Pages of the log from which on a commit writes it back: 16 MB.
+pub(super) const LOG_PAGES: u32 = 2_000;
 /// Prepared statements kept: more than the store has texts.
 const STATEMENTS: usize = 64;
 
@@ -316,15 +318,15 @@ fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
     // Plans that do not depend on what is bound, or statements would be compiled anew each time.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(|e| place.failed(e))?;
-    conn.execute_batch(
+    conn.execute_batch(&format!(
         "PRAGMA page_size = 8192;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = NORMAL;
          PRAGMA cache_size = -32768;
-         PRAGMA wal_autocheckpoint = 2000;
+         PRAGMA wal_autocheckpoint = {LOG_PAGES};
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = FILE;",
-    )
+    ))
     .map_err(|e| place.failed(e))?;
     let mode: String = conn
         .pragma_query_value(None, "journal_mode", |row| row.get(0))

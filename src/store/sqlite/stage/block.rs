@@ -37,17 +37,17 @@ impl Filling {
         } else {
             length(row.group.as_bytes())
         };
-        out.extend(length(row.key.as_bytes()).to_le_bytes());
-        out.extend(group.to_le_bytes());
-        out.extend(length(&row.payload).to_le_bytes());
-        out.extend(row.system.to_le_bytes());
-        out.extend(row.seq.to_le_bytes());
-        out.extend(row.changed_at.to_le_bytes());
-        out.extend(row.key.as_bytes());
+        out.extend_from_slice(&length(row.key.as_bytes()).to_le_bytes());
+        out.extend_from_slice(&group.to_le_bytes());
+        out.extend_from_slice(&length(&row.payload).to_le_bytes());
+        out.extend_from_slice(&row.system.to_le_bytes());
+        out.extend_from_slice(&row.seq.to_le_bytes());
+        out.extend_from_slice(&row.changed_at.to_le_bytes());
+        out.extend_from_slice(row.key.as_bytes());
         if !same {
-            out.extend(row.group.as_bytes());
+            out.extend_from_slice(row.group.as_bytes());
         }
-        out.extend(&row.payload);
+        out.extend_from_slice(&row.payload);
     }
 
     /// The block's bytes; what comes after is a new block.

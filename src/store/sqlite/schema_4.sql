@@ -1,0 +1,3 @@
+-- Format 4 of the store: registers say what a field's one origin said first beside what it said last
+-- (`first`). Those that an older Syncline wrote are read as they are, and shorter after their next
+-- change.
