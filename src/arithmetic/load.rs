@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::demand::{self, Demand};
-use super::facts::SystemFacts;
-use super::formula::{DAY_SECONDS, distinct, full_read_calls, grouped_calls, read_calls};
+use super::facts::{BulkFacts, SystemFacts};
+use super::formula::{
+    DAY_SECONDS, distinct, full_read_calls, grouped_calls, read_calls, split_calls,
+};
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
@@ -324,7 +326,7 @@ impl Counting<'_> {
         let all = changed(carried);
         let written = all * demand.events_share() * demand.records_share();
         let reads = Calls::reads(reads * source.attempts() / self.share());
-        let writes = self.writes(target, all, written) + self.echo_reads(load, target, written);
+        let writes = self.writes(target, written) + self.echo_reads(load, target, written);
         match load.hop {
             Some(_) => Ends {
                 source: reads,
@@ -337,26 +339,16 @@ impl Counting<'_> {
         }
     }
 
-    /// Calls that write a mean number of records: one bulk job where the catalog has one and the
-    /// `changed` records, before filters, are many; else batches.
-    fn writes(&self, target: &SystemFacts, changed: f64, records: f64) -> Calls {
-        let attempts = target.attempts();
-        let own = self.scenario.batch.as_ref().map(|b| b.value);
-        if let Some(bulk) = &target.bulk
-            && own.is_none()
-            && changed > bulk.from_records.value
-        {
-            let uploads = grouped_calls(records, Some(bulk.records.value));
-            return Calls {
-                bulk: (uploads + bulk.fixed_calls.value) * attempts,
-                ..Calls::NONE
-            };
-        }
-        let batch = match own {
-            Some(own) => Some(u32::try_from(own).unwrap_or(u32::MAX).max(1)),
+    /// Records of one write call; none: all that there are.
+    pub(super) fn batch(&self, target: &SystemFacts) -> Option<u32> {
+        match &self.scenario.batch {
+            Some(own) => Some(u32::try_from(own.value).unwrap_or(u32::MAX).max(1)),
             None => target.write_batch.value,
         };
-        Calls::writes(grouped_calls(records, batch) * target.calls_per_write * attempts)
+        Calls {
+            bulk: job * attempts,
+            ..Calls::writes(batches * target.calls_per_write * attempts)
+        }
     }
 
     /// Calls of one reconcile: both ends are read whole, what drifted is written. A source without
@@ -369,6 +361,21 @@ impl Counting<'_> {
         days: f64,
     ) -> Ends {
         if !source.can_read {
+        }
+    }
+
+    /// Calls that write a Poisson number of records with this mean: one bulk job where the catalog
+    /// has one and there turn out to be enough, else batches.
+    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
+        let attempts = target.attempts();
+        let batch = self.batch(target);
+        let bulk = target
+            .bulk
+            .as_ref()
+            .filter(|_| self.scenario.batch.is_none());
+        let (batches, job) = match bulk {
+            Some(bulk) => written_calls(records, batch, bulk),
+            None => (grouped_calls(records, batch), 0.0),
             return Ends::default();
         }
         let all = load.demand.records.as_ref().map_or(0.0, |n| n.value);
@@ -385,7 +392,7 @@ impl Counting<'_> {
         let drifted = load.demand.written_per_day().unwrap_or(0.0) * load.demand.drift.value * days;
         Ends {
             source: Calls::reads(read(source, at_source)),
-            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted, drifted),
+            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted),
         }
     }
 }
@@ -404,6 +411,17 @@ fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
             .iter()
             .filter_map(|(length, times)| Some(known.get(length)?.times(*times as f64)))
             .fold(Ends::default(), Ends::plus)
+/// Calls of batches and of a bulk job that write a Poisson number of records with this mean: the
+/// job is taken by those runs alone that owe more records than its threshold.
+fn written_calls(mean: f64, batch: Option<u32>, bulk: &BulkFacts) -> (f64, f64) {
+    let records = bulk.records.value;
+    let split = split_calls(mean, bulk.from_records.value, (batch, records));
+    (
+        split.below,
+        split.above + bulk.fixed_calls.value * split.share_above,
+    )
+}
+
     };
     let all: u64 = gaps.lengths.iter().map(|l| l.1).sum();
     let mean = sum(&gaps.lengths).times(1.0 / all.max(1) as f64);

@@ -445,12 +445,13 @@ impl Emulated {
         told.saturating_sub(from.max(self.dropped))
     }
 
-    /// How long a call takes.
-    pub(super) fn takes(&self, write: bool, chance: f64) -> Millis {
-        let whole = if write {
-            self.manner.write
-        } else {
-            self.manner.read
+    /// How long a call takes; a bulk job as long as the calls that it stands for, one after the
+    /// other.
+    pub(super) fn takes(&self, (what, calls): (Group, u64), chance: f64) -> Millis {
+        let whole = match what {
+            Group::Read => self.manner.read,
+            Group::Write => self.manner.write,
+            Group::Bulk => self.manner.write.times(calls),
         };
         let shorter = whole.0 as f64 * self.manner.spread.clamp(0.0, 1.0) * chance;
         Millis(whole.0 - (shorter as u64).min(whole.0))

@@ -223,11 +223,6 @@ impl<'p> Simulation<'p> {
             keys,
             outages: outages.collect(),
             loses: self.loses(),
-            per_write: systems
-                .all
-                .iter()
-                .map(|s| s.manner.calls_of_write())
-                .collect(),
             seed: span.seed,
             times: Times {
                 begin,
@@ -448,6 +443,7 @@ fn quick(mut plan: Plan) -> Plan {
         (system.latency, system.visibility_lag) = (Millis::ZERO, Millis::ZERO);
         system.concurrency = 1;
         (system.write_batch, system.read_page) = (Some(AT_ONCE), Some(AT_ONCE));
+        system.bulk = None;
     }
     for scenario in &mut plan.scenarios {
         scenario.batch = None;
