@@ -48,6 +48,26 @@ pub fn distinct(records: Option<f64>, per_day: f64, days: f64) -> f64 {
     }
 }
 
+/// How much busier than the mean a stretch of time may be that holds the busiest minute: as much as
+/// working hours are, beside that minute at the peak; a whole day is as busy as any.
+pub fn busiest_stretch(peak: f64, seconds: f64) -> f64 {
+    let peak = peak.max(1.0);
+    match seconds >= DAY_SECONDS {
+        true => 1.0,
+        false => (WORKING_HOURS + (peak - 1.0) * 60.0 / seconds.max(60.0)).min(peak),
+    }
+}
+
+/// More records than this a Poisson number with this mean has in one case of millions only.
+pub fn most_records(mean: f64) -> f64 {
+    mean + SURE * mean.max(0.0).sqrt() + SURE
+}
+
+/// Fewer records than this it has as rarely.
+pub fn fewest_records(mean: f64) -> f64 {
+    (mean - SURE * mean.max(0.0).sqrt()).max(0.0)
+}
+
 /// Expected calls for a Poisson number of records with this mean in groups of `group`:
 /// E⌈X/m⌉ = Σ_{j≥0} P(X > j·m). Without a group everything goes in one call.
 pub fn grouped_calls(mean: f64, group: Option<u32>) -> f64 {
@@ -106,26 +126,6 @@ fn approximated(mean: f64, deviation: f64, m: f64) -> f64 {
     calls
 }
 
-/// Expected calls of one read for a Poisson number of records: one even where nothing changed,
-/// 1·P(X = 0) + E⌈X/g⌉.
-pub fn read_calls(mean: f64, page: Option<u32>) -> f64 {
-    (-mean.max(0.0)).exp() + grouped_calls(mean, page)
-}
-
-/// Calls that read a known number of records: at least one.
-pub fn full_read_calls(records: f64, page: Option<u32>) -> f64 {
-    match page {
-        Some(page) => (records / f64::from(page.max(1))).ceil().max(1.0),
-        None => 1.0,
-    }
-}
-
-/// A queue with random arrivals and a fixed time of service (M/D/1), at one rate of service.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Queue {
-    /// Calls a second that arrive.
-    pub arrivals: f64,
-    /// Calls a second that can be served.
 /// Expected calls where up to so many records go in groups of one size and more in groups of
 /// another.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -180,6 +180,26 @@ pub fn split_calls(mean: f64, most: f64, (group, large): (Option<u32>, u32)) -> 
     }
 }
 
+/// Expected calls of one read for a Poisson number of records: one even where nothing changed,
+/// 1·P(X = 0) + E⌈X/g⌉.
+pub fn read_calls(mean: f64, page: Option<u32>) -> f64 {
+    (-mean.max(0.0)).exp() + grouped_calls(mean, page)
+}
+
+/// Calls that read a known number of records: at least one.
+pub fn full_read_calls(records: f64, page: Option<u32>) -> f64 {
+    match page {
+        Some(page) => (records / f64::from(page.max(1))).ceil().max(1.0),
+        None => 1.0,
+    }
+}
+
+/// A queue with random arrivals and a fixed time of service (M/D/1), at one rate of service.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Queue {
+    /// Calls a second that arrive.
+    pub arrivals: f64,
+    /// Calls a second that can be served.
     pub service: f64,
 }
 
@@ -279,6 +299,20 @@ mod tests {
     }
 
     #[test]
+    fn runs_about_a_threshold_are_split() {
+        let few = split_calls(50.0, 500.0, (Some(1), 1_000));
+        assert_eq!((few.below, few.above, few.share_above), (50.0, 0.0, 0.0));
+        let many = split_calls(5_000.0, 500.0, (Some(1), 10_000));
+        assert_eq!((many.below, many.above, many.share_above), (0.0, 1.0, 1.0));
+        // Of two records on average, one in e² is none and two in e² are one.
+        let about = split_calls(2.0, 1.0, (Some(1), 10));
+        let none_or_one = (-2.0f64).exp() * 3.0;
+        assert!(near(about.below, 2.0 * (-2.0f64).exp(), 1e-9));
+        assert!(near(about.share_above, 1.0 - none_or_one, 1e-9));
+        assert!(near(about.above, 1.0 - none_or_one, 1e-4));
+    }
+
+    #[test]
     fn waits_grow_without_bound_towards_full_use() {
         let queue = |arrivals| Queue {
             arrivals,
@@ -298,20 +332,6 @@ mod tests {
         assert_eq!(queue(11.0).mean_wait(), None);
         let nothing_left = Queue {
             arrivals: 0.0,
-    #[test]
-    fn runs_about_a_threshold_are_split() {
-        let few = split_calls(50.0, 500.0, (Some(1), 1_000));
-        assert_eq!((few.below, few.above, few.share_above), (50.0, 0.0, 0.0));
-        let many = split_calls(5_000.0, 500.0, (Some(1), 10_000));
-        assert_eq!((many.below, many.above, many.share_above), (0.0, 1.0, 1.0));
-        // Of two records on average, one in e² is none and two in e² are one.
-        let about = split_calls(2.0, 1.0, (Some(1), 10));
-        let none_or_one = (-2.0f64).exp() * 3.0;
-        assert!(near(about.below, 2.0 * (-2.0f64).exp(), 1e-9));
-        assert!(near(about.share_above, 1.0 - none_or_one, 1e-9));
-        assert!(near(about.above, 1.0 - none_or_one, 1e-4));
-    }
-
             service: 0.0,
         };
         assert_eq!(nothing_left.p99_wait(), None);

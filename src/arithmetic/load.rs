@@ -65,6 +65,10 @@ pub struct HopLoad {
     pub peak: Ends,
     /// Calls of one run after the longest gap, with the mean rate of change; nothing in real time.
     pub run: Ends,
+    /// The same where it meets as many records as a run may.
+    pub longest_run: Ends,
+    /// The share of all records that one run by the clock is shown, 0 to 1.
+    pub shown: f64,
 }
 
 impl HopLoad {
@@ -152,6 +156,8 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
                 busiest_day: Ends::default(),
                 peak: Ends::default(),
                 run: Ends::default(),
+                longest_run: Ends::default(),
+                shown: 0.0,
             })
         })
         .collect();
@@ -170,6 +176,8 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
             busiest_day: Ends::default(),
             peak: Ends::default(),
             run: Ends::default(),
+            longest_run: Ends::default(),
+            shown: 0.0,
         });
     }
     let shares = Shares::of(scenario, &loads);
@@ -230,9 +238,9 @@ impl Shares {
 }
 
 /// Counting the calls of one hop.
-struct Counting<'a> {
+pub(super) struct Counting<'a> {
     ground: &'a Ground<'a>,
-    scenario: &'a Scenario,
+    pub(super) scenario: &'a Scenario,
     shares: &'a Shares,
     position: usize,
 }
@@ -260,13 +268,19 @@ impl Counting<'_> {
         load.per_day = load.per_day.plus(mean);
         load.busiest_day = load.busiest_day.plus(busiest);
         load.run = run;
+        let longest = gaps.longest.as_secs_f64() / DAY_SECONDS;
+        load.shown = self.shown(&load.demand, longest);
+        load.longest_run = match reconcile {
+            true => run,
+            false => self.at_most(load, source, target, longest),
+        };
     }
 
     fn facts(&self, system: SystemId) -> Option<&SystemFacts> {
         self.ground.facts.get(system.index())
     }
 
-    fn share(&self) -> f64 {
+    pub(super) fn share(&self) -> f64 {
         self.shares.reads.get(self.position).copied().unwrap_or(1.0)
     }
 
@@ -344,6 +358,21 @@ impl Counting<'_> {
         match &self.scenario.batch {
             Some(own) => Some(u32::try_from(own.value).unwrap_or(u32::MAX).max(1)),
             None => target.write_batch.value,
+        }
+    }
+
+    /// Calls that write a Poisson number of records with this mean: one bulk job where the catalog
+    /// has one and there turn out to be enough, else batches.
+    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
+        let attempts = target.attempts();
+        let batch = self.batch(target);
+        let bulk = target
+            .bulk
+            .as_ref()
+            .filter(|_| self.scenario.batch.is_none());
+        let (batches, job) = match bulk {
+            Some(bulk) => written_calls(records, batch, bulk),
+            None => (grouped_calls(records, batch), 0.0),
         };
         Calls {
             bulk: job * attempts,
@@ -361,21 +390,6 @@ impl Counting<'_> {
         days: f64,
     ) -> Ends {
         if !source.can_read {
-        }
-    }
-
-    /// Calls that write a Poisson number of records with this mean: one bulk job where the catalog
-    /// has one and there turn out to be enough, else batches.
-    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
-        let attempts = target.attempts();
-        let batch = self.batch(target);
-        let bulk = target
-            .bulk
-            .as_ref()
-            .filter(|_| self.scenario.batch.is_none());
-        let (batches, job) = match bulk {
-            Some(bulk) => written_calls(records, batch, bulk),
-            None => (grouped_calls(records, batch), 0.0),
             return Ends::default();
         }
         let all = load.demand.records.as_ref().map_or(0.0, |n| n.value);
@@ -397,6 +411,17 @@ impl Counting<'_> {
     }
 }
 
+/// Calls of batches and of a bulk job that write a Poisson number of records with this mean: the
+/// job is taken by those runs alone that owe more records than its threshold.
+fn written_calls(mean: f64, batch: Option<u32>, bulk: &BulkFacts) -> (f64, f64) {
+    let records = bulk.records.value;
+    let split = split_calls(mean, bulk.from_records.value, (batch, records));
+    (
+        split.below,
+        split.above + bulk.fixed_calls.value * split.share_above,
+    )
+}
+
 /// The mean a day, the busiest day and the start after the longest gap.
 fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
     let days = |length: Millis| length.as_secs_f64() / DAY_SECONDS;
@@ -411,17 +436,6 @@ fn over_starts(gaps: &Gaps, start: impl Fn(f64) -> Ends) -> (Ends, Ends, Ends) {
             .iter()
             .filter_map(|(length, times)| Some(known.get(length)?.times(*times as f64)))
             .fold(Ends::default(), Ends::plus)
-/// Calls of batches and of a bulk job that write a Poisson number of records with this mean: the
-/// job is taken by those runs alone that owe more records than its threshold.
-fn written_calls(mean: f64, batch: Option<u32>, bulk: &BulkFacts) -> (f64, f64) {
-    let records = bulk.records.value;
-    let split = split_calls(mean, bulk.from_records.value, (batch, records));
-    (
-        split.below,
-        split.above + bulk.fixed_calls.value * split.share_above,
-    )
-}
-
     };
     let all: u64 = gaps.lengths.iter().map(|l| l.1).sum();
     let mean = sum(&gaps.lengths).times(1.0 / all.max(1) as f64);
