@@ -108,8 +108,10 @@ fn real_time_costs_a_write_for_each_change_and_its_retries() {
         world.figures.system(mailer).unwrap().peak().total(),
         4.0 * 0.1 / 0.8,
     );
-    // D + L, no limit to wait for.
-    assert_eq!(world.age("name", "mailer"), (Some(1.1), Some(1.1)));
+    // D + L, no limit to wait for; the call under way is waited for, which seldom is one.
+    let (worst, mean) = world.age("name", "mailer");
+    near(worst.unwrap(), 1.1 + 0.1);
+    near(mean.unwrap(), 1.1 + writes / 86_400.0 * 0.1 * 0.05);
 }
 
 #[test]
@@ -124,11 +126,12 @@ fn batches_collapse_changes_and_share_one_read() {
     assert_eq!(writes, 0.0);
     near(world.calls("hourly", "warehouse").1, 24.0 / 0.995);
     near(world.calls("hourly", "mailer").1, 24.0 / 0.8);
-    // T + run (the slowest system's calls one after the other, and the last write).
-    let run = 1.25 * 0.1 + 0.1;
+    // T + run: a page is read, the slowest system written to, and the last write.
+    let (read, write) = (0.1 / 0.995, 1.25 * 0.1);
     let (worst, mean) = world.age("name", "mailer");
-    near(worst.unwrap(), 3_600.0 + run);
-    near(mean.unwrap(), 1_800.0 + run);
+    near(worst.unwrap(), 3_600.0 + read + write + 0.1);
+    // From the page that shows a change, the first that is written waits for one call.
+    near(mean.unwrap(), 1_800.0 + (write + 0.1) / 2.0);
 }
 
 #[test]
@@ -140,9 +143,14 @@ fn a_slow_destination_sets_the_length_of_the_run() {
     // N(1 − e^(−λt/N)) records, one call of 1 s each, at one time; the limit would be faster.
     let records = 10_000.0 * (1.0 - (-360.0_f64 / 10_000.0).exp());
     near(world.calls("out", "site").1, 24.0 * records / 0.995);
+    // At worst the hour holds the busiest minute, lies in working hours, and has five standard
+    // deviations more of them.
+    let busier = 1.7 + 3.0 / 60.0;
+    let mean = 10_000.0 * (1.0 - (-360.0 * busier / 10_000.0_f64).exp());
+    let most = (mean + 5.0 * mean.sqrt() + 5.0).ceil();
     near(
         world.age("name", "site").0.unwrap(),
-        3_600.0 + records / 0.995 + 1.0,
+        3_600.0 + 0.1 / 0.995 + most / 0.995 + 1.0,
     );
 }
 
@@ -158,11 +166,8 @@ fn hybrids_read_both_ends_whole_and_write_what_drifted() {
     let (reads, writes, _) = world.calls("both", "mailer");
     near(reads, 1.0 / 0.8);
     near(writes, (8_640.0 + drift) / 0.8);
-    assert_eq!(
-        world.age("name", "mailer").0,
-        Some(1.1),
-        "events set the age"
-    );
+    // Events set the age.
+    near(world.age("name", "mailer").0.unwrap(), 1.2);
 }
 
 #[test]
@@ -175,7 +180,7 @@ fn sources_share_the_changes_and_relays_pass_on_what_reached_them() {
     near(world.calls("into", "mailer").1, 8_640.0 / 0.8);
     near(world.calls("on", "warehouse").1, 8_640.0 * 0.5 / 0.995);
     // The site's way is as long as the CRM's.
-    near(world.age("name", "warehouse").0.unwrap(), 2.2);
+    near(world.age("name", "warehouse").0.unwrap(), 2.4);
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod failures;
 mod intake;
 #[path = "engine/jitter.rs"]
 mod jitter;
+#[path = "engine/jobs.rs"]
+mod jobs;
 #[path = "engine/kills.rs"]
 mod kills;
 #[path = "engine/limits.rs"]

@@ -41,20 +41,45 @@ pub struct HopAge {
     pub worst: Age,
     /// The mean.
     pub mean: Age,
+    /// What of a run decides how it meets others; none in real time.
+    pub taken: Option<Taken>,
+}
+
+/// When a run by the clock sees and brings what it takes along, in seconds after its start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Taken {
+    /// When it is shown its first page.
+    pub shown: f64,
+    /// Until when it still sees what arrives at its source: that, less the source's lag.
+    pub looks: f64,
+    /// When all is read, and what was shown is known.
+    pub read: f64,
+    /// The share of all records that it is shown, 0 to 1.
+    pub share: f64,
+    /// When the first of what it took arrives.
+    pub first: f64,
+    /// When the last does.
+    pub last: f64,
 }
 
 impl HopAge {
     const UNBOUNDED: HopAge = HopAge {
         worst: Age::UNBOUNDED,
         mean: Age::UNBOUNDED,
+        taken: None,
     };
 }
 
 /// One run of a scenario after its longest gap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// How long it takes in seconds; none: it never ends, since the limits leave it nothing.
+    /// How long it takes in seconds, reading first and then writing; none: it never ends, since the
+    /// limits leave it nothing.
     pub seconds: Option<f64>,
+    /// How long of that it reads.
+    pub reading_seconds: f64,
+    /// The whole where it meets as many records as a run may.
+    pub longest_seconds: Option<f64>,
     /// What it does at each system, in the order of its hops.
     pub systems: Vec<RunAt>,
 }
@@ -82,7 +107,15 @@ pub(super) fn of_scenario(
     let run = timing.gaps().map(|_| run(facts, systems, priority, loads));
     let ages = loads
         .iter()
-        .map(|load| age(facts, systems, (timing, priority), run.as_ref(), load))
+        .map(|load| {
+            age(
+                facts,
+                systems,
+                (timing, priority),
+                run.as_ref(),
+                (load, loads),
+            )
+        })
         .collect();
     (run, ages)
 }
@@ -93,37 +126,90 @@ fn run(
     priority: Priority,
     loads: &[HopLoad],
 ) -> Run {
-    let mut sums: Vec<(SystemId, Calls)> = Vec::new();
-    for (system, [.., calls]) in loads.iter().flat_map(HopLoad::ends) {
-        match sums.iter_mut().find(|s| s.0 == system) {
-            Some(sum) => sum.1 += calls,
-            None => sums.push((system, calls)),
-        }
-    }
-    let at: Vec<RunAt> = sums
-        .into_iter()
-        .filter_map(|(system, calls)| {
-            let known = system::at(facts, system)?;
-            Some(run_at(known, system::at(systems, system)?, priority, calls))
-        })
-        .collect();
+    let usual = sums(loads, |load| [load.run.source, load.run.target]);
+    let most = sums(loads, |load| {
+        [load.longest_run.source, load.longest_run.target]
+    });
     let last_write = loads
         .iter()
         .filter_map(|l| system::at(facts, l.to))
         .map(|f| f.latency.value)
         .fold(0.0, f64::max);
-    let longest = at
-        .iter()
-        .try_fold(0.0_f64, |most, at| Some(most.max(at.seconds?)));
+    let lasts = |calls: &[(SystemId, Calls)], in_company: bool| {
+        let (mut reading, mut writing) = (0.0, 0.0_f64);
+        for (id, calls) in calls {
+            let known = system::at(facts, *id).zip(system::at(systems, *id));
+            let Some((known, load)) = known else { continue };
+            let (reads, writes) = halves(*calls);
+            let others = match in_company {
+                true => company(known, load),
+                false => 0.0,
+            };
+            // A page says where the next one begins, so that pages come one after the other.
+            let pages = run_at(known, load, priority, (reads, 1.0)).seconds?;
+            let at_a_time = known.concurrency.value;
+            let batches = run_at(known, load, priority, (writes, at_a_time)).seconds?;
+            if reads.total() > 0.0 {
+                reading += pages + others;
+            }
+            if writes.total() > 0.0 {
+                writing = writing.max(batches + others);
+            }
+        }
+        Some((reading, writing + last_write))
+    };
+    let (usually, at_most) = (lasts(&usual, false), lasts(&most, true));
+    let systems = usual.iter().filter_map(|(id, calls)| {
+        let (known, load) = (system::at(facts, *id)?, system::at(systems, *id)?);
+        let at_a_time = known.concurrency.value;
+        Some(run_at(known, load, priority, (*calls, at_a_time)))
+    });
     Run {
-        seconds: longest.map(|s| s + last_write),
-        systems: at,
+        seconds: usually.map(|(reading, writing)| reading + writing),
+        reading_seconds: usually.map_or(0.0, |(reading, _)| reading),
+        longest_seconds: at_most.map(|(reading, writing)| reading + writing),
+        systems: systems.collect(),
     }
 }
 
-fn run_at(facts: &SystemFacts, load: &SystemLoad, priority: Priority, calls: Calls) -> RunAt {
-    let pace =
-        |calls: f64, rate| busy_seconds(calls, rate, facts.latency.value, facts.concurrency.value);
+/// How many other scenarios may have a call at a system just before a run has its own: starts meet
+/// at full hours, but seldom of all that there are.
+const COMPANY: usize = 4;
+
+/// How long the calls of other scenarios at a system keep a run waiting, in seconds.
+fn company(facts: &SystemFacts, load: &SystemLoad) -> f64 {
+    let others = load.scenarios.len().saturating_sub(1).min(COMPANY);
+    others as f64 * facts.latency.value / facts.concurrency.value.max(1.0)
+}
+
+/// Calls of a run by system, in the order of its hops.
+fn sums(loads: &[HopLoad], ends: impl Fn(&HopLoad) -> [Calls; 2]) -> Vec<(SystemId, Calls)> {
+    let mut sums: Vec<(SystemId, Calls)> = Vec::new();
+    let all = loads
+        .iter()
+        .flat_map(|l| [l.from, l.to].into_iter().zip(ends(l)));
+    for (system, calls) in all {
+        match sums.iter_mut().find(|s| s.0 == system) {
+            Some(sum) => sum.1 += calls,
+            None => sums.push((system, calls)),
+        }
+    }
+    sums
+}
+
+/// What of a run's calls reads, and what writes.
+fn halves(calls: Calls) -> (Calls, Calls) {
+    let writes = Calls { read: 0.0, ..calls };
+    (Calls::reads(calls.read), writes)
+}
+
+fn run_at(
+    facts: &SystemFacts,
+    load: &SystemLoad,
+    priority: Priority,
+    (calls, at_a_time): (Calls, f64),
+) -> RunAt {
+    let pace = |calls: f64, rate| busy_seconds(calls, rate, facts.latency.value, at_a_time);
     let mut slowest = (pace(calls.total(), None), None);
     for limit in facts.bursts() {
         let counted = calls.counted(limit.counts);
@@ -149,12 +235,29 @@ fn run_at(facts: &SystemFacts, load: &SystemLoad, priority: Priority, calls: Cal
     }
 }
 
+/// How long a run's writes into a system take, in seconds; at least one call.
+fn writing(
+    (facts, load): (&SystemFacts, &SystemLoad),
+    priority: Priority,
+    loads: &[HopLoad],
+) -> Option<f64> {
+    let into = loads.iter().filter(|l| l.hop.is_none() || l.to == facts.id);
+    let calls: Calls = into
+        .map(|l| match l.hop {
+            Some(_) => halves(l.run.target).1,
+            None => halves(l.run.source).1,
+        })
+        .sum();
+    let all = run_at(facts, load, priority, (calls, facts.concurrency.value)).seconds?;
+    Some(all.max(facts.latency.value))
+}
+
 fn age(
     facts: &[SystemFacts],
     systems: &[system::Shared],
     (timing, priority): (&Timing, Priority),
     run: Option<&Run>,
-    load: &HopLoad,
+    (load, all): (&HopLoad, &[HopLoad]),
 ) -> HopAge {
     let parts = (
         system::at(facts, load.from),
@@ -165,26 +268,42 @@ fn age(
         return HopAge::UNBOUNDED;
     };
     let (mean_wait, p99_wait) = system::waits(target, target_load, priority);
-    let (worst_detect, mean_detect, write) = match timing {
+    let part = |detect, queue, write| Age {
+        detect: Some(detect),
+        queue,
+        write,
+    };
+    match timing {
         Timing::Realtime | Timing::Hybrid(_) => {
-            let heard = Some(source.event_latency.value);
-            (heard, heard, Some(target.latency.value))
+            let (heard, write) = (source.event_latency.value, Some(target.latency.value));
+            let (mean_call, worst_call) = system::call_under_way(target, target_load);
+            HopAge {
+                worst: part(heard, p99_wait.map(|w| w + worst_call), write),
+                mean: part(heard, mean_wait.map(|w| w + mean_call), write),
+                taken: None,
+            }
         }
         Timing::Scheduled(gaps) => {
             let gap = gaps.longest.as_secs_f64();
             let lag = source.read_lag.value;
-            let seconds = run.and_then(|r| r.seconds);
-            (Some(gap + lag), Some(gap / 2.0 + lag), seconds)
+            let longest = run.and_then(|r| r.longest_seconds);
+            let writing = writing((target, target_load), priority, all);
+            let (one, all) = (target.latency.value, writing.unwrap_or_default());
+            let reading = run.map_or(0.0, |r| r.reading_seconds);
+            HopAge {
+                worst: part(gap + lag, p99_wait, longest),
+                // The first that it writes waits for one call, the last for all.
+                mean: part(gap / 2.0 + lag, mean_wait, writing.map(|w| (w + one) / 2.0)),
+                taken: Some(Taken {
+                    shown: source.latency.value,
+                    looks: source.latency.value - lag,
+                    read: reading,
+                    share: load.shown,
+                    first: reading + one,
+                    last: reading + all,
+                }),
+            }
         }
-        Timing::Unknown | Timing::Never => return HopAge::UNBOUNDED,
-    };
-    let part = |detect, queue| Age {
-        detect,
-        queue,
-        write,
-    };
-    HopAge {
-        worst: part(worst_detect, p99_wait),
-        mean: part(mean_detect, mean_wait),
+        Timing::Unknown | Timing::Never => HopAge::UNBOUNDED,
     }
 }

@@ -37,6 +37,9 @@ pub struct SystemFacts {
     pub calls_per_write: f64,
     /// Calls at a time.
     pub concurrency: Known<f64>,
+    /// Whether a call waits for the one that is under way. A webhook's receiver is given many at
+    /// once, though the estimate counts on one.
+    pub waits_for_call: bool,
     /// The share of every quota that this policy may use.
     pub budget: Known<f64>,
     /// Limits, the catalog's first.
@@ -179,6 +182,21 @@ fn of_system(system: &System, currency: &str) -> SystemFacts {
         },
         _ => figure(entry, of, |n| Some(n.max(1)), Some(default), why),
     };
+    let concurrency = tier.and_then(|t| t.concurrency.as_ref()).map_or_else(
+        || {
+            figure(
+                entry,
+                |e| e.concurrency.as_ref(),
+                f64::from,
+                1.0,
+                "one call at a time where the catalog is silent",
+            )
+        },
+        |c| Known {
+            value: f64::from(c.value),
+            origin: entry.map_or(Origin::Default(""), |e| from_catalog(e, c)),
+        },
+    );
     SystemFacts {
         id: system.id,
         failure: system.failure.as_ref().map_or(
@@ -230,21 +248,8 @@ fn of_system(system: &System, currency: &str) -> SystemFacts {
             Some(can) if !can.upsert && can.read && !whole_file => 2.0,
             _ => 1.0,
         },
-        concurrency: tier.and_then(|t| t.concurrency.as_ref()).map_or_else(
-            || {
-                figure(
-                    entry,
-                    |e| e.concurrency.as_ref(),
-                    f64::from,
-                    1.0,
-                    "one call at a time where the catalog is silent",
-                )
-            },
-            |c| Known {
-                value: f64::from(c.value),
-                origin: entry.map_or(Origin::Default(""), |e| from_catalog(e, c)),
-            },
-        ),
+        waits_for_call: concurrency.value <= 1.0 && entry.is_none_or(|e| e.name != "webhook"),
+        concurrency,
         budget: system.budget.as_ref().map_or(
             Known::default(1.0, "the whole quota where nobody says"),
             |b| Known::said(b.value.share(), b.span),

@@ -17,6 +17,16 @@ pub const DRIFT_SHARE: f64 = 0.001;
 /// approximation with a skewness term is closer than 1e-4 of a call.
 const SUMMED_MEAN_MAX: f64 = 400.0;
 
+/// How much busier than the mean of a day the hours are at which people work.
+const WORKING_HOURS: f64 = 1.7;
+
+/// Standard deviations that a count does not stray from its mean but once in millions.
+const SURE: f64 = 5.0;
+
+/// Means up to which a distribution that lies about a threshold is summed term by term; beyond, it
+/// is narrow enough to lie on one side of it.
+const SPLIT_MEAN_MAX: f64 = 1e6;
+
 /// Standard deviations of a Poisson distribution beyond which nothing is left to sum.
 const TAIL: f64 = 12.0;
 
@@ -36,6 +46,26 @@ pub fn distinct(records: Option<f64>, per_day: f64, days: f64) -> f64 {
         Some(_) => 0.0,
         None => changes,
     }
+}
+
+/// How much busier than the mean a stretch of time may be that holds the busiest minute: as much as
+/// working hours are, beside that minute at the peak; a whole day is as busy as any.
+pub fn busiest_stretch(peak: f64, seconds: f64) -> f64 {
+    let peak = peak.max(1.0);
+    match seconds >= DAY_SECONDS {
+        true => 1.0,
+        false => (WORKING_HOURS + (peak - 1.0) * 60.0 / seconds.max(60.0)).min(peak),
+    }
+}
+
+/// More records than this a Poisson number with this mean has in one case of millions only.
+pub fn most_records(mean: f64) -> f64 {
+    mean + SURE * mean.max(0.0).sqrt() + SURE
+}
+
+/// Fewer records than this it has as rarely.
+pub fn fewest_records(mean: f64) -> f64 {
+    (mean - SURE * mean.max(0.0).sqrt()).max(0.0)
 }
 
 /// Expected calls for a Poisson number of records with this mean in groups of `group`:
@@ -94,6 +124,60 @@ fn approximated(mean: f64, deviation: f64, m: f64) -> f64 {
         j += 1.0;
     }
     calls
+}
+
+/// Expected calls where up to so many records go in groups of one size and more in groups of
+/// another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Split {
+    /// E⌈X/m⌉ over what does not exceed the threshold.
+    pub below: f64,
+    /// E⌈X/m'⌉ over what does.
+    pub above: f64,
+    /// How often it does.
+    pub share_above: f64,
+}
+
+/// Expected calls for a Poisson number of records with this mean: in groups of the first size where
+/// there are at most `most`, else in groups of the second.
+pub fn split_calls(mean: f64, most: f64, (group, large): (Option<u32>, u32)) -> Split {
+    let reach = TAIL * mean.max(0.0).sqrt() + TAIL;
+    if mean.is_nan() || mean + reach <= most || (mean > SPLIT_MEAN_MAX && mean <= most) {
+        return Split {
+            below: grouped_calls(mean, group),
+            above: 0.0,
+            share_above: 0.0,
+        };
+    }
+    if mean - reach > most || mean > SPLIT_MEAN_MAX {
+        return Split {
+            below: 0.0,
+            above: grouped_calls(mean, Some(large)),
+            share_above: 1.0,
+        };
+    }
+    let in_groups = |k: f64, of: Option<u32>| match of {
+        Some(of) => (k / f64::from(of.max(1))).ceil(),
+        None => k.min(1.0),
+    };
+    let (mut below, mut above, mut share_above) = (0.0, 0.0, 0.0);
+    let mut k = (mean - reach).floor().max(0.0);
+    let mut probability = (k * mean.ln() - mean - libm::lgamma(k + 1.0)).exp();
+    while k <= mean + reach {
+        if k <= most {
+            below += probability * in_groups(k, group);
+        } else {
+            above += probability * in_groups(k, Some(large));
+            share_above += probability;
+        }
+        k += 1.0;
+        probability *= mean / k;
+    }
+    Split {
+        below,
+        above,
+        share_above,
+    }
 }
 
 /// Expected calls of one read for a Poisson number of records: one even where nothing changed,
@@ -212,6 +296,20 @@ mod tests {
         assert_eq!(full_read_calls(250_000.0, Some(2_000)), 125.0);
         assert_eq!(full_read_calls(0.0, Some(2_000)), 1.0);
         assert_eq!(full_read_calls(250_000.0, None), 1.0);
+    }
+
+    #[test]
+    fn runs_about_a_threshold_are_split() {
+        let few = split_calls(50.0, 500.0, (Some(1), 1_000));
+        assert_eq!((few.below, few.above, few.share_above), (50.0, 0.0, 0.0));
+        let many = split_calls(5_000.0, 500.0, (Some(1), 10_000));
+        assert_eq!((many.below, many.above, many.share_above), (0.0, 1.0, 1.0));
+        // Of two records on average, one in e² is none and two in e² are one.
+        let about = split_calls(2.0, 1.0, (Some(1), 10));
+        let none_or_one = (-2.0f64).exp() * 3.0;
+        assert!(near(about.below, 2.0 * (-2.0f64).exp(), 1e-9));
+        assert!(near(about.share_above, 1.0 - none_or_one, 1e-9));
+        assert!(near(about.above, 1.0 - none_or_one, 1e-4));
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::demand::{self, Demand};
-use super::facts::SystemFacts;
-use super::formula::{DAY_SECONDS, distinct, full_read_calls, grouped_calls, read_calls};
+use super::facts::{BulkFacts, SystemFacts};
+use super::formula::{
+    DAY_SECONDS, distinct, full_read_calls, grouped_calls, read_calls, split_calls,
+};
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
@@ -63,6 +65,10 @@ pub struct HopLoad {
     pub peak: Ends,
     /// Calls of one run after the longest gap, with the mean rate of change; nothing in real time.
     pub run: Ends,
+    /// The same where it meets as many records as a run may.
+    pub longest_run: Ends,
+    /// The share of all records that one run by the clock is shown, 0 to 1.
+    pub shown: f64,
 }
 
 impl HopLoad {
@@ -150,6 +156,8 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
                 busiest_day: Ends::default(),
                 peak: Ends::default(),
                 run: Ends::default(),
+                longest_run: Ends::default(),
+                shown: 0.0,
             })
         })
         .collect();
@@ -168,6 +176,8 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
             busiest_day: Ends::default(),
             peak: Ends::default(),
             run: Ends::default(),
+            longest_run: Ends::default(),
+            shown: 0.0,
         });
     }
     let shares = Shares::of(scenario, &loads);
@@ -228,9 +238,9 @@ impl Shares {
 }
 
 /// Counting the calls of one hop.
-struct Counting<'a> {
+pub(super) struct Counting<'a> {
     ground: &'a Ground<'a>,
-    scenario: &'a Scenario,
+    pub(super) scenario: &'a Scenario,
     shares: &'a Shares,
     position: usize,
 }
@@ -258,13 +268,19 @@ impl Counting<'_> {
         load.per_day = load.per_day.plus(mean);
         load.busiest_day = load.busiest_day.plus(busiest);
         load.run = run;
+        let longest = gaps.longest.as_secs_f64() / DAY_SECONDS;
+        load.shown = self.shown(&load.demand, longest);
+        load.longest_run = match reconcile {
+            true => run,
+            false => self.at_most(load, source, target, longest),
+        };
     }
 
     fn facts(&self, system: SystemId) -> Option<&SystemFacts> {
         self.ground.facts.get(system.index())
     }
 
-    fn share(&self) -> f64 {
+    pub(super) fn share(&self) -> f64 {
         self.shares.reads.get(self.position).copied().unwrap_or(1.0)
     }
 
@@ -324,7 +340,7 @@ impl Counting<'_> {
         let all = changed(carried);
         let written = all * demand.events_share() * demand.records_share();
         let reads = Calls::reads(reads * source.attempts() / self.share());
-        let writes = self.writes(target, all, written) + self.echo_reads(load, target, written);
+        let writes = self.writes(target, written) + self.echo_reads(load, target, written);
         match load.hop {
             Some(_) => Ends {
                 source: reads,
@@ -337,26 +353,31 @@ impl Counting<'_> {
         }
     }
 
-    /// Calls that write a mean number of records: one bulk job where the catalog has one and the
-    /// `changed` records, before filters, are many; else batches.
-    fn writes(&self, target: &SystemFacts, changed: f64, records: f64) -> Calls {
-        let attempts = target.attempts();
-        let own = self.scenario.batch.as_ref().map(|b| b.value);
-        if let Some(bulk) = &target.bulk
-            && own.is_none()
-            && changed > bulk.from_records.value
-        {
-            let uploads = grouped_calls(records, Some(bulk.records.value));
-            return Calls {
-                bulk: (uploads + bulk.fixed_calls.value) * attempts,
-                ..Calls::NONE
-            };
-        }
-        let batch = match own {
-            Some(own) => Some(u32::try_from(own).unwrap_or(u32::MAX).max(1)),
+    /// Records of one write call; none: all that there are.
+    pub(super) fn batch(&self, target: &SystemFacts) -> Option<u32> {
+        match &self.scenario.batch {
+            Some(own) => Some(u32::try_from(own.value).unwrap_or(u32::MAX).max(1)),
             None => target.write_batch.value,
+        }
+    }
+
+    /// Calls that write a Poisson number of records with this mean: one bulk job where the catalog
+    /// has one and there turn out to be enough, else batches.
+    fn writes(&self, target: &SystemFacts, records: f64) -> Calls {
+        let attempts = target.attempts();
+        let batch = self.batch(target);
+        let bulk = target
+            .bulk
+            .as_ref()
+            .filter(|_| self.scenario.batch.is_none());
+        let (batches, job) = match bulk {
+            Some(bulk) => written_calls(records, batch, bulk),
+            None => (grouped_calls(records, batch), 0.0),
         };
-        Calls::writes(grouped_calls(records, batch) * target.calls_per_write * attempts)
+        Calls {
+            bulk: job * attempts,
+            ..Calls::writes(batches * target.calls_per_write * attempts)
+        }
     }
 
     /// Calls of one reconcile: both ends are read whole, what drifted is written. A source without
@@ -385,9 +406,20 @@ impl Counting<'_> {
         let drifted = load.demand.written_per_day().unwrap_or(0.0) * load.demand.drift.value * days;
         Ends {
             source: Calls::reads(read(source, at_source)),
-            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted, drifted),
+            target: Calls::reads(read(target, at_target)) + self.writes(target, drifted),
         }
     }
+}
+
+/// Calls of batches and of a bulk job that write a Poisson number of records with this mean: the
+/// job is taken by those runs alone that owe more records than its threshold.
+fn written_calls(mean: f64, batch: Option<u32>, bulk: &BulkFacts) -> (f64, f64) {
+    let records = bulk.records.value;
+    let split = split_calls(mean, bulk.from_records.value, (batch, records));
+    (
+        split.below,
+        split.above + bulk.fixed_calls.value * split.share_above,
+    )
 }
 
 /// The mean a day, the busiest day and the start after the longest gap.

@@ -27,13 +27,14 @@ pub mod formula;
 mod guess;
 mod known;
 mod load;
+mod longest;
 mod path;
 pub mod polling;
 pub mod sharing;
 mod system;
 mod timing;
 
-pub use age::{Age, HopAge, Run, RunAt};
+pub use age::{Age, HopAge, Run, RunAt, Taken};
 pub use calls::{Calls, Counting};
 pub use cost::{Costs, MONTH_DAYS, per_month, per_second};
 pub use demand::Demand;
@@ -50,8 +51,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::graph::{Graph, HopId};
-use crate::model::{ModeKind, Policy, Scenario, ScenarioId, SystemId};
+use crate::model::{AUTO_RUNS_AS, ModeKind, Policy, Scenario, ScenarioId, SystemId};
 use crate::terms::Priority;
+use crate::time::Schedule;
 
 /// Every figure of one policy.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ pub struct Arithmetic {
 pub struct ScenarioFigures {
     /// When it moves records.
     pub timing: Timing,
+    /// The schedule of a mode by the clock.
+    pub schedule: Option<Schedule>,
     /// Whose calls go first, which a mode may decide.
     pub priority: Priority,
     /// Its hops in order, its `clean` last.
@@ -140,16 +144,17 @@ impl Arithmetic {
         demands: Arc<[Demand]>,
         mode: impl Fn(&'m Scenario) -> &'m ModeKind + Sync,
     ) -> Arithmetic {
-        let timings: Vec<(Timing, Priority)> = policy
+        let timings: Vec<(Timing, When)> = policy
             .scenarios
             .par_iter()
             .map(|s| {
                 let window = s.window.as_ref().map(|w| &w.value);
                 let kind = mode(s);
-                (
-                    Timing::as_mode(policy, kind, window),
-                    policy.priority_as(s, kind),
-                )
+                let when = When {
+                    priority: policy.priority_as(s, kind),
+                    schedule: schedule_of(kind),
+                };
+                (Timing::as_mode(policy, kind, window), when)
             })
             .collect();
         let mut heard = load::Heard::new();
@@ -174,12 +179,12 @@ impl Arithmetic {
             .zip(&timings)
             .map(|(scenario, (timing, _))| load::of_scenario(&ground, scenario, timing))
             .collect();
-        let prioritised = timings.iter().map(|(_, priority)| *priority).zip(&loads);
+        let prioritised = timings.iter().map(|(_, when)| when.priority).zip(&loads);
         let systems = system::sums(policy, prioritised);
         let scenarios = timings
             .into_par_iter()
             .zip(loads)
-            .map(|((timing, priority), hops)| figures(&facts, &systems, timing, priority, hops))
+            .map(|((timing, when), hops)| figures(&facts, &systems, (timing, when), hops))
             .collect();
         let hops = policy
             .scenarios
@@ -265,26 +270,44 @@ impl Arithmetic {
         let priority = policy.priority_as(scenario, mode);
         let before = today.map_or(scenario.priority, |f| f.priority);
         let systems = system::replaced(&self.systems, scenario.id, (before, priority), &hops);
+        let when = When {
+            priority,
+            schedule: schedule_of(mode),
+        };
         Alternative {
             scenario: scenario.id,
-            figures: figures(&self.facts, &systems, timing, priority, hops),
+            figures: figures(&self.facts, &systems, (timing, when), hops),
             systems,
             times,
         }
     }
 }
 
+/// What a mode decides beside the timing.
+struct When {
+    priority: Priority,
+    schedule: Option<Schedule>,
+}
+
+fn schedule_of(mode: &ModeKind) -> Option<Schedule> {
+    match mode {
+        ModeKind::Scheduled(schedule) => schedule.clone(),
+        ModeKind::Auto => Some(AUTO_RUNS_AS),
+        _ => None,
+    }
+}
+
 fn figures(
     facts: &[SystemFacts],
-    systems: &[Shared],
-    timing: Timing,
-    priority: Priority,
+    systems: &[system::Shared],
+    (timing, when): (Timing, When),
     hops: Vec<HopLoad>,
 ) -> ScenarioFigures {
-    let when = (&timing, priority);
-    let (run, ages) = age::of_scenario(facts, systems, when, &hops);
+    let When { priority, schedule } = when;
+    let (run, ages) = age::of_scenario(facts, systems, (&timing, priority), &hops);
     ScenarioFigures {
         timing,
+        schedule,
         priority,
         hops,
         ages,

@@ -4,6 +4,7 @@ use super::age::{Age, HopAge};
 use super::{Alternative, Arithmetic};
 use crate::graph::{Edge, Graph, HopId};
 use crate::model::{FieldId, Policy, SystemId};
+use crate::time::{Leg, Runs, passage};
 
 /// The way of a field from one of its origins to a system.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +17,8 @@ pub struct Path {
     pub edges: Vec<Edge>,
     /// The sum of the hops' worst delays in seconds; none: without bound.
     pub worst: Option<f64>,
-    /// The sum of the hops' mean delays in seconds; none: without bound.
+    /// The sum of the hops' mean delays in seconds; none: without bound. [`Arithmetic::paths`] walks
+    /// the starts of runs by the clock that follow one another.
     pub mean: Option<f64>,
 }
 
@@ -32,7 +34,50 @@ impl Arithmetic {
     ) -> Vec<Path> {
         let age = |hop| self.age(hop);
         let age = &age;
-        Search { policy, graph, age }.paths(field, system)
+        let mut paths = Search { policy, graph, age }.paths(field, system);
+        for path in &mut paths {
+            path.mean = self.walked(policy, path).or(path.mean);
+        }
+        paths
+    }
+
+    /// The mean of a way on which runs by the clock follow one another: what one of them brings
+    /// comes at its time, not at any. None: the sum of the hops' means holds.
+    fn walked(&self, policy: &Policy, path: &Path) -> Option<f64> {
+        let mut before = 0.0;
+        let mut first: Option<(Runs, f64)> = None;
+        let mut then = Vec::new();
+        for edge in &path.edges {
+            let (scenario, _) = *self.hops.get(edge.hop.0 as usize)?;
+            let (age, figures) = (self.age(edge.hop)?, self.scenario(scenario)?);
+            let schedule = figures.schedule.as_ref().zip(age.taken);
+            let runs = schedule.map(|(schedule, taken)| {
+                let window = policy.scenario(scenario).window.as_ref();
+                let waits = age.mean.queue.unwrap_or(0.0);
+                Runs {
+                    schedule: schedule.clone(),
+                    window: window.map(|w| w.value.clone()),
+                    looks: taken.looks,
+                    read: taken.read,
+                    share: taken.share,
+                    first: taken.first + waits,
+                    last: taken.last + waits,
+                }
+            });
+            match (runs, &first) {
+                (Some(runs), None) => {
+                    // Until it is known is counted up to the page that shows it.
+                    let shown = age.taken.map_or(0.0, |t| t.shown);
+                    first = Some((runs, age.mean.detect? - shown));
+                }
+                (Some(runs), Some(_)) => then.push(Leg::Runs(runs)),
+                (None, None) => before += age.mean.total()?,
+                (None, Some(_)) => then.push(Leg::Delay(age.mean.total()?)),
+            }
+        }
+        let (first, until_start) = first?;
+        let passed = passage(&policy.calendar, &first, &then)?;
+        Some(before + until_start + passed)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct ScenarioShare {
     pub busiest_day: Calls,
     /// Calls a second of its real-time hops in the busiest minute.
     pub peak: Calls,
+    /// Calls a second of its real-time hops, the mean.
+    pub live: f64,
     /// Calls of one run after the longest gap.
     pub run: Calls,
     /// Whether nothing declares the volume of a hop of it here, so that it is missing in the sums.
@@ -65,6 +67,7 @@ impl SystemLoad {
                 known.per_day += share.per_day;
                 known.busiest_day += share.busiest_day;
                 known.peak += share.peak;
+                known.live += share.live;
                 known.run += share.run;
                 known.volume_is_unknown |= share.volume_is_unknown;
             }
@@ -128,6 +131,7 @@ fn add(systems: &mut [Shared], priority: Priority, load: &HopLoad) {
                 per_day,
                 busiest_day,
                 peak,
+                live: peak.total() / load.demand.peak.value.max(1.0),
                 run,
                 volume_is_unknown: load.volume_is_unknown(),
             };
@@ -170,6 +174,19 @@ pub(super) fn waits(
         );
     }
     longest
+}
+
+/// How long a write by event waits for the call that is under way at a system that takes one at a
+/// time, in seconds: on the mean as often as scenarios in real time keep it busy and half a call
+/// then (Pollaczek and Khinchine, few calls at once), at worst a whole one.
+pub(super) fn call_under_way(facts: &SystemFacts, load: &SystemLoad) -> (f64, f64) {
+    if !facts.waits_for_call {
+        return (0.0, 0.0);
+    }
+    let call = facts.latency.value;
+    let calls: f64 = load.scenarios.iter().map(|s| s.live).sum();
+    let busy = (calls * call).min(1.0);
+    (busy * call / 2.0, call)
 }
 
 /// A system by id.

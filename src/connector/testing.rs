@@ -136,6 +136,7 @@ pub(super) fn batch(writes: Vec<Write>) -> WriteRequest {
         map: 0 as MapIx,
         scenario: 0,
         writes,
+        job_calls: 0,
     }
 }
 

@@ -158,15 +158,23 @@ fn capabilities(list: &mut List, a: &System, b: &System) {
 }
 
 fn sizes(list: &mut List, a: &System, b: &System) {
-    let of = |s: &System| (s.write_batch, s.read_page, s.visibility_lag);
+    let of = |s: &System| (s.write_batch, s.read_page, s.bulk, s.visibility_lag);
     if of(a) == of(b) {
         return;
     }
     let number = |n: Option<u32>| n.map_or("all".to_owned(), |n| n.to_string());
+    let jobs = |s: &System| match &s.bulk {
+        Some(b) => format!(
+            ", {} in a job from {} on ({} calls beside)",
+            b.records, b.from_records, b.fixed_calls
+        ),
+        None => String::new(),
+    };
     let text = |s: &System| {
         format!(
-            "{} records a write, {} a page, visible after {}",
+            "{} records a write{}, {} a page, visible after {}",
             number(s.write_batch),
+            jobs(s),
             number(s.read_page),
             s.visibility_lag
         )

@@ -4,15 +4,15 @@
 //! all is read and the checkpoint agrees does the first write go out (see [`super::chunk`]).
 //! Progress is durable by chunk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::account::Account;
 use super::books::Books;
 use super::dispatch::Queued;
 use super::ports::{
-    Answer, Call, FailureClass, Page, ReadRequest, RunCounts, RunRecord, RunStatus, ScenarioIx,
-    Stored, SystemIx,
+    Answer, Call, FailureClass, MapIx, Page, ReadRequest, RunCounts, RunRecord, RunStatus,
+    ScenarioIx, Stored, SystemIx,
 };
 use super::program::Source;
 use super::runner::{Alert, Errand, Runner};
@@ -62,6 +62,8 @@ pub(crate) struct ActiveRun {
     pub retry_at: Option<Instant>,
     /// Whether it is kept where its reading stands (see [`super::reading`]).
     pub kept: bool,
+    /// The maps for which it has a bulk job open.
+    pub jobs: BTreeSet<MapIx>,
     /// What has to agree at its end.
     pub account: Account,
 }
@@ -154,6 +156,7 @@ impl ActiveRun {
             attempts: 0,
             retry_at: None,
             kept: false,
+            jobs: BTreeSet::new(),
             account: Account::new(),
             record,
         }

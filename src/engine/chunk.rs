@@ -90,9 +90,13 @@ impl Runner<'_> {
             run.account.owes(writes.len());
             let (_, system) = self.program.map_ends(map);
             let limit = self.program.plan.systems[system as usize].write_batch;
+            // A job that is open takes what further chunks owe.
+            let job = self
+                .job_of(system, run.scenario)
+                .filter(|job| run.jobs.contains(&map) || writes.len() > job.from_records as usize);
             let limit = self.program.scenarios[run.scenario as usize]
                 .batch
-                .or(limit.map(|l| l as usize))
+                .or(job.map(|job| job.records).or(limit).map(|l| l as usize))
                 .unwrap_or(usize::MAX)
                 .max(1);
             let down = !self.systems[system as usize].can_be_called(now) || self.given_up(system);
@@ -101,10 +105,16 @@ impl Runner<'_> {
                     true => Vec::new(),
                     false => writes.split_off(limit.min(writes.len())),
                 };
+                let job_calls = match job.filter(|_| !down) {
+                    Some(job) if run.jobs.insert(map) => 1 + u64::from(job.fixed_calls),
+                    Some(_) => 1,
+                    None => 0,
+                };
                 let request = WriteRequest {
                     map,
                     scenario: run.scenario,
                     writes,
+                    job_calls,
                 };
                 if down {
                     run.record.counts.postponed += request.writes.len() as u64;

@@ -317,7 +317,7 @@ impl Runner<'_> {
             if of_outbox && outbox.waits && !outbox.dry[priority as usize] {
                 let found = self.next_of_outbox(system, priority, outbox, claimed)?;
                 if let Some(request) = found {
-                    let kind = self.write_kind(system, request.writes.len());
+                    let kind = self.kind_of(system, &request);
                     return Ok(Some((Errand::Send(system), kind, Call::Write(request))));
                 }
             } else if !of_outbox
@@ -359,9 +359,19 @@ impl Runner<'_> {
                 outbox.dry[priority as usize] = true;
                 return Ok(None);
             }
-            if let Some(request) = self.batch_of(system, due)? {
-                return Ok(Some(request));
+            let Some(request) = self.batch_of(system, due)? else {
+                continue;
+            };
+            if request.job_calls > 0 {
+                let kind = self.kind_of(system, &request);
+                let gate = &mut self.gates[system as usize];
+                if let Err(held) = gate.limits.ask(now, kind, priority, *claimed) {
+                    claimed.by(&held);
+                    gate.hold(now, &held);
+                    return Ok(None);
+                }
             }
+            return Ok(Some(request));
         }
     }
 
@@ -374,8 +384,10 @@ impl Runner<'_> {
         now: Instant,
         outbox: &mut Outbox,
     ) -> Stored<Vec<Waiting>> {
-        let limit = self.batch_limit(system);
+        let job = self.job_due(system, priority, now)?;
+        let limit = job.unwrap_or_else(|| self.batch_limit(system));
         let mut due = match limit {
+            _ if job.is_some() => self.read_due(system, priority, now, limit)?,
             ..FEW => self.due_of_ahead(system, priority, now, limit)?,
             _ => self.read_due(system, priority, now, limit)?,
         };
@@ -587,7 +599,7 @@ impl Runner<'_> {
         }
         let queued = self.gates[at].queue[priority as usize].get(first)?;
         let kind = match &queued.call {
-            Call::Write(request) => self.write_kind(system, request.writes.len()),
+            Call::Write(request) => self.kind_of(system, request),
             _ => (Kind::Read, 1),
         };
         let now = self.world.now();
@@ -631,7 +643,15 @@ impl Runner<'_> {
         })
     }
 
-    /// How many of the vendor's calls a batch of so many writes is.
+    /// What a batch is to the limits, and how many of the vendor's calls.
+    fn kind_of(&self, system: SystemIx, request: &WriteRequest) -> (Kind, u64) {
+        match request.job_calls {
+            0 => self.write_kind(system, request.writes.len()),
+            calls => (Kind::Job, calls),
+        }
+    }
+
+    /// The same of so many plain writes.
     fn write_kind(&self, system: SystemIx, writes: usize) -> (Kind, u64) {
         let plan = &self.program.plan.systems[system as usize];
         let calls = match plan.write_batch {
@@ -657,7 +677,7 @@ impl Runner<'_> {
             Answer::Written(request, _) | Answer::Failed(Some(request), _) => Some(request),
             _ => None,
         };
-        let foreseen = request.map(|r| self.write_kind(system, r.writes.len()).1);
+        let foreseen = request.map(|r| self.kind_of(system, r));
         // What the outbox sent is settled where it is confirmed.
         let settled = matches!(answer, Answer::Written(..)) && !matches!(errand, Errand::Send(_));
         let of_run = matches!(errand, Errand::RunWrite(..));
@@ -696,11 +716,11 @@ impl Runner<'_> {
             }
         }
         if let (Answer::Written(_, report), Some(foreseen)) = (answer, foreseen)
-            && report.calls > foreseen
+            && report.calls > foreseen.1
         {
             // More calls than foreseen were made: they count all the same.
-            gate.limits
-                .spend(now, (Kind::Write, report.calls - foreseen));
+            let (kind, calls) = foreseen;
+            gate.limits.spend(now, (kind, report.calls - calls));
             gate.spent |= gate.limits.any();
         }
     }

@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Read,
     /// A write.
     Write,
+    /// A call of a bulk job.
+    Job,
 }
 
 /// A call that has to wait.
@@ -68,8 +70,8 @@ struct Gauge {
     per: Millis,
     /// Whether it counts from midnight to midnight.
     midnight: bool,
-    /// What a read and a write cost.
-    costs: [u64; 2],
+    /// What a read, a write and a call of a bulk job cost.
+    costs: [u64; 3],
     /// How much may be spent in a window, by priority.
     caps: [u64; PRIORITIES],
     /// When, in milliseconds (the beginning of a part of the window), and how much.
@@ -101,12 +103,12 @@ impl Limits {
             spent: VecDeque::new(),
         };
         let vendor = plan.vendor_limits.iter().map(|l| {
-            let costs = [u64::from(l.read), u64::from(l.write)];
+            let costs = [l.read, l.write, l.bulk].map(u64::from);
             let midnight = l.fixed && l.per == Millis::DAY;
             gauge(&l.name, l.calls, l.per, midnight, costs)
         });
         let own = plan.limits.iter();
-        let own = own.map(|l| gauge("limit", l.calls, l.per, false, [1, 1]));
+        let own = own.map(|l| gauge("limit", l.calls, l.per, false, [1; 3]));
         let room = plan.concurrency.max(1);
         let kept = u32::from(room > 1 && used.contains(&Priority::Consent));
         Limits {

@@ -12,7 +12,7 @@ fn limits(calls: u64, per: Millis, midnight: bool, used: &[Priority]) -> Limits 
         name: "limit".into(),
         per,
         midnight,
-        costs: [1, 1],
+        costs: [1; 3],
         caps,
         spent: VecDeque::new(),
     };
@@ -125,7 +125,7 @@ fn a_quota_is_left_to_the_higher_priorities_that_use_the_system() {
 #[test]
 fn what_a_higher_priority_waits_for_no_lower_one_takes() {
     let mut limits = limits(10, Millis(1_000), false, &[]);
-    limits.gauges[0].costs = [1, 4];
+    limits.gauges[0].costs = [1, 4, 4];
     let now = Instant(0);
     limits.spend(now, (Kind::Write, 2));
     let mut claimed = Claimed::default();

@@ -96,6 +96,9 @@ pub struct WriteRequest {
     pub scenario: ScenarioIx,
     /// The writes.
     pub writes: Vec<Write>,
+    /// Calls of a bulk job that it stands for: the upload, and with the first one those that the
+    /// job takes anyway. 0: it is a plain write. Only systems whose plan has `bulk` are given one.
+    pub job_calls: u64,
 }
 
 /// What became of each write of a batch that reached the system, in its order.

@@ -225,14 +225,10 @@ impl Writer<'_> {
                 queue,
                 write,
             } = age;
-            let wait = match which {
-                "worst" => "max(0, s/(2(1−ρ)) · ln(100ρ)), over burst limits that count writes",
-                _ => "ρs/(2(1−ρ)), over burst limits that count writes",
-            };
             let what = |part: &str| format!("{which} delay, {part}");
             self.term(of, &what("until known"), shape.detect(which), detect, "s");
-            self.term(of, &what("in the queue"), wait, queue, "s");
-            self.term(of, &what("to write"), shape.write(), write, "s");
+            self.term(of, &what("in the queue"), shape.wait(which), queue, "s");
+            self.term(of, &what("to write"), shape.write(which), write, "s");
             let total = age.total();
             self.term(of, &what("in all"), "the sum of these three", total, "s");
         }

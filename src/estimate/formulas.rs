@@ -55,10 +55,31 @@ impl Shape {
         }
     }
 
-    pub fn write(&self) -> &'static str {
-        match self.by_event {
-            true => "L",
-            false => "the greatest of calls/μ and calls · L/c over its systems, + L",
+    pub fn wait(&self, which: &str) -> &'static str {
+        match (self.by_event, which) {
+            (true, "worst") => {
+                "max(0, s/(2(1−ρ)) · ln(100ρ)), over burst limits that count writes; + L where one \
+                 call goes at a time"
+            }
+            (true, _) => {
+                "ρs/(2(1−ρ)), over burst limits that count writes; + L/2 · the share of the time \
+                 in which one is under way, where one call goes at a time"
+            }
+            (false, "worst") => {
+                "max(0, s/(2(1−ρ)) · ln(100ρ)), over burst limits that count writes"
+            }
+            (false, _) => "ρs/(2(1−ρ)), over burst limits that count writes",
+        }
+    }
+
+    pub fn write(&self, which: &str) -> &'static str {
+        match (self.by_event, which) {
+            (true, _) => "L",
+            (false, "worst") => {
+                "the sum of reads · L or reads/μ over its sources, + the greatest of writes/μ and \
+                 writes · L/c over its destinations, + L; at as many records as a run may meet"
+            }
+            (false, _) => "(the greatest of writes/μ and writes · L/c at its destination + L) / 2",
         }
     }
 }

@@ -34,6 +34,7 @@ fn write(key: &str) -> Call {
     Call::Write(WriteRequest {
         map: 0,
         scenario: 0,
+        job_calls: 0,
         writes: vec![Write {
             key: key.into(),
             native_key: None,

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::types::{
-    Breaker, Capabilities, Checkpoint, Clean, Dedupe, Entity, EnvRef, Expression, Field, Freshness,
-    Guard, Keep, Limit, Map, MapField, Mode, PLAN_VERSION, Plan, PolicyLine, Require, Retry, Route,
-    Scenario, Setting, System, VendorLimit, Volume, When,
+    Breaker, Bulk, Capabilities, Checkpoint, Clean, Dedupe, Entity, EnvRef, Expression, Field,
+    Freshness, Guard, Keep, Limit, Map, MapField, Mode, PLAN_VERSION, Plan, PolicyLine, Require,
+    Retry, Route, Scenario, Setting, System, VendorLimit, Volume, When,
 };
 use crate::arithmetic::tier;
 use crate::catalog;
@@ -104,16 +104,20 @@ fn calls_at_a_time(system: &model::System, entry: &catalog::Entry) -> u32 {
     }
 }
 
-/// What a vendor's limits come to for a system's tier and seats. Those on events and on bulk jobs
-/// concern no call that the runner makes.
+/// What a vendor's limits come to for a system's tier and seats. Those on events concern no call
+/// that the runner makes.
 fn vendor_limits(system: &model::System, entry: &catalog::Entry) -> Vec<VendorLimit> {
     let seats = system.seats.as_ref().map_or(0, |s| s.value);
     let cost = |limit: &catalog::Limit, group| match (limit.counts(group), &limit.weights) {
         (false, _) => 0,
         (true, None) => 1,
         (true, Some(weights)) if group == catalog::Group::Read => weights.read.value,
+        (true, Some(weights)) if group == catalog::Group::Bulk => {
+            weights.bulk.as_ref().unwrap_or(&weights.write).value
+        }
         (true, Some(weights)) => weights.write.value,
     };
+    let takes_jobs = entry.batch.bulk.is_some();
     let limits = entry.limits(tier(system, entry)).map(|limit| VendorLimit {
         name: limit.name.clone(),
         calls: limit.allowed(seats),
@@ -121,10 +125,14 @@ fn vendor_limits(system: &model::System, entry: &catalog::Entry) -> Vec<VendorLi
         fixed: limit.window == Some(catalog::Window::Fixed),
         read: cost(limit, catalog::Group::Read),
         write: cost(limit, catalog::Group::Write),
+        bulk: match takes_jobs {
+            true => cost(limit, catalog::Group::Bulk),
+            false => 0,
+        },
     });
     // One that grows by seats of which nobody says how many there are says nothing.
     limits
-        .filter(|l| l.calls > 0 && l.read + l.write > 0)
+        .filter(|l| l.calls > 0 && l.read + l.write + l.bulk > 0)
         .collect()
 }
 
@@ -232,6 +240,11 @@ impl Compiler<'_> {
                 (None, None) => LATENCY,
             },
             write_batch: entry.and_then(|e| e.write_batch()),
+            bulk: entry.and_then(|e| e.batch.bulk.as_ref()).map(|b| Bulk {
+                from_records: b.from_records.value,
+                records: b.records.value.max(1),
+                fixed_calls: b.fixed_calls.value,
+            }),
             read_page: entry.and_then(|e| e.read_page()),
             visibility_lag: entry.map_or(Millis(0), |e| e.read_lag()),
         }

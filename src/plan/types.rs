@@ -98,11 +98,25 @@ pub struct System {
     /// Records in one write call; absent: all that there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_batch: Option<u32>,
+    /// Bulk jobs, where the vendor takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<Bulk>,
     /// Records in one page of a read; absent: all that there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_page: Option<u32>,
     /// How late a change may become visible to a read.
     pub visibility_lag: Millis,
+}
+
+/// Jobs that take many records at once, as the catalog said when the plan was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Bulk {
+    /// A run that owes more records than that takes a job.
+    pub from_records: u32,
+    /// Records in one upload of a job.
+    pub records: u32,
+    /// Calls that a job takes whatever its size: create, close, polls, results.
+    pub fixed_calls: u32,
 }
 
 /// What a connector can do.
@@ -146,6 +160,13 @@ pub struct VendorLimit {
     pub read: u32,
     /// What a write costs; 0 where writes do not count.
     pub write: u32,
+    /// What a call of a bulk job costs; 0 where they do not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bulk: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn one() -> u32 {

@@ -8,7 +8,8 @@ use serde_json::{Map as Object, Value as Json};
 
 use super::limits::Meter;
 use super::manner::Manner;
-use crate::catalog::ChangeTime;
+pub use super::native::Native;
+use crate::catalog::{ChangeTime, Group};
 use crate::connector::codec::Binding;
 use crate::engine::ports::{
     EventPage, Failure, FieldIx, MapIx, Page, RawEvent, ReadRequest, Row, SystemIx, Write,
@@ -17,19 +18,6 @@ use crate::engine::ports::{
 use crate::plan;
 use crate::time::{Instant, Millis};
 use crate::value::Value;
-
-/// A record as a system holds it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Native {
-    /// Columns, in the system's own terms.
-    pub cells: Object<String, Json>,
-    /// When it last changed, in microseconds.
-    pub changed: i64,
-    /// From when on a read by cursor shows that change.
-    pub visible: Instant,
-    /// Whether it was deleted, where the system keeps such records.
-    pub deleted: bool,
-}
 
 /// The records of one map, by canonical key.
 #[derive(Debug, Clone, Default)]
@@ -166,15 +154,12 @@ impl Emulated {
     /// A record as the policy sees it; `None`: there is none.
     pub fn row(&self, map: MapIx, key: &str) -> Option<Row> {
         let held = self.tables.get(&map)?.records.get(key)?;
-        (!held.deleted).then(|| self.shown(map, held))?
+        (!held.deleted).then(|| self.shown(map, &held.cells))?
     }
 
-    fn shown(&self, map: MapIx, held: &Native) -> Option<Row> {
+    fn shown(&self, map: MapIx, cells: &Object<String, Json>) -> Option<Row> {
         let bound = self.maps.get(&map)?;
-        let row = bound
-            .binding
-            .row_from_json(&Json::Object(held.cells.clone()));
-        Some(row)
+        Some(bound.binding.row_from_json(&Json::Object(cells.clone())))
     }
 
     /// Sets columns of a record; gives them all, with its key's. `cells` holds the key's columns
@@ -187,16 +172,12 @@ impl Emulated {
         now: Instant,
     ) -> Option<&Native> {
         let (changed, visible) = (self.next_change(now), self.visible(now));
-        let stamp = self.stamp(changed);
+        let (stamp, hides) = (self.stamp(changed), visible > now);
         let bound = self.maps.get(&map)?;
         let table = self.tables.get_mut(&map)?;
-        let held = table.records.entry(key.to_owned()).or_insert(Native {
-            cells: Object::new(),
-            changed,
-            visible,
-            deleted: false,
-        });
-        table.changes.remove(&(held.changed, key.to_owned()));
+        let held = table.records.entry(key.to_owned());
+        let held = held.or_insert_with(|| Native::new(changed, visible));
+        held.make_way(&mut table.changes, key, now, hides);
         if held.deleted {
             held.cells.clear();
             held.deleted = false;
@@ -216,18 +197,19 @@ impl Emulated {
     /// Deletes a record; whether there was one.
     pub fn delete(&mut self, map: MapIx, key: &str, now: Instant) -> bool {
         let (changed, visible) = (self.next_change(now), self.visible(now));
-        let stamp = self.stamp(changed);
+        let (stamp, hides) = (self.stamp(changed), visible > now);
         let (Some(bound), Some(table)) = (self.maps.get(&map), self.tables.get_mut(&map)) else {
             return false;
         };
         let Some(held) = table.records.get_mut(key).filter(|held| !held.deleted) else {
             return false;
         };
-        table.changes.remove(&(held.changed, key.to_owned()));
         let Some(column) = &bound.deleted else {
+            held.leave(&mut table.changes, key);
             table.records.remove(key);
             return true;
         };
+        held.make_way(&mut table.changes, key, now, hides);
         held.deleted = true;
         held.cells.insert(column.clone(), Json::Bool(true));
         if let Some(column) = &bound.changed_at {
@@ -355,11 +337,9 @@ impl Emulated {
         // that of the beginning.
         let first = || {
             let seen = table.changes.iter().rev();
-            let mut seen = seen.filter(|(_, key)| {
-                table
-                    .records
-                    .get(key)
-                    .is_some_and(|held| held.visible <= now)
+            let mut seen = seen.filter(|(changed, key)| {
+                let held = table.records.get(key);
+                held.is_some_and(|held| held.shown_of(*changed, now).is_some())
             });
             seen.next().map_or(0, |(changed, _)| *changed)
         };
@@ -387,7 +367,7 @@ impl Emulated {
                 });
                 break;
             }
-            page.rows.extend(self.row_of(request, key, held));
+            page.rows.extend(self.row_of(request, key, &held.cells));
             last = Some(key);
         }
         page
@@ -409,7 +389,8 @@ impl Emulated {
         let mut page = Page::default();
         let mut last = None;
         for (changed, key) in table.changes.range((start, Bound::Unbounded)) {
-            let Some(held) = table.records.get(key).filter(|held| held.visible <= now) else {
+            let held = table.records.get(key);
+            let Some(cells) = held.and_then(|held| held.shown_of(*changed, now)) else {
                 continue;
             };
             if page.rows.len() == request.limit {
@@ -417,7 +398,7 @@ impl Emulated {
                 break;
             }
             cursor = cursor.max(*changed);
-            page.rows.extend(self.row_of(request, key, held));
+            page.rows.extend(self.row_of(request, key, cells));
             last = Some(PageToken {
                 changed: *changed,
                 key: key.clone(),
@@ -427,8 +408,13 @@ impl Emulated {
         page
     }
 
-    fn row_of(&self, request: &ReadRequest, key: &str, held: &Native) -> Option<Row> {
-        let mut row = self.shown(request.map, held)?;
+    fn row_of(
+        &self,
+        request: &ReadRequest,
+        key: &str,
+        cells: &Object<String, Json>,
+    ) -> Option<Row> {
+        let mut row = self.shown(request.map, cells)?;
         row.locator = request.locate.then(|| key.to_owned());
         Some(row)
     }
@@ -459,12 +445,13 @@ impl Emulated {
         told.saturating_sub(from.max(self.dropped))
     }
 
-    /// How long a call takes.
-    pub(super) fn takes(&self, write: bool, chance: f64) -> Millis {
-        let whole = if write {
-            self.manner.write
-        } else {
-            self.manner.read
+    /// How long a call takes; a bulk job as long as the calls that it stands for, one after the
+    /// other.
+    pub(super) fn takes(&self, (what, calls): (Group, u64), chance: f64) -> Millis {
+        let whole = match what {
+            Group::Read => self.manner.read,
+            Group::Write => self.manner.write,
+            Group::Bulk => self.manner.write.times(calls),
         };
         let shorter = whole.0 as f64 * self.manner.spread.clamp(0.0, 1.0) * chance;
         Millis(whole.0 - (shorter as u64).min(whole.0))

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::catalog::Group;
 use crate::plan::{self, Limit, VendorLimit};
 use crate::time::{Instant, Millis, Zone};
 
@@ -29,7 +30,8 @@ pub struct Metered {
     pub exceeded: u64,
     /// Where windows begin: at midnight in a zone, at multiples of their length, or at any moment.
     opens: Opens,
-    costs: [u64; 2],
+    /// What a read, a write and a call of a bulk job cost.
+    costs: [u64; 3],
     /// When, in milliseconds (or, of fixed windows, which), and how much.
     spent: VecDeque<(i64, u64)>,
     sum: u64,
@@ -57,10 +59,10 @@ impl Meter {
     }
 
     /// Counts a call; an error says until when the system would refuse it.
-    pub fn ask(&mut self, now: Instant, write: bool, calls: u64) -> Result<(), Instant> {
+    pub fn ask(&mut self, now: Instant, what: Group, calls: u64) -> Result<(), Instant> {
         let mut until = None;
         for limit in &mut self.limits {
-            let cost = limit.costs[usize::from(write)].saturating_mul(calls);
+            let cost = limit.costs[what as usize].saturating_mul(calls);
             if let Some(free) = limit.holds(now, cost) {
                 limit.exceeded += 1;
                 if !limit.own {
@@ -72,7 +74,7 @@ impl Meter {
             Some(until) => Err(until),
             None => {
                 for limit in &mut self.limits {
-                    let cost = limit.costs[usize::from(write)].saturating_mul(calls);
+                    let cost = limit.costs[what as usize].saturating_mul(calls);
                     limit.spend(now, cost);
                 }
                 Ok(())
@@ -107,7 +109,7 @@ impl Metered {
                 true => Opens::Fixed,
                 false => Opens::Anywhere,
             },
-            costs: [u64::from(limit.read), u64::from(limit.write)],
+            costs: [limit.read, limit.write, limit.bulk].map(u64::from),
             spent: VecDeque::new(),
             sum: 0,
         }
@@ -122,7 +124,7 @@ impl Metered {
             peak: 0,
             exceeded: 0,
             opens: Opens::Anywhere,
-            costs: [1, 1],
+            costs: [1; 3],
             spent: VecDeque::new(),
             sum: 0,
         }
@@ -204,6 +206,7 @@ mod tests {
                     fixed,
                     read: 1,
                     write: 2,
+                    bulk: 3,
                 },
                 Zone::UTC,
             )],
@@ -213,21 +216,31 @@ mod tests {
     #[test]
     fn a_window_that_reaches_back_frees_what_left_it() {
         let mut meter = meter(3, Millis(1_000), false);
-        assert_eq!(meter.ask(Instant(0), false, 1), Ok(()));
-        assert_eq!(meter.ask(Instant(400), true, 1), Ok(()));
-        assert_eq!(meter.ask(Instant(999), false, 1), Err(Instant(1_000)));
-        assert_eq!(meter.ask(Instant(999), true, 1), Err(Instant(1_400)));
-        assert_eq!(meter.ask(Instant(1_000), false, 1), Ok(()));
+        assert_eq!(meter.ask(Instant(0), Group::Read, 1), Ok(()));
+        assert_eq!(meter.ask(Instant(400), Group::Write, 1), Ok(()));
+        assert_eq!(meter.ask(Instant(999), Group::Read, 1), Err(Instant(1_000)));
+        assert_eq!(
+            meter.ask(Instant(999), Group::Write, 1),
+            Err(Instant(1_400))
+        );
+        assert_eq!(
+            meter.ask(Instant(1_000), Group::Bulk, 1),
+            Err(Instant(1_400))
+        );
+        assert_eq!(meter.ask(Instant(1_000), Group::Read, 1), Ok(()));
         assert_eq!(meter.limits()[0].peak, 3);
-        assert_eq!(meter.limits()[0].exceeded, 2);
+        assert_eq!(meter.limits()[0].exceeded, 3);
     }
 
     #[test]
     fn a_fixed_day_ends_at_midnight() {
         let day = 86_400_000;
         let mut meter = meter(1, Millis::DAY, true);
-        assert_eq!(meter.ask(Instant(day - 1), false, 1), Ok(()));
-        assert_eq!(meter.ask(Instant(day - 1), false, 1), Err(Instant(day)));
-        assert_eq!(meter.ask(Instant(day), false, 1), Ok(()));
+        assert_eq!(meter.ask(Instant(day - 1), Group::Read, 1), Ok(()));
+        assert_eq!(
+            meter.ask(Instant(day - 1), Group::Read, 1),
+            Err(Instant(day))
+        );
+        assert_eq!(meter.ask(Instant(day), Group::Read, 1), Ok(()));
     }
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{ChangeTime, Entry, Payload};
+use crate::catalog::{ChangeTime, Entry, Group, Payload};
+use crate::engine::ports::Call;
 use crate::plan;
 use crate::time::Millis;
 
@@ -60,10 +61,15 @@ pub struct Wants {
 }
 
 impl Manner {
-    /// Calls of the vendor's that one write call stands for: without an upsert it is looked up
-    /// first.
-    pub fn calls_of_write(&self) -> u64 {
-        if self.upsert { 1 } else { 2 }
+    /// What a call is, and how many of the vendor's calls: without an upsert a write is looked up
+    /// first, a bulk job says itself how many it takes.
+    pub fn calls_of(&self, call: &Call) -> (Group, u64) {
+        match call {
+            Call::Write(request) if request.job_calls > 0 => (Group::Bulk, request.job_calls),
+            Call::Write(_) if self.upsert => (Group::Write, 1),
+            Call::Write(_) => (Group::Write, 2),
+            Call::Read(_) | Call::Events(_) => (Group::Read, 1),
+        }
     }
 
     /// As the plan says, and the catalog entry where there is one.

@@ -13,6 +13,7 @@
 mod emulated;
 mod limits;
 mod manner;
+mod native;
 mod shared;
 pub mod simulation;
 mod systems;

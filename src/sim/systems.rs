@@ -8,7 +8,7 @@ use super::emulated::{Emulated, Maps};
 use super::limits::Meter;
 use super::manner::Manner;
 use super::shared::SharedStore;
-use crate::catalog::{Entry, Payload};
+use crate::catalog::{Entry, Group, Payload};
 use crate::connector::event::{CHANGED, OBJECT, OWN};
 use crate::engine::ports::{MapIx, RawEvent, ScenarioIx, Store as _, SystemIx, Write};
 use crate::engine::program::Program;
@@ -47,6 +47,8 @@ pub struct Asked {
     pub scenario: Option<ScenarioIx>,
     /// The map.
     pub map: MapIx,
+    /// How many of the system's calls it was.
+    pub calls: u64,
     /// Records written or shown.
     pub records: usize,
     /// What came of it.
@@ -397,7 +399,7 @@ impl Systems {
     ) {
         let now = self.now;
         let there = &mut self.all[usize::from(system)];
-        if let Err(until) = there.meter.ask(now, false, 1) {
+        if let Err(until) = there.meter.ask(now, Group::Read, 1) {
             let again = Coming::Reference { map, key, told };
             self.coming.insert((until, slot.1), (system, again));
             return;

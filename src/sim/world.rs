@@ -167,6 +167,7 @@ impl<D: Driver> World<D> {
             limited,
         } = pending;
         let now = self.systems.now;
+        let (_, calls) = self.systems.get(system).manner.calls_of(&call);
         let (write, scenario, map, records) = match &call {
             Call::Events(position) => return (ticket, self.feed(system, position.as_deref())),
             Call::Read(request) => (false, None, request.map, 0),
@@ -179,6 +180,7 @@ impl<D: Driver> World<D> {
             write,
             scenario,
             map,
+            calls,
             records,
             outcome: Outcome::Done,
         };
@@ -193,7 +195,7 @@ impl<D: Driver> World<D> {
                 let request = match call {
                     Call::Write(request) if unheard => {
                         asked.outcome = Outcome::Unheard;
-                        match self.carry_out(system, request) {
+                        match self.carry_out(system, (request, calls)) {
                             Answer::Written(request, _) | Answer::Failed(Some(request), _) => {
                                 Some(request)
                             }
@@ -212,7 +214,7 @@ impl<D: Driver> World<D> {
                     Answer::Page(page)
                 }
                 Call::Write(request) => {
-                    let answer = self.carry_out(system, request);
+                    let answer = self.carry_out(system, (request, calls));
                     if matches!(answer, Answer::Failed(..)) {
                         asked.outcome = Outcome::Refused;
                     }
@@ -264,7 +266,7 @@ impl<D: Driver> World<D> {
         }
     }
 
-    fn carry_out(&mut self, system: SystemIx, request: WriteRequest) -> Answer {
+    fn carry_out(&mut self, system: SystemIx, (request, calls): (WriteRequest, u64)) -> Answer {
         let now = self.systems.now;
         let there = self.systems.get(system);
         let refuses = &there.manner.refuses;
@@ -286,7 +288,7 @@ impl<D: Driver> World<D> {
         }
         let mut report = WriteReport {
             rejected: Vec::new(),
-            calls: there.manner.calls_of_write(),
+            calls,
         };
         for (i, write) in request.writes.iter().enumerate() {
             let there = self.systems.get(system);
@@ -355,23 +357,15 @@ impl<D: Driver> Outside for World<D> {
 
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
         let now = self.systems.now;
-        let write = match &call {
-            Call::Events(_) => {
-                let Call::Events(position) = call else { return };
-                return self.listen(ticket, system, position);
-            }
-            Call::Read(_) => false,
-            Call::Write(_) => true,
-        };
+        if let Call::Events(position) = call {
+            return self.listen(ticket, system, position);
+        }
         let chance = self.systems.rng.f64();
         let there = self.systems.get(system);
-        let calls = match write {
-            true => there.manner.calls_of_write(),
-            false => 1,
-        };
+        let (what, calls) = there.manner.calls_of(&call);
         there.calls += calls;
-        let takes = there.takes(write, chance);
-        let limited = there.meter.ask(now, write, calls).err();
+        let takes = there.takes((what, calls), chance);
+        let limited = there.meter.ask(now, what, calls).err();
         let hangs = there.hangs;
         let lanes = &mut self.lanes[usize::from(system)];
         let done = match lanes.iter_mut().min() {

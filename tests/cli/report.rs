@@ -84,7 +84,7 @@ fn the_page_holds_all_of_the_policy_and_its_figures() {
         assert!(page.contains(&format!("contact.</span>{name} ")), "{name}");
     }
     assert!(page.contains("sha256:") && page.contains("2026-11-26"));
-    assert!(page.contains("any_true") && page.contains("≤ 15m4s of 30m"));
+    assert!(page.contains("any_true") && page.contains("≤ 15m14s of 30m"));
     let ids = attributes(&page, "id");
     let sections = [
         "glance",

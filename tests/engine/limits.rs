@@ -122,6 +122,7 @@ fn a_spent_day_holds_back_bulk_before_normal_before_intent_and_never_consent() {
             fixed: true,
             read: 1,
             write: 1,
+            bulk: 0,
         }];
     });
     fill(&mut bench, 500);

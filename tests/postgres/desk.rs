@@ -174,6 +174,7 @@ impl Desk {
             map: self.map,
             scenario: 0,
             writes,
+            job_calls: 0,
         })
     }
 

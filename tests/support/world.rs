@@ -82,6 +82,8 @@ pub struct Emulated {
     pub calls: Vec<(i64, &'static str)>,
     /// When each call was made, with its kind and scenario (of a write).
     pub asked: Vec<(i64, &'static str, Option<ScenarioIx>)>,
+    /// Of each part of a bulk job: the calls that it stood for, and its records.
+    pub jobs: Vec<(u64, usize)>,
     /// Calls under way, and the most that ever were.
     pub under_way: (usize, usize),
     /// Never answers what it is asked.
@@ -353,7 +355,7 @@ impl Sim {
         }
         let mut report = WriteReport {
             rejected: Vec::new(),
-            calls: 1,
+            calls: request.job_calls.max(1),
         };
         for (i, write) in request.writes.iter().enumerate() {
             if self.system(&name).refuses.contains(&write.key) {
@@ -442,6 +444,11 @@ impl World for Sim {
             Call::Write(request) => (self.now, "write", Some(request.scenario)),
             Call::Events(_) => (self.now, "events", None),
         });
+        if let Call::Write(request) = &call
+            && request.job_calls > 0
+        {
+            there.jobs.push((request.job_calls, request.writes.len()));
+        }
         if !matches!(call, Call::Events(_)) {
             there.under_way.0 += 1;
             there.under_way.1 = there.under_way.1.max(there.under_way.0);
@@ -598,6 +605,7 @@ impl Bench {
             writes: Vec::new(),
             calls: Vec::new(),
             asked: Vec::new(),
+            jobs: Vec::new(),
             under_way: (0, 0),
             hangs: false,
             forgets_one: false,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map as Object, Value as Json};
 
-use super::values::{literals, mixed, share, tried, value};
+use super::values::{literals, mixed, tried, value};
 use crate::engine::expression::{EventExpr, RecordExpr};
 use crate::engine::ports::{EntityIx, FieldIx, ScenarioIx};
 use crate::engine::program::Program;
@@ -15,6 +15,8 @@ use crate::value::Value;
 
 /// Combinations of values that are tried until a condition holds.
 const TRIED_MAX: usize = 8_192;
+/// Records among which those that pass are chosen as if by chance; a power of two.
+const BLOCK: u64 = 32;
 /// Conditions of one entity that are told apart.
 const CONDITIONS_MAX: usize = 16;
 
@@ -94,8 +96,7 @@ impl<'p> Conditions<'p> {
 
     /// Whether a record was made to meet a condition.
     pub fn meets(&self, condition: usize, number: u64) -> bool {
-        let known = &self.all[condition];
-        share(number, condition as u64 ^ 0x5eed) < known.passes
+        passes(self.all[condition].passes, condition as u64, number)
     }
 
     /// The values of a record's fields that its conditions decide.
@@ -198,6 +199,16 @@ impl<'p> Conditions<'p> {
     }
 }
 
+/// Whether a record is one of the share that passes: of any first so many records as many do as the
+/// share says, to a few, and which they are differs from condition to condition.
+fn passes(share: f64, condition: u64, number: u64) -> bool {
+    let among = BLOCK - 1;
+    let turned = number ^ mixed(number / BLOCK, condition ^ 0x5eed);
+    let place = (number & !among) | (turned & among);
+    let before = |n: u64| (n as f64 * share).floor();
+    before(place + 1) > before(place)
+}
+
 /// A payload for which a condition holds, or does not.
 fn payload(condition: &EventExpr, text: &str, holds: bool) -> Option<Object<String, Json>> {
     let paths = paths(text);
@@ -279,6 +290,24 @@ fn combinations(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_records_pass_as_the_share_says() {
+        for share in [0.0, 0.005, 0.3, 0.5, 0.9, 1.0] {
+            for records in [32u64, 500, 1_000, 5_000] {
+                let passed = |c| (0..records).filter(|n| passes(share, c, *n)).count();
+                let wanted = records as f64 * share;
+                for condition in 0..4 {
+                    let off = (passed(condition) as f64 - wanted).abs();
+                    assert!(off <= 5.0, "{share} of {records}: {off} off");
+                }
+            }
+        }
+        // Two conditions of one share do not let the same records through.
+        let both = (0..10_000).filter(|n| passes(0.3, 0, *n) && passes(0.3, 1, *n));
+        let both = both.count();
+        assert!((700..1_100).contains(&both), "{both}");
+    }
 
     #[test]
     fn payloads_meet_conditions() {

@@ -77,8 +77,6 @@ pub(super) struct Load<'p> {
     pub begun: Rc<Cell<bool>>,
     /// By system.
     pub counted: Vec<Counted>,
-    /// Calls that a write stands for, by system.
-    per_write: Vec<u64>,
     /// The share of events that get lost, by system.
     loses: Vec<f64>,
     pub(super) made: u64,
@@ -98,8 +96,6 @@ pub(super) struct Start<'p> {
     pub keys: Vec<Vec<String>>,
     pub outages: Vec<(Instant, SystemIx, Millis)>,
     pub loses: Vec<f64>,
-    /// Calls that a write stands for, by system.
-    pub per_write: Vec<u64>,
     pub seed: u64,
     pub times: Times,
 }
@@ -131,7 +127,6 @@ impl<'p> Load<'p> {
             over: Rc::new(Cell::new(false)),
             begun: Rc::new(Cell::new(false)),
             counted: vec![Counted::default(); program.plan.systems.len()],
-            per_write: start.per_write,
             loses: start.loses,
             made: 1 << 40,
             changes: 0,
@@ -329,15 +324,11 @@ impl Driver for Load<'_> {
             Outcome::Failed | Outcome::Unheard => counted.failed += 1,
             Outcome::Done | Outcome::Refused => {}
         }
-        let calls = match asked.write {
-            true => self.per_write[usize::from(asked.system)],
-            false => 1,
-        };
         let minute = asked.at.0.div_euclid(60_000);
         if counted.minute.0 != minute {
             counted.minute = (minute, 0);
         }
-        counted.minute.1 += calls;
+        counted.minute.1 += asked.calls;
         counted.busiest_minute = counted.busiest_minute.max(counted.minute.1);
     }
 

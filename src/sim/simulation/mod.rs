@@ -49,6 +49,7 @@ use crate::engine::ports::{EntityIx, FieldIx, MapIx, RunRecord, ScenarioIx, Syst
 use crate::engine::program::Program;
 use crate::engine::runner::{Observer, Options, Progress, Standing, Tally};
 use crate::estimate::Estimate;
+use crate::model::ModeKind;
 use crate::plan::{Mode, Plan};
 use crate::terms::ModeClass;
 use crate::time::{Instant, Millis, Schedule};
@@ -193,7 +194,8 @@ impl<'p> Simulation<'p> {
     pub fn run(&self, span: &Span) -> Result<Simulated, BrokeOff> {
         let start = start_in(self.program.zone);
         // What changes before the span's first runs must have had its whole gap to do so.
-        let lead = self.lead();
+        let end = Instant(start.0.saturating_add(span.lasts.0 as i64));
+        let lead = self.lead((start, end));
         let begin = Instant(start.0 - lead.0 as i64);
         let days = lead.0.div_ceil(Millis::DAY.0);
         let first = first_day() - chrono::Days::new(days);
@@ -210,7 +212,6 @@ impl<'p> Simulation<'p> {
             &conditions,
         );
         let later = |at: Instant, by: Millis| Instant(at.0.saturating_add(by.0 as i64));
-        let end = later(start, span.lasts);
         let outages = span.outages.iter().filter_map(|outage| {
             let system = self.program.system(&outage.system)?;
             Some((later(start, outage.at), system, outage.lasts))
@@ -222,11 +223,6 @@ impl<'p> Simulation<'p> {
             keys,
             outages: outages.collect(),
             loses: self.loses(),
-            per_write: systems
-                .all
-                .iter()
-                .map(|s| s.manner.calls_of_write())
-                .collect(),
             seed: span.seed,
             times: Times {
                 begin,
@@ -266,16 +262,27 @@ impl<'p> Simulation<'p> {
         ))
     }
 
-    /// How long the load goes on before the span: the longest gap between two runs that move
-    /// changes.
-    fn lead(&self) -> Millis {
+    /// How long the load goes on before the span: the first run of each flow that has one in the
+    /// span, by the clock, is to find all that changed since the run before it.
+    fn lead(&self, (start, end): (Instant, Instant)) -> Millis {
         let scenarios = self.ground.policy.scenarios.iter();
-        let gaps = scenarios.filter_map(|scenario| {
+        let leads = scenarios.filter_map(|scenario| {
             let figures = self.ground.arithmetic.scenario(scenario.id)?;
-            let moves = scenario.clean.is_none() && !figures.timing.is_realtime();
-            figures.timing.gaps().filter(|_| moves).map(|g| g.longest)
+            let ModeKind::Scheduled(Some(schedule)) = &scenario.mode.kind else {
+                return None;
+            };
+            let longest = figures.timing.gaps().filter(|_| scenario.clean.is_none())?;
+            let (zone, window) = (
+                self.program.zone,
+                scenario.window.as_ref().map(|w| &w.value),
+            );
+            let first = schedule.next_in(start - Millis(1), zone, window)?;
+            let from = start - longest.longest.min(MOST_LEAD);
+            let before = schedule.starts(from, start, zone, window).last();
+            (first < end).then(|| start.since(before.unwrap_or(from)))
         });
-        gaps.max()
+        leads
+            .max()
             .unwrap_or(LEAST_LEAD)
             .clamp(LEAST_LEAD, MOST_LEAD)
     }
@@ -436,6 +443,7 @@ fn quick(mut plan: Plan) -> Plan {
         (system.latency, system.visibility_lag) = (Millis::ZERO, Millis::ZERO);
         system.concurrency = 1;
         (system.write_batch, system.read_page) = (Some(AT_ONCE), Some(AT_ONCE));
+        system.bulk = None;
     }
     for scenario in &mut plan.scenarios {
         scenario.batch = None;

@@ -69,11 +69,6 @@ pub(super) fn mixed(a: u64, b: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// A share from 0 up to 1 that looks like chance and is the same each time.
-pub(super) fn share(a: u64, b: u64) -> f64 {
-    (mixed(a, b) >> 11) as f64 / (1u64 << 53) as f64
-}
-
 /// Values of a type worth trying where a condition is to hold, or not to hold: every one of a small
 /// type, else those that the condition itself names and their neighbours.
 pub(super) fn tried(ty: &Type, condition: &str) -> Vec<Value> {

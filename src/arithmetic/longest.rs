@@ -1,0 +1,94 @@
+//! What one run by the clock may be shown and may have to do at most.
+
+use super::calls::Calls;
+use super::demand::Demand;
+use super::facts::SystemFacts;
+use super::formula::{
+    DAY_SECONDS, busiest_stretch, distinct, fewest_records, full_read_calls, most_records,
+};
+use super::load::{Counting, Ends, HopLoad};
+
+impl Counting<'_> {
+    /// The share of all records that a run is shown so many days after the last; none where it is
+    /// not known how many there are.
+    pub(super) fn shown(&self, demand: &Demand, days: f64) -> f64 {
+        if self.scenario.scans_full() {
+            return 1.0;
+        }
+        let Some(records) = demand.records.as_ref().map(|n| n.value) else {
+            return 0.0;
+        };
+        let met = demand.entity_changes_per_day.as_ref();
+        let met = met
+            .or(demand.records_per_day.as_ref())
+            .map_or(0.0, |m| m.value);
+        match records > 0.0 {
+            true => distinct(Some(records), met, days) / records,
+            false => 0.0,
+        }
+    }
+
+    /// Calls of a start that finds as many records as one may, retries on the mean.
+    pub(super) fn at_most(
+        &self,
+        load: &HopLoad,
+        source: &SystemFacts,
+        target: &SystemFacts,
+        days: f64,
+    ) -> Ends {
+        let demand = &load.demand;
+        let records = demand.records.as_ref().map(|n| n.value);
+        let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
+        let met = demand.entity_changes_per_day.as_ref();
+        let busier = busiest_stretch(demand.peak.value, days * DAY_SECONDS);
+        let most = |per_day: f64, passes: f64| {
+            let mean = distinct(records, per_day * busier, days);
+            most_records(mean * passes).min(records.unwrap_or(f64::INFINITY))
+        };
+        let page = source.read_page.value;
+        let reads = match (self.scenario.scans_full(), records) {
+            (true, Some(all)) => full_read_calls(all, page),
+            _ => full_read_calls(most(met.map_or(carried, |m| m.value), 1.0), page),
+        };
+        let passes = demand.events_share() * demand.records_share();
+        let written = most(carried, passes);
+        let usual = distinct(records, carried, days);
+        let writes = self.writes_at_most(target, (usual * passes, written));
+        let reads = Calls::reads(reads * source.attempts() / self.share());
+        match load.hop {
+            Some(_) => Ends {
+                source: reads,
+                target: writes,
+            },
+            None => Ends {
+                source: reads + writes,
+                target: Calls::NONE,
+            },
+        }
+    }
+
+    /// Calls that write so many records at most, where there are so many on the mean.
+    fn writes_at_most(&self, target: &SystemFacts, (mean, most): (f64, f64)) -> Calls {
+        let batch = self.batch(target);
+        let batches = |records: f64| {
+            let calls = full_read_calls(records, batch) * target.calls_per_write;
+            Calls::writes(calls * target.attempts())
+        };
+        let bulk = target.bulk.as_ref();
+        let bulk = bulk.filter(|_| self.scenario.batch.is_none());
+        let Some(bulk) = bulk.filter(|b| most > b.from_records.value) else {
+            return batches(most);
+        };
+        let uploads = full_read_calls(most, Some(bulk.records.value));
+        let job = Calls {
+            bulk: (uploads + bulk.fixed_calls.value) * target.attempts(),
+            ..Calls::NONE
+        };
+        // A run that falls just short of a job takes more calls than the job.
+        let short = batches(bulk.from_records.value);
+        match fewest_records(mean) <= bulk.from_records.value && short.total() > job.total() {
+            true => short,
+            false => job,
+        }
+    }
+}
