@@ -41,39 +41,14 @@ pub(in crate::render::html) fn ages(rows: &[AgeRow], width: u32) -> Markup {
     if rows.is_empty() || !low.is_finite() || !high.is_finite() {
         return html! {};
     }
-    let names = rows.iter().map(|r| r.name.chars().count()).max();
-    let room = (names.unwrap_or(0) as f64 * LETTER + 16.0).min(f64::from(width) * 0.42);
-    let count = rows.len();
     let marks = MARKS.into_iter().map(f64::ln);
     let marks: Vec<f64> = marks.filter(|m| (low..=high).contains(m)).collect();
-    let middles: Vec<f64> = (0..count).map(|at| at as f64 + 0.5).collect();
-    let name_of = |y: &f64| {
-        let from_above = count.checked_sub(1 + *y as usize);
-        let row = from_above.and_then(|at| rows.get(at));
-        row.map_or(String::new(), |r| shortened(&r.name, room))
-    };
-    draw((width, 26 * count as u32 + 44), |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(8)
-            .margin_right(26)
-            .margin_bottom(4)
-            .x_label_area_size(26)
-            .y_label_area_size(room as u32)
-            .build_cartesian_2d(
-                Axis::new(low, high, marks),
-                Axis::new(0.0, count as f64, middles),
-            )?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .axis_style(RULE)
-            .bold_line_style(RULE)
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&|x| figures::duration(x.exp()))
-            .y_label_formatter(&name_of)
-            .x_label_style(type_of(MUTED, HPos::Center, VPos::Top))
-            .y_label_style(type_of(INK, HPos::Right, VPos::Center))
-            .draw()?;
+    let names: Vec<&str> = rows.iter().map(|r| &*r.name).collect();
+    let count = rows.len();
+    draw(rows_size(count, width), |area| {
+        let along = Axis::new(low, high, marks);
+        let words = |x: f64| figures::duration(x.exp());
+        let mut chart = super::rows(area, (&names, width), along, words)?;
         for (at, row) in rows.iter().enumerate() {
             let base = (count - 1 - at) as f64;
             let middle = base + 0.5;

@@ -148,42 +148,15 @@ pub(super) fn bars(bars: &[Bar], width: u32) -> Markup {
     }
     let fitting = ENDS.into_iter().find(|end| *end >= longest * 1.02);
     let end = fitting.unwrap_or(longest * 1.1);
-    let names = bars.iter().map(|b| b.name.chars().count()).max();
-    let room = (names.unwrap_or(0) as f64 * LETTER + 16.0).min(f64::from(width) * 0.42);
-    let count = bars.len();
-    let height = 26 * count as u32 + 44;
     let steps = if width < 500 { 2 } else { 4 };
     let ticks: Vec<f64> = (0..=steps)
         .map(|at| end * f64::from(at) / f64::from(steps))
         .collect();
-    let rows: Vec<f64> = (0..count).map(|at| at as f64 + 0.5).collect();
-    let name_of = |y: &f64| {
-        let from_above = count.checked_sub(1 + *y as usize);
-        let bar = from_above.and_then(|at| bars.get(at));
-        bar.map_or(String::new(), |b| shortened(b.name, room))
-    };
-    draw((width, height), |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(8)
-            .margin_right(26)
-            .margin_bottom(4)
-            .x_label_area_size(26)
-            .y_label_area_size(room as u32)
-            .build_cartesian_2d(
-                Axis::new(0.0, end, ticks),
-                Axis::new(0.0, count as f64, rows),
-            )?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .axis_style(RULE)
-            .bold_line_style(RULE)
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&|x| figures::share(*x))
-            .y_label_formatter(&name_of)
-            .x_label_style(type_of(MUTED, HPos::Center, VPos::Top))
-            .y_label_style(type_of(INK, HPos::Right, VPos::Center))
-            .draw()?;
+    let names: Vec<&str> = bars.iter().map(|b| b.name).collect();
+    let count = bars.len();
+    draw(rows_size(count, width), |area| {
+        let along = Axis::new(0.0, end, ticks);
+        let mut chart = rows(area, (&names, width), along, figures::share)?;
         for (at, bar) in bars.iter().enumerate() {
             let low = (count - 1 - at) as f64;
             let mut from = 0.0;
@@ -199,6 +172,49 @@ pub(super) fn bars(bars: &[Bar], width: u32) -> Markup {
         }
         Ok(())
     })
+}
+
+/// The size of a chart of rows of this width.
+fn rows_size(count: usize, width: u32) -> (u32, u32) {
+    (width, 26 * count as u32 + 44)
+}
+
+/// An empty chart of rows below each other, each with its name before it; the first is the topmost,
+/// from its number below up to the next.
+fn rows<'a, 'b>(
+    area: &'a Area<'b>,
+    (names, width): (&[&str], u32),
+    along: Axis,
+    words: fn(f64) -> String,
+) -> Result<Chart<'a, 'b>, DrawingAreaErrorKind<std::io::Error>> {
+    let count = names.len();
+    let longest = names.iter().map(|n| n.chars().count()).max();
+    let room = (longest.unwrap_or(0) as f64 * LETTER + 16.0).min(f64::from(width) * 0.42);
+    let middles: Vec<f64> = (0..count).map(|at| at as f64 + 0.5).collect();
+    let name_of = |y: &f64| {
+        let from_above = count.checked_sub(1 + *y as usize);
+        let name = from_above.and_then(|at| names.get(at));
+        name.map_or(String::new(), |name| shortened(name, room))
+    };
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(8)
+        .margin_right(26)
+        .margin_bottom(4)
+        .x_label_area_size(26)
+        .y_label_area_size(room as u32)
+        .build_cartesian_2d(along, Axis::new(0.0, count as f64, middles))?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .axis_style(RULE)
+        .bold_line_style(RULE)
+        .light_line_style(TRANSPARENT)
+        .x_label_formatter(&|x| words(*x))
+        .y_label_formatter(&name_of)
+        .x_label_style(type_of(MUTED, HPos::Center, VPos::Top))
+        .y_label_style(type_of(INK, HPos::Right, VPos::Center))
+        .draw()?;
+    Ok(chart)
 }
 
 fn shortened(name: &str, room: f64) -> String {
