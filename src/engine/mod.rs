@@ -21,6 +21,7 @@ pub mod freshness;
 pub mod handed;
 mod heed;
 mod intake;
+mod job;
 mod letters;
 mod limits;
 mod merge;
