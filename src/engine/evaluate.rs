@@ -269,9 +269,9 @@ fn absorb_field(
         false => at,
     };
     let view = register.view_mut(system);
-    let returns = match several && report.read.is_none() && report.own != Some(true) {
-        true => came_back(view, ix, at),
-        false => Vec::new(),
+    let returns = match (several && report.read.is_none(), report.own) {
+        (false, _) | (true, Some(true)) => Vec::new(),
+        (true, whose) => came_back(view, ix, at, whose.is_some()),
     };
     let mut said_too = None;
     let handed = view.field(ix).and_then(|k| report.handed_over(ix, k));
@@ -410,9 +410,10 @@ fn absorb_field(
 
 /// A change came late, and the system told of another value both before it and after: it came back
 /// to that after the change, which is a change too. Gives such values with their times.
-fn came_back(view: &View, ix: FieldIx, at: i64) -> Vec<(Value, i64)> {
+/// `says_whose`: whether the system says whose change each is; then none of the runner's is its own.
+fn came_back(view: &View, ix: FieldIx, at: i64, says_whose: bool) -> Vec<(Value, i64)> {
     // What more calls than were told of may have written was no change of the system's.
-    let own = |e: &Echoes| !e.may_come() && e.seen > 1;
+    let own = |e: &Echoes| !says_whose && !e.may_come() && e.seen > 1;
     let known = view.field(ix).zip(view.echoes(ix));
     let known = known.and_then(|(known, e)| match known.how {
         How::Reported => Some((&known.value, known.at, e.last)),

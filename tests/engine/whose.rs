@@ -169,3 +169,16 @@ fn the_runners_own_deletion_deletes_nothing() {
     assert_eq!(absorbed, Absorbed::default());
     assert_eq!(desk.register.view(B).and_then(|v| v.gone), None::<Gone>);
 }
+
+#[test]
+fn what_the_runner_wrote_twice_is_no_word_of_the_system() {
+    let mut desk = Desk::new();
+    desk.holds(5, NOW, How::Sent);
+    let at = |seconds: i64| NOW + seconds * SECOND;
+    desk.tells(&[(desk.f, 5)], at(1), true, None);
+    desk.tells(&[(desk.f, 5)], at(3), true, None);
+    // Between the two it was changed, which is told last.
+    desk.tells(&[(desk.f, 2)], at(2), false, None);
+    assert_eq!(desk.said(desk.f), Some((Value::Int(2), at(2))));
+    assert_eq!(desk.known(desk.f), Some(&Value::Int(5)));
+}
