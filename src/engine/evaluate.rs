@@ -23,11 +23,14 @@ pub const TOLERANCE_US: i64 = 300_000_000;
 /// runner's write has moved: it is older than that, nobody knows by how much. It loses to whatever
 /// has a time, but for a value that must not be lost and for a rule that asks who was first.
 fn unknown_time(entity: &EntityProgram, field: FieldIx, value: &Value, at: i64) -> i64 {
-    let rule = entity
-        .fields
-        .get(field as usize)
-        .and_then(|f| f.rule.resolve);
-    match rule {
+    let Some(known) = entity.fields.get(field as usize) else {
+        return 0;
+    };
+    if known.origins.len() < 2 {
+        // Nobody else speaks for it: as it is now, it is newer than all that was told before.
+        return at;
+    }
+    match known.rule.resolve {
         Some(ResolveRule::AnyTrue) if *value == Value::Bool(true) => at,
         Some(ResolveRule::AllTrue) if *value == Value::Bool(false) => at,
         Some(ResolveRule::FirstWriteWins) => at,

@@ -158,37 +158,6 @@ fn number(n: i64) -> Option<Value> {
     Some(Value::IntValue(n))
 }
 
-const TRACED: &str = r#"
-policy live { timezone "UTC" }
-system forms {
-  connector webhook
-  option path = "/hooks/forms"
-  secret signing = env("FORMS_SECRET")
-}
-system crm { connector sqlite option path = "crm.db" }
-system tracker {
-  connector webhook
-  option url = env("TRACKER_URL")
-  secret signing = env("FORMS_SECRET")
-}
-entity contact {
-  key email
-  owner forms
-  accepts none
-  field email: email
-  field name: text(40)?
-}
-map contact in forms { same_names  changed_at "at" }
-map contact in crm "contacts" { same_names  cursor "updated_at" }
-map contact in tracker { same_names }
-scenario signup {
-  when forms.submitted
-  sync contact(name) from forms to crm, tracker
-  mode realtime
-  retry exponential from 20ms to 100ms, 12 attempts
-}
-"#;
-
 fn traced<'a>(collector: &'a str, tracker: &'a str) -> [(&'a str, &'a str); 6] {
     [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
@@ -214,8 +183,7 @@ fn deliver_in(runner: &Runner, id: &str, body: &str, traceparent: &str) -> u16 {
 #[test]
 fn a_trace_goes_from_the_sender_of_a_webhook_to_the_receiver_of_another() {
     let dir = tempfile::tempdir().unwrap();
-    set_up(dir.path());
-    std::fs::write(dir.path().join("policy.sync"), TRACED).unwrap();
+    troubles::set_up_troubled(dir.path(), "");
     let collector = Listener::start(&[200]);
     let tracker = Listener::start(&[503, 202]);
     let runner = start_with(dir.path(), &traced(&collector.url(), &tracker.url()));
