@@ -83,6 +83,8 @@ pub(super) struct Receiver {
     manner: Arc<Mutex<Manner>>,
     heard: Arc<Mutex<Heard>>,
     over: Arc<AtomicBool>,
+    /// Whether anybody listens at its address.
+    listens: Arc<AtomicBool>,
 }
 
 impl Drop for Receiver {
@@ -100,7 +102,9 @@ impl Receiver {
             manner: Arc::new(Mutex::new(manner)),
             heard: Arc::default(),
             over: Arc::default(),
+            listens: Arc::new(AtomicBool::new(true)),
         };
+        let listens = Arc::clone(&receiver.listens);
         let (manner, heard) = (Arc::clone(&receiver.manner), Arc::clone(&receiver.heard));
         let over = Arc::clone(&receiver.over);
         std::thread::spawn(move || {
@@ -112,6 +116,7 @@ impl Receiver {
                 } else if listener.is_none() {
                     listener = TcpListener::bind(address).ok();
                 }
+                listens.store(listener.is_some(), Ordering::SeqCst);
                 let Some(open) = &listener else {
                     std::thread::sleep(Duration::from_millis(10));
                     continue;
@@ -131,6 +136,11 @@ impl Receiver {
 
     pub(super) fn turns(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
+        // A call that comes before it listens would be one of a minute's few.
+        let listens = manner != Manner::Away;
+        wait_for("the receiver to turn", || {
+            self.listens.load(Ordering::SeqCst) == listens
+        });
     }
 
     pub(super) fn calls(&self) -> usize {

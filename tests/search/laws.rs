@@ -98,6 +98,7 @@ pub fn at_the_end(case: &Case, script: &mut Script, systems: &mut Systems, store
         for ix in 0..KEYS {
             let said = &script.said[flow][ix];
             let mut expected = truth::values(what.rule, said);
+            expected.extend(safe_side(case, what.rule, said).map(Some));
             for system in case.receivers(flow) {
                 let there = &systems.all[system];
                 let row = there.row(system as MapIx, &key(ix));
@@ -144,4 +145,19 @@ pub fn at_the_end(case: &Case, script: &mut Script, systems: &mut Systems, store
         ));
     }
     script.broken.extend(broken);
+}
+
+/// What may hold though the owner took it back since: a value that must not be lost, which an event
+/// about something else showed before its own came. From when it is nobody knows then, and it counts
+/// as of that event.
+fn safe_side(case: &Case, rule: Rule, said: &[Said]) -> Option<Value> {
+    let kept = match rule {
+        Rule::AnyTrue => Value::Bool(true),
+        Rule::AllTrue => Value::Bool(false),
+        _ => return None,
+    };
+    let shown = said
+        .iter()
+        .any(|s| s.value == kept && case.troubles[s.origin].whole);
+    shown.then_some(kept)
 }
