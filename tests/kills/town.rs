@@ -392,8 +392,18 @@ impl Town {
             return Some("sheet is not what shop is".to_owned());
         }
         let tickets = "SELECT id, state FROM tickets";
-        if table(&self.mirror, tickets) != table(&self.desk, tickets) {
-            return Some("mirror has other tickets than desk".to_owned());
+        let (mirror, desk) = (table(&self.mirror, tickets), table(&self.desk, tickets));
+        if mirror != desk {
+            let apart = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
+                let apart = a.iter().filter(|(id, state)| b.get(*id) != Some(state));
+                let apart = apart.map(|(id, state)| format!("{id}: {state}"));
+                apart.take(5).collect::<Vec<_>>().join(", ")
+            };
+            return Some(format!(
+                "mirror has other tickets than desk: {} rather than {}",
+                apart(&mirror, &desk),
+                apart(&desk, &mirror)
+            ));
         }
         let store = open(self.path(), ".syncline.db");
         let sql = "SELECT count(*) FROM dead_letters";
