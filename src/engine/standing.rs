@@ -217,10 +217,12 @@ pub(super) fn standing_of_read(
         Some(known) => {
             let stale = match known.how.written() {
                 true => known.settled_at() >= settled,
-                // The one is told by the system's clock and the other by the runner's.
                 false => {
-                    at.saturating_add(RAISED_US) < known.at
-                        && known.at.saturating_add(TOLERANCE_US) >= settled
+                    let told_later = at < known.at && known.at >= settled;
+                    // The one is told by the system's clock and the other by the runner's.
+                    let by_its_own_clock = at.saturating_add(RAISED_US) < known.at
+                        && known.at.saturating_add(TOLERANCE_US) >= settled;
+                    told_later || by_its_own_clock
                 }
             };
             match stale {
