@@ -38,6 +38,17 @@ impl Demand {
         Some(carried * self.events_share() * self.records_share())
     }
 
+    /// Records a day whose changes are carried, before all filters; 0 where nobody says.
+    pub(super) fn carried_per_day(&self) -> f64 {
+        self.records_per_day.as_ref().map_or(0.0, |r| r.value)
+    }
+
+    /// Records a day that a read of what changed is shown: those of which anything changed.
+    pub(super) fn met_per_day(&self) -> f64 {
+        let met = self.entity_changes_per_day.as_ref();
+        met.map_or(self.carried_per_day(), |m| m.value)
+    }
+
     /// The share of events that pass.
     pub fn events_share(&self) -> f64 {
         self.events_pass.as_ref().map_or(1.0, |p| p.value)

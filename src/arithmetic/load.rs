@@ -23,6 +23,20 @@ pub struct Ends {
 }
 
 impl Ends {
+    /// What a hop reads at its one end and writes at its other.
+    pub(super) fn of(load: &HopLoad, reads: Calls, writes: Calls) -> Ends {
+        match load.hop {
+            Some(_) => Ends {
+                source: reads,
+                target: writes,
+            },
+            None => Ends {
+                source: reads + writes,
+                target: Calls::NONE,
+            },
+        }
+    }
+
     fn plus(self, more: Ends) -> Ends {
         Ends {
             source: self.source + more.source,
@@ -301,7 +315,7 @@ impl Counting<'_> {
     /// Calls a day of a real-time hop: λ·r·A at the source, λ·w·A at the target.
     fn by_event(&self, load: &HopLoad, source: &SystemFacts, target: &SystemFacts) -> Ends {
         let demand = &load.demand;
-        let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
+        let carried = demand.carried_per_day();
         let heard = carried * demand.events_share();
         let written = heard * demand.records_share();
         let reads = heard * source.reads_per_event * source.attempts() / self.share();
@@ -330,27 +344,16 @@ impl Counting<'_> {
         let demand = &load.demand;
         let records = demand.records.as_ref().map(|n| n.value);
         let changed = |per_day: f64| distinct(records, per_day, days);
-        let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
-        let met = demand.entity_changes_per_day.as_ref();
         let page = source.read_page.value;
         let reads = match (self.scenario.scans_full(), records) {
             (true, Some(all)) => full_read_calls(all, page),
-            _ => read_calls(changed(met.map_or(carried, |m| m.value)), page),
+            _ => read_calls(changed(demand.met_per_day()), page),
         };
-        let all = changed(carried);
+        let all = changed(demand.carried_per_day());
         let written = all * demand.events_share() * demand.records_share();
         let reads = Calls::reads(reads * source.attempts() / self.share());
         let writes = self.writes(target, written) + self.echo_reads(load, target, written);
-        match load.hop {
-            Some(_) => Ends {
-                source: reads,
-                target: writes,
-            },
-            None => Ends {
-                source: reads + writes,
-                target: Calls::NONE,
-            },
-        }
+        Ends::of(load, reads, writes)
     }
 
     /// Records of one write call; none: all that there are.

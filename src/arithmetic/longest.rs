@@ -18,12 +18,8 @@ impl Counting<'_> {
         let Some(records) = demand.records.as_ref().map(|n| n.value) else {
             return 0.0;
         };
-        let met = demand.entity_changes_per_day.as_ref();
-        let met = met
-            .or(demand.records_per_day.as_ref())
-            .map_or(0.0, |m| m.value);
         match records > 0.0 {
-            true => distinct(Some(records), met, days) / records,
+            true => distinct(Some(records), demand.met_per_day(), days) / records,
             false => 0.0,
         }
     }
@@ -38,8 +34,7 @@ impl Counting<'_> {
     ) -> Ends {
         let demand = &load.demand;
         let records = demand.records.as_ref().map(|n| n.value);
-        let carried = demand.records_per_day.as_ref().map_or(0.0, |r| r.value);
-        let met = demand.entity_changes_per_day.as_ref();
+        let carried = demand.carried_per_day();
         let busier = busiest_stretch(demand.peak.value, days * DAY_SECONDS);
         let most = |per_day: f64, passes: f64| {
             let mean = distinct(records, per_day * busier, days);
@@ -48,23 +43,14 @@ impl Counting<'_> {
         let page = source.read_page.value;
         let reads = match (self.scenario.scans_full(), records) {
             (true, Some(all)) => full_read_calls(all, page),
-            _ => full_read_calls(most(met.map_or(carried, |m| m.value), 1.0), page),
+            _ => full_read_calls(most(demand.met_per_day(), 1.0), page),
         };
         let passes = demand.events_share() * demand.records_share();
         let written = most(carried, passes);
         let usual = distinct(records, carried, days);
         let writes = self.writes_at_most(target, (usual * passes, written));
         let reads = Calls::reads(reads * source.attempts() / self.share());
-        match load.hop {
-            Some(_) => Ends {
-                source: reads,
-                target: writes,
-            },
-            None => Ends {
-                source: reads + writes,
-                target: Calls::NONE,
-            },
-        }
+        Ends::of(load, reads, writes)
     }
 
     /// Calls that write so many records at most, where there are so many on the mean.

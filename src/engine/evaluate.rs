@@ -291,7 +291,7 @@ fn absorb_field(
         // A change, though to what the runner was about to write, or had just written.
         Standing::Same if report.own == Some(false) => {
             said_too = Some(at).filter(|_| partly && written(view, ix));
-            if tells_more(view, ix, at, several) && said_too.is_none() && !written(view, ix) {
+            if tells_more(view, ix, at, several) && !written(view, ix) {
                 view.told_of(ix, at);
                 out.changed = true;
             }
@@ -307,7 +307,7 @@ fn absorb_field(
         Standing::Echo(i) => {
             let echoes = &mut view.sent[i].echoes;
             echoes.note(at);
-            said_too = echoes.said_too().filter(|_| partly && report.own.is_none());
+            said_too = echoes.said_too().filter(|_| partly && untold);
             out.changed = true;
         }
         // It may be what the system had said itself before: no echo then.
@@ -316,7 +316,7 @@ fn absorb_field(
             view.told_of(ix, at);
             said_too = view
                 .said_too(ix, handed.and_then(|h| h.calls))
-                .filter(|_| partly && report.own.is_none());
+                .filter(|_| partly && untold);
             out.changed = true;
             // What it told against the write before was told after it.
             let against = view.echoes(ix).and_then(|e| e.against);

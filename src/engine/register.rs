@@ -21,7 +21,7 @@ pub struct Stamp {
 impl Stamp {
     /// The order of one origin's stamps: by change time, ties by event id, then by value (so that
     /// even a sender that reuses ids has one answer).
-    fn rank(&self) -> (i64, &str, &Value) {
+    pub(super) fn rank(&self) -> (i64, &str, &Value) {
         (self.at, &self.id, &self.value)
     }
 }
@@ -93,7 +93,8 @@ impl Origin {
     }
 }
 
-fn truth(stamp: &Stamp) -> (Option<i64>, Option<i64>) {
+/// When a stamp says that its origin set true, and when false.
+pub(super) fn truth(stamp: &Stamp) -> (Option<i64>, Option<i64>) {
     match stamp.value {
         Value::Bool(true) => (Some(stamp.at), None),
         Value::Bool(false) => (None, Some(stamp.at)),

@@ -34,7 +34,9 @@ use serde_json::Value as Json;
 
 use crate::engine::ports::{FieldIx, SystemIx};
 use crate::engine::program::{EntityProgram, FieldProgram};
-use crate::engine::register::{Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View};
+use crate::engine::register::{
+    Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View, truth,
+};
 use crate::value::Value;
 
 /// A register that cannot be read.
@@ -409,8 +411,7 @@ fn is_plain(origin: &Origin) -> bool {
         return (origin.true_at, origin.false_at) == now;
     }
     // A clock that was set back may have put them the other way round.
-    let in_order =
-        (latest.at, &latest.id, &latest.value) >= (earliest.at, &earliest.id, &earliest.value);
+    let in_order = latest.rank() >= earliest.rank();
     in_order && origin.true_at == now.0.max(then.0) && origin.false_at == now.1.max(then.1)
 }
 
@@ -432,15 +433,6 @@ fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
         }
     }
     push_all(out, &["}"]);
-}
-
-/// When a stamp says that its origin set true, and when false.
-fn truth(stamp: &Stamp) -> (Option<i64>, Option<i64>) {
-    match stamp.value {
-        Value::Bool(true) => (Some(stamp.at), None),
-        Value::Bool(false) => (None, Some(stamp.at)),
-        _ => (None, None),
-    }
 }
 
 fn print_stamp(out: &mut String, stamp: &Stamp, marks: &mut Marks) {
