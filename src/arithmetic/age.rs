@@ -277,9 +277,11 @@ fn age(
         Timing::Realtime | Timing::Hybrid(_) => {
             let (heard, write) = (source.event_latency.value, Some(target.latency.value));
             let (mean_call, worst_call) = system::call_under_way(target, target_load);
+            let together = load.together;
+            let worst = worst_call.max(together.longest);
             HopAge {
-                worst: part(heard, p99_wait.map(|w| w + worst_call), write),
-                mean: part(heard, mean_wait.map(|w| w + mean_call), write),
+                worst: part(heard, p99_wait.map(|w| w + worst), write),
+                mean: part(heard, mean_wait.map(|w| w + mean_call + together.mean), write),
                 taken: None,
             }
         }

@@ -211,7 +211,7 @@ impl<'a> Relays<'a> {
             let shared = own.value.rate.per_day() / sources_of(scenario) as f64;
             return Some(Known::said(shared, own.span));
         }
-        let feeding = self.feeding(hop);
+        let feeding = feeding(policy, self.graph, hop);
         if !feeding.is_empty() {
             let mut sum: Option<Known<f64>> = None;
             for feeder in feeding {
@@ -230,34 +230,32 @@ impl<'a> Relays<'a> {
         let carried = changes_of(policy, hop.entity, hop.fields.iter().copied())?;
         Some(carried.map(|all| all / sources as f64))
     }
+}
 
-    /// The hops that bring a relay what it passes on; none where its source is an origin itself,
-    /// or gets the fields from nobody.
-    fn feeding(&self, hop: &Hop) -> Vec<HopId> {
-        let data = || {
-            hop.fields
-                .iter()
-                .copied()
-                .filter(|f| self.policy.field(*f).is_data())
-        };
-        if data().any(|f| self.policy.field(f).is_origin(hop.from.value)) {
-            return Vec::new();
-        }
-        let mut flows: Vec<(u32, FieldId)> = data()
-            .filter_map(|f| Some((self.graph.flows.number_of(f)?, f)))
-            .collect();
-        flows.sort_unstable();
-        flows.dedup_by_key(|f| f.0);
-        let mut hops: Vec<HopId> = flows
-            .into_iter()
-            .filter_map(|(_, field)| self.graph.flows.of(field))
-            .flat_map(|flow| flow.edges().filter(|e| e.to == hop.from.value))
-            .map(|e| e.hop)
-            .collect();
-        hops.sort_unstable();
-        hops.dedup();
-        hops
+/// The hops that bring a relay what it passes on; none where its source is an origin itself, or gets
+/// the fields from nobody.
+pub(super) fn feeding(policy: &Policy, graph: &Graph, hop: &Hop) -> Vec<HopId> {
+    let data = || {
+        let fields = hop.fields.iter().copied();
+        fields.filter(|f| policy.field(*f).is_data())
+    };
+    if data().any(|f| policy.field(f).is_origin(hop.from.value)) {
+        return Vec::new();
     }
+    let mut flows: Vec<(u32, FieldId)> = data()
+        .filter_map(|f| Some((graph.flows.number_of(f)?, f)))
+        .collect();
+    flows.sort_unstable();
+    flows.dedup_by_key(|f| f.0);
+    let mut hops: Vec<HopId> = flows
+        .into_iter()
+        .filter_map(|(_, field)| graph.flows.of(field))
+        .flat_map(|flow| flow.edges().filter(|e| e.to == hop.from.value))
+        .map(|e| e.hop)
+        .collect();
+    hops.sort_unstable();
+    hops.dedup();
+    hops
 }
 
 fn feeder_passes(policy: &Policy, graph: &Graph, id: HopId, turn: Turn) -> f64 {

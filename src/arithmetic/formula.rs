@@ -194,6 +194,110 @@ pub fn full_read_calls(records: f64, page: Option<u32>) -> f64 {
     }
 }
 
+/// Calls of a certain size: how records come to a system, or how they are written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Batched {
+    /// Records of one call; none: all that there are.
+    pub batch: Option<u32>,
+    /// Calls at a time.
+    pub at_a_time: f64,
+    /// How long one takes, in seconds.
+    pub seconds: f64,
+}
+
+/// What becomes of records that come together and go on by event.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PassedOn {
+    /// Calls that write them.
+    pub calls: f64,
+    /// The mean time in seconds that a record waits for those before it.
+    pub mean_wait: f64,
+    /// The longest.
+    pub longest_wait: f64,
+}
+
+/// Points of a distribution at which a bunch is followed.
+const FOLLOWED: f64 = 24.0;
+/// Calls of one bunch that are followed at most; what is beyond is in proportion.
+const FOLLOWED_CALLS: f64 = 20_000.0;
+
+/// What becomes of a Poisson number of records with this mean that come in the calls of `feed`, one
+/// after the other, and are written in those of `pass`: whatever waits when a call can be made goes
+/// with it.
+pub fn passed_on(mean: f64, feed: Batched, pass: Batched) -> PassedOn {
+    if mean.is_nan() || mean <= 0.0 {
+        return PassedOn::default();
+    }
+    let reach = 4.0 * mean.sqrt() + 4.0;
+    let (lowest, highest) = ((mean - reach).floor().max(1.0), (mean + reach).ceil());
+    let step = ((highest - lowest) / FOLLOWED).ceil().max(1.0);
+    let (mut sum, mut weights, mut met) = (PassedOn::default(), 0.0, 0.0);
+    let mut records = lowest;
+    while records <= highest {
+        let likely = (records * mean.ln() - mean - libm::lgamma(records + 1.0)).exp();
+        let one = passed_on_exactly(records, feed, pass);
+        sum.calls += likely * one.calls;
+        sum.mean_wait += likely * records * one.mean_wait;
+        sum.longest_wait += likely * one.longest_wait;
+        weights += likely;
+        met += likely * records;
+        records += step;
+    }
+    if weights <= 0.0 || met <= 0.0 {
+        return passed_on_exactly(mean.round().max(1.0), feed, pass);
+    }
+    // Nothing at all comes as often as that.
+    let any = -(-mean).exp_m1();
+    PassedOn {
+        calls: sum.calls / weights * any,
+        mean_wait: sum.mean_wait / met,
+        longest_wait: sum.longest_wait / weights,
+    }
+}
+
+/// The same for a number of records that is known.
+pub fn passed_on_exactly(records: f64, feed: Batched, pass: Batched) -> PassedOn {
+    let size = |batch: Option<u32>| batch.map_or(f64::INFINITY, |b| f64::from(b.max(1)));
+    let (come, go) = (size(feed.batch), size(pass.batch));
+    let followed = records.min(FOLLOWED_CALLS * go.min(come));
+    let every = feed.seconds / feed.at_a_time.max(1.0);
+    // By when each call that may be under way is done.
+    let mut free = vec![0.0_f64; pass.at_a_time.clamp(1.0, 256.0) as usize];
+    let (mut arrived, mut gone, mut next) = (0.0, 0.0, 0.0);
+    let (mut calls, mut waited, mut longest) = (0.0, 0.0, 0.0_f64);
+    while gone < followed {
+        let slot = (0..free.len()).min_by(|a, b| free[*a].total_cmp(&free[*b]));
+        let slot = slot.unwrap_or(0);
+        let ready = free.get(slot).copied().unwrap_or(0.0);
+        // All that has come by then goes; where nothing has, the next that comes does.
+        let now = match arrived > gone {
+            true => ready.max(next - every),
+            false => ready.max(next),
+        };
+        while next <= now + 1e-9 && arrived < followed {
+            arrived = followed.min(arrived + come);
+            next += every.max(1e-9);
+        }
+        let taken = go.min(arrived - gone);
+        // Records leave in the order in which they came.
+        let mean_came = every * (((gone + taken / 2.0) / come).floor());
+        let first_came = every * (gone / come).floor();
+        waited += (now - mean_came).max(0.0) * taken;
+        longest = longest.max(now - first_came);
+        gone += taken;
+        calls += 1.0;
+        if let Some(slot) = free.get_mut(slot) {
+            *slot = now + pass.seconds;
+        }
+    }
+    let more = records / followed;
+    PassedOn {
+        calls: calls * more,
+        mean_wait: waited / followed * more,
+        longest_wait: longest * more,
+    }
+}
+
 /// A queue with random arrivals and a fixed time of service (M/D/1), at one rate of service.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Queue {

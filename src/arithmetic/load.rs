@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::arrivals::Arrivals;
 use super::calls::Calls;
 use super::demand::{self, Demand};
 use super::facts::{BulkFacts, SystemFacts};
 use super::formula::{
-    DAY_SECONDS, distinct, full_read_calls, grouped_calls, read_calls, split_calls,
+    Batched, DAY_SECONDS, busiest_stretch, distinct, full_read_calls, grouped_calls, most_records,
+    passed_on, passed_on_exactly, read_calls, split_calls,
 };
+use super::passing::{Delays, Found, Together, Walk};
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};
-use crate::time::{Gaps, Millis};
+use crate::time::{Gaps, Millis, Schedule};
 
 /// Calls at both ends of a hop.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -83,6 +86,19 @@ pub struct HopLoad {
     pub longest_run: Ends,
     /// The share of all records that one run by the clock is shown, 0 to 1.
     pub shown: f64,
+    /// Records a day that it writes; none: nothing declares its volume, or it never moves any.
+    records: Option<f64>,
+    /// How long records wait for one another that come together and go on by event, in seconds.
+    pub(super) together: Waits,
+    /// How long what other runs bring takes until this hop takes it along; none: it is not such.
+    pub(super) delays: Option<Delays>,
+}
+
+/// Mean and longest wait, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Waits {
+    pub mean: f64,
+    pub longest: f64,
 }
 
 impl HopLoad {
@@ -102,22 +118,33 @@ impl HopLoad {
 
     /// Records a day that it writes: repeated changes of one record between two starts are one.
     /// None: nothing declares its volume.
-    pub fn records_per_day(&self, timing: &Timing) -> Option<f64> {
-        let written = self.demand.written_per_day()?;
-        let records = self.demand.records.as_ref().map(|n| n.value);
-        let passes = self.demand.events_share() * self.demand.records_share();
-        let carried = self.demand.records_per_day.as_ref()?.value;
-        match timing {
-            Timing::Realtime => Some(written),
-            Timing::Hybrid(_) => Some(written * (1.0 + self.demand.drift.value)),
-            Timing::Scheduled(gaps) => {
-                let start = |days| Ends {
-                    source: Calls::NONE,
-                    target: Calls::writes(distinct(records, carried, days) * passes),
-                };
-                Some(over_starts(gaps, start).0.target.write)
-            }
-            Timing::Unknown | Timing::Never => None,
+    pub fn records_per_day(&self) -> Option<f64> {
+        self.records
+    }
+
+    /// A hop, or a `clean`, of which nothing is counted yet.
+    fn empty(
+        scenario: ScenarioId,
+        hop: Option<HopId>,
+        (entity, from, to): (EntityId, SystemId, SystemId),
+        demand: Demand,
+    ) -> HopLoad {
+        HopLoad {
+            scenario,
+            hop,
+            entity,
+            from,
+            to,
+            demand,
+            per_day: Ends::default(),
+            busiest_day: Ends::default(),
+            peak: Ends::default(),
+            run: Ends::default(),
+            longest_run: Ends::default(),
+            shown: 0.0,
+            records: None,
+            together: Waits::default(),
+            delays: None,
         }
     }
 
@@ -142,6 +169,9 @@ pub(super) struct Ground<'a> {
     pub hearing: i64,
     /// How many times as many records as declared the hops carry.
     pub times: f64,
+    /// By hop: what arrives at its source with runs by the clock; empty: all is taken to come
+    /// steadily.
+    pub arrivals: &'a [Option<Arrivals>],
 }
 
 /// By system and entity: how many real-time hops listen to the entity's events there.
@@ -153,46 +183,28 @@ pub(super) fn hears(scenario: &Scenario) -> impl Iterator<Item = (SystemId, Enti
 }
 
 /// The loads of a scenario's hops, its `clean` last, if it had this timing.
-pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing) -> Vec<HopLoad> {
+pub(super) fn of_scenario(
+    ground: &Ground,
+    scenario: &Scenario,
+    (timing, schedule): (&Timing, Option<&Schedule>),
+) -> Vec<HopLoad> {
     let mut loads: Vec<HopLoad> = scenario
         .hops
         .iter()
         .zip(demand::hop_ids(ground.graph, scenario))
         .filter_map(|(hop, id)| {
-            Some(HopLoad {
-                scenario: scenario.id,
-                hop: Some(id),
-                entity: hop.entity,
-                from: hop.from.value,
-                to: hop.to.value,
-                demand: ground.demands.get(id.0 as usize)?.times(ground.times),
-                per_day: Ends::default(),
-                busiest_day: Ends::default(),
-                peak: Ends::default(),
-                run: Ends::default(),
-                longest_run: Ends::default(),
-                shown: 0.0,
-            })
+            let demand = ground.demands.get(id.0 as usize)?.times(ground.times);
+            let place = (hop.entity, hop.from.value, hop.to.value);
+            Some(HopLoad::empty(scenario.id, Some(id), place, demand))
         })
         .collect();
     if let Some(clean) = scenario.clean
         && let (Some(entity), Some(system)) = (clean.entity.id, clean.system.id)
         && let Some(demand) = demand::of_clean(ground.policy, scenario)
     {
-        loads.push(HopLoad {
-            scenario: scenario.id,
-            hop: None,
-            entity,
-            from: system,
-            to: system,
-            demand: demand.times(ground.times),
-            per_day: Ends::default(),
-            busiest_day: Ends::default(),
-            peak: Ends::default(),
-            run: Ends::default(),
-            longest_run: Ends::default(),
-            shown: 0.0,
-        });
+        let place = (entity, system, system);
+        let demand = demand.times(ground.times);
+        loads.push(HopLoad::empty(scenario.id, None, place, demand));
     }
     let shares = Shares::of(scenario, &loads);
     for (position, load) in loads.iter_mut().enumerate() {
@@ -202,7 +214,7 @@ pub(super) fn of_scenario(ground: &Ground, scenario: &Scenario, timing: &Timing)
             shares: &shares,
             position,
         };
-        counting.fill(load, timing);
+        counting.fill(load, (timing, schedule));
     }
     loads
 }
@@ -251,6 +263,26 @@ impl Shares {
     }
 }
 
+/// Records that one start meets.
+#[derive(Debug, Clone, Copy)]
+struct Meets {
+    /// Those that the hop carries.
+    carried: f64,
+    /// Those of which anything changed.
+    met: f64,
+}
+
+/// What a real-time hop hears in a day.
+#[derive(Debug, Clone)]
+struct HeardDaily {
+    /// Records that the condition of its events lets through.
+    records: f64,
+    /// Writes of those that go on: records that come together share them.
+    calls: f64,
+    waits: Waits,
+    delays: Option<Delays>,
+}
+
 /// Counting the calls of one hop.
 pub(super) struct Counting<'a> {
     ground: &'a Ground<'a>,
@@ -260,34 +292,124 @@ pub(super) struct Counting<'a> {
 }
 
 impl Counting<'_> {
-    fn fill(&self, load: &mut HopLoad, timing: &Timing) {
+    fn fill(&self, load: &mut HopLoad, (timing, schedule): (&Timing, Option<&Schedule>)) {
         let (Some(source), Some(target)) = (self.facts(load.from), self.facts(load.to)) else {
             return;
         };
+        let arrivals = load.hop.and_then(|id| {
+            let arrivals = self.ground.arrivals.get(id.0 as usize)?;
+            arrivals.as_ref()
+        });
+        let known = !load.volume_is_unknown();
         if timing.is_realtime() && load.hop.is_some() {
-            let day = self.by_event(load, source, target);
+            let heard = match arrivals {
+                Some(arrivals) => self.heard_together(load, source, target, arrivals),
+                None => self.heard(load),
+            };
+            let day = self.by_event(load, source, target, &heard);
             load.peak = day.times(load.demand.peak.value / DAY_SECONDS);
             load.per_day = day;
             load.busiest_day = day;
+            load.records = known.then_some(heard.records * load.demand.records_share());
+            load.together = heard.waits;
+            load.delays = heard.delays;
         }
         let Some(gaps) = timing.gaps() else {
             return;
         };
-        let reconcile = timing.is_realtime();
-        let start = |days: f64| match reconcile {
-            true => self.reconcile(load, source, target, days),
-            false => self.by_clock(load, source, target, days),
-        };
-        let (mean, busiest, run) = over_starts(gaps, start);
-        load.per_day = load.per_day.plus(mean);
-        load.busiest_day = load.busiest_day.plus(busiest);
-        load.run = run;
         let longest = gaps.longest.as_secs_f64() / DAY_SECONDS;
-        load.shown = self.shown(&load.demand, longest);
-        load.longest_run = match reconcile {
-            true => run,
-            false => self.at_most(load, source, target, longest),
+        if timing.is_realtime() {
+            let start = |days: f64| self.reconcile(load, source, target, days);
+            let (mean, busiest, run) = over_starts(gaps, start);
+            load.per_day = load.per_day.plus(mean);
+            load.busiest_day = load.busiest_day.plus(busiest);
+            load.run = run;
+            load.longest_run = run;
+            load.shown = self.shown(&load.demand, longest);
+            let drifted = 1.0 + load.demand.drift.value;
+            load.records = load.records.map(|records| records * drifted);
+            return;
+        }
+        let walk = arrivals.zip(schedule).and_then(|(arrivals, schedule)| {
+            let shown = source.latency.value;
+            let known = load.demand.records.as_ref().map(|n| n.value);
+            let when = (self.scenario, schedule, timing);
+            let until = (shown - source.read_lag.value, shown);
+            arrivals.walk(self.ground.policy, when, until, (known, self.ground.times))
+        });
+        if let Some(walk) = walk {
+            self.fill_walked(load, (source, target), (gaps, walk));
+            return;
+        }
+        let start = |days: f64| self.by_clock(load, source, target, self.meets(load, days));
+        let (mean, busiest, run) = over_starts(gaps, start);
+        let written = |days: f64| Ends {
+            source: Calls::NONE,
+            target: Calls::writes(self.written(load, self.meets(load, days).carried)),
         };
+        let records = over_starts(gaps, written).0.target.write;
+        (load.per_day, load.busiest_day, load.run) = (mean, busiest, run);
+        load.records = known.then_some(records);
+        load.shown = self.shown(&load.demand, longest);
+        load.longest_run = self.at_most(load, source, target, longest);
+    }
+
+    /// Fills in what a schedule does that finds what other runs have brought.
+    fn fill_walked(
+        &self,
+        load: &mut HopLoad,
+        (source, target): (&SystemFacts, &SystemFacts),
+        (gaps, walk): (&Gaps, Walk),
+    ) {
+        let mean_gap = 1.0 / gaps.starts_per_day().max(f64::MIN_POSITIVE);
+        let mut days: BTreeMap<u64, Ends> = BTreeMap::new();
+        let (mut sum, mut run, mut records) = (Ends::default(), Ends::default(), 0.0);
+        let mut most: Option<Found> = None;
+        for found in &walk.starts {
+            let meets = Meets {
+                carried: found.carried,
+                // An entity's volume counts wherever it is read.
+                met: self.meets(load, mean_gap).met.max(found.met),
+            };
+            let start = self.by_clock(load, source, target, meets);
+            records += self.written(load, found.carried);
+            sum = sum.plus(start);
+            let day = days.entry((found.at / DAY_SECONDS) as u64).or_default();
+            *day = day.plus(start);
+            if start.total() > run.total() {
+                run = start;
+            }
+            if most.is_none_or(|m| (m.carried, m.met) < (found.carried, found.met)) {
+                most = Some(*found);
+            }
+        }
+        let mean = 1.0 / walk.days;
+        load.per_day = sum.times(mean);
+        load.records = (!load.volume_is_unknown()).then_some(records * mean);
+        let busiest = days.into_values();
+        let busiest = busiest.max_by(|a, b| a.total().total_cmp(&b.total()));
+        load.busiest_day = busiest.unwrap_or(load.per_day);
+        load.run = run;
+        load.delays = Some(walk.delays);
+        if let Some(most) = most {
+            load.shown = self.share_of_all(&load.demand, most.met);
+            load.longest_run = self.most_found(load, source, target, most);
+        }
+    }
+
+    /// Records that a start meets so many days after the last, where they change at any time.
+    fn meets(&self, load: &HopLoad, days: f64) -> Meets {
+        let demand = &load.demand;
+        let records = demand.records.as_ref().map(|n| n.value);
+        Meets {
+            carried: distinct(records, demand.carried_per_day(), days),
+            met: distinct(records, demand.met_per_day(), days),
+        }
+    }
+
+    /// Records that are written of so many that are carried.
+    fn written(&self, load: &HopLoad, carried: f64) -> f64 {
+        carried * load.demand.events_share() * load.demand.records_share()
     }
 
     fn facts(&self, system: SystemId) -> Option<&SystemFacts> {
@@ -312,14 +434,106 @@ impl Counting<'_> {
         }
     }
 
+    /// What a real-time hop hears in a day, after the condition of its events.
+    fn heard(&self, load: &HopLoad) -> HeardDaily {
+        let one_by_one = load.demand.carried_per_day() * load.demand.events_share();
+        HeardDaily {
+            records: one_by_one,
+            calls: one_by_one * load.demand.records_share(),
+            waits: Waits::default(),
+            delays: None,
+        }
+    }
+
+    /// The same where some of it comes together, with runs by the clock.
+    fn heard_together(
+        &self,
+        load: &HopLoad,
+        source: &SystemFacts,
+        target: &SystemFacts,
+        arrivals: &Arrivals,
+    ) -> HeardDaily {
+        let demand = &load.demand;
+        let known = demand.records.as_ref().map(|n| n.value);
+        let comes = arrivals.by_event(known, self.ground.times);
+        let one_by_one = comes.steady * demand.events_share();
+        let mut heard = HeardDaily {
+            records: one_by_one,
+            calls: one_by_one * demand.records_share(),
+            waits: Waits::default(),
+            delays: Some(comes.delays),
+        };
+        let busier = |within: f64| busiest_stretch(demand.peak.value, within);
+        let (mut waited, mut passed) = (0.0, heard.calls);
+        for bunch in comes.together {
+            let come = bunch.records * demand.events_share();
+            let go_on = come * demand.records_share();
+            let (feed, pass) = (self.feed(source, &bunch), self.pass(target));
+            let on = passed_on(go_on, feed, pass);
+            let most = most_records(go_on * busier(bunch.made_in));
+            let most = most.min(known.unwrap_or(f64::INFINITY));
+            let longest = passed_on_exactly(most.ceil(), feed, pass).longest_wait;
+            heard.records += come / comes.days;
+            heard.calls += on.calls / comes.days;
+            waited += on.mean_wait * go_on / comes.days;
+            passed += go_on / comes.days;
+            heard.waits.longest = heard.waits.longest.max(longest);
+        }
+        if passed > 0.0 {
+            heard.waits.mean = waited / passed;
+        }
+        heard
+    }
+
+    /// How the records of a bunch come: in the batches of the hop that brings them.
+    fn feed(&self, source: &SystemFacts, bunch: &Together) -> Batched {
+        let (policy, flows) = (self.ground.policy, &self.ground.graph.flows);
+        // What an event only names is looked up, one record after the other.
+        if source.reads_per_event > 0.0 {
+            return Batched {
+                batch: Some(1),
+                at_a_time: source.concurrency.value,
+                seconds: source.reads_per_event * source.latency.value,
+            };
+        }
+        let own = flows.scenario(policy, bunch.by).batch.as_ref();
+        let batch = own.map(|b| u32::try_from(b.value).unwrap_or(u32::MAX).max(1));
+        let batch = match (batch, source.write_batch.value, &source.bulk) {
+            (Some(own), ..) => Some(own),
+            (None, _, Some(bulk)) if bunch.records > bulk.from_records.value => {
+                Some(bulk.records.value)
+            }
+            (None, batch, _) => batch,
+        };
+        Batched {
+            batch,
+            at_a_time: 1.0,
+            seconds: source.latency.value / source.concurrency.value.max(1.0),
+        }
+    }
+
+    /// How records are written that wait together.
+    fn pass(&self, target: &SystemFacts) -> Batched {
+        Batched {
+            batch: self.batch(target),
+            at_a_time: target.concurrency.value.max(1.0),
+            seconds: target.latency.value,
+        }
+    }
+
     /// Calls a day of a real-time hop: λ·r·A at the source, λ·w·A at the target.
-    fn by_event(&self, load: &HopLoad, source: &SystemFacts, target: &SystemFacts) -> Ends {
+    fn by_event(
+        &self,
+        load: &HopLoad,
+        source: &SystemFacts,
+        target: &SystemFacts,
+        heard: &HeardDaily,
+    ) -> Ends {
         let demand = &load.demand;
         let carried = demand.carried_per_day();
-        let heard = carried * demand.events_share();
-        let written = heard * demand.records_share();
-        let reads = heard * source.reads_per_event * source.attempts() / self.share();
-        let writes = written * target.calls_per_write * target.attempts();
+        let written = heard.records * demand.records_share();
+        let reads = heard.records * source.reads_per_event * source.attempts() / self.share();
+        let writes = heard.calls * target.calls_per_write * target.attempts();
         // A subscription brings every change of the entity; only then is it seen what is carried.
         let changes = demand.entity_changes_per_day.as_ref();
         let delivered = changes.map_or(carried, |c| c.value.max(carried));
@@ -333,24 +547,21 @@ impl Counting<'_> {
         }
     }
 
-    /// Calls of one start of a scheduled hop, so many days after the last.
+    /// Calls of one start of a scheduled hop that meets so many records.
     fn by_clock(
         &self,
         load: &HopLoad,
         source: &SystemFacts,
         target: &SystemFacts,
-        days: f64,
+        meets: Meets,
     ) -> Ends {
-        let demand = &load.demand;
-        let records = demand.records.as_ref().map(|n| n.value);
-        let changed = |per_day: f64| distinct(records, per_day, days);
+        let records = load.demand.records.as_ref().map(|n| n.value);
         let page = source.read_page.value;
         let reads = match (self.scenario.scans_full(), records) {
             (true, Some(all)) => full_read_calls(all, page),
-            _ => read_calls(changed(demand.met_per_day()), page),
+            _ => read_calls(meets.met, page),
         };
-        let all = changed(demand.carried_per_day());
-        let written = all * demand.events_share() * demand.records_share();
+        let written = self.written(load, meets.carried);
         let reads = Calls::reads(reads * source.attempts() / self.share());
         let writes = self.writes(target, written) + self.echo_reads(load, target, written);
         Ends::of(load, reads, writes)

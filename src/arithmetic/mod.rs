@@ -18,6 +18,7 @@
 //! what they leave out. Figures in real time are upper bounds where a filter declares no share.
 
 mod age;
+mod arrivals;
 mod calls;
 mod cost;
 mod demand;
@@ -28,6 +29,7 @@ mod guess;
 mod known;
 mod load;
 mod longest;
+mod passing;
 mod path;
 pub mod polling;
 pub mod sharing;
@@ -61,12 +63,24 @@ pub struct Arithmetic {
     facts: Arc<[SystemFacts]>,
     demands: Arc<[Demand]>,
     heard: load::Heard,
+    /// By hop; see [`arrivals`].
+    arrivals: Arc<[Option<arrivals::Arrivals>]>,
+    coming: Coming,
     /// By scenario.
     scenarios: Vec<ScenarioFigures>,
     /// By system.
     systems: Vec<Shared>,
     /// By hop: its scenario and its position there.
     hops: Vec<(ScenarioId, u32)>,
+}
+
+/// How what runs by the clock bring is taken to come to those that pass it on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coming {
+    /// When it comes.
+    AtOnce,
+    /// At any time, as if it changed there.
+    Steadily,
 }
 
 /// The figures of one scenario.
@@ -119,20 +133,32 @@ impl Arithmetic {
     pub fn of(policy: &Policy, graph: &Graph) -> Arithmetic {
         let facts = facts::of_policy(policy).into();
         let demands = demand::of_hops(policy, graph, Turn::Taken).into();
-        Arithmetic::with(policy, graph, facts, demands, |s| &s.mode.kind)
+        let known = (facts, demands, Coming::AtOnce);
+        Arithmetic::with(policy, graph, known, |s| &s.mode.kind)
+    }
+
+    /// The same, but for what comes to a relay with runs by the clock: it is taken to come there at
+    /// any time. So no figure of a scenario hangs on another's mode, which a choice of modes counts
+    /// on; a relay is then taken to make as many calls as it can, or more.
+    pub fn apart(policy: &Policy, graph: &Graph) -> Arithmetic {
+        let facts = facts::of_policy(policy).into();
+        let demands = demand::of_hops(policy, graph, Turn::Taken).into();
+        let known = (facts, demands, Coming::Steadily);
+        Arithmetic::with(policy, graph, known, |s| &s.mode.kind)
     }
 
     /// Every figure if all that is guessed turned out so.
     pub fn turned(&self, policy: &Policy, graph: &Graph, turn: Turn) -> Arithmetic {
         let facts = self.facts.iter().map(|f| guess::turn_facts(f, turn));
         let demands = demand::of_hops(policy, graph, turn).into();
-        Arithmetic::with(policy, graph, facts.collect(), demands, |s| &s.mode.kind)
+        let known = (facts.collect(), demands, self.coming);
+        Arithmetic::with(policy, graph, known, |s| &s.mode.kind)
     }
 
     /// Every figure if the scenarios had these modes, in their order; one too few: as declared.
     pub fn if_modes(&self, policy: &Policy, graph: &Graph, modes: &[&ModeKind]) -> Arithmetic {
         let (facts, demands) = (Arc::clone(&self.facts), Arc::clone(&self.demands));
-        Arithmetic::with(policy, graph, facts, demands, |s| {
+        Arithmetic::with(policy, graph, (facts, demands, self.coming), |s| {
             modes.get(s.id.index()).copied().unwrap_or(&s.mode.kind)
         })
     }
@@ -140,8 +166,7 @@ impl Arithmetic {
     fn with<'m>(
         policy: &'m Policy,
         graph: &Graph,
-        facts: Arc<[SystemFacts]>,
-        demands: Arc<[Demand]>,
+        (facts, demands, coming): (Arc<[SystemFacts]>, Arc<[Demand]>, Coming),
         mode: impl Fn(&'m Scenario) -> &'m ModeKind + Sync,
     ) -> Arithmetic {
         let timings: Vec<(Timing, When)> = policy
@@ -164,41 +189,86 @@ impl Arithmetic {
                 *heard.entry(place).or_default() += 1;
             }
         }
-        let ground = load::Ground {
-            policy,
-            graph,
-            facts: &facts,
-            demands: &demands,
-            heard: &heard,
-            hearing: 0,
-            times: 1.0,
+        let hops = policy
+            .scenarios
+            .iter()
+            .flat_map(|s| (0..s.hops.len()).map(|at| (s.id, at as u32)))
+            .collect();
+        let mut all = Arithmetic {
+            facts,
+            demands,
+            heard,
+            arrivals: Arc::new([]),
+            coming,
+            scenarios: Vec::new(),
+            systems: Vec::new(),
+            hops,
         };
+        all.fill(policy, graph, timings);
+        if coming == Coming::AtOnce {
+            let arrivals = all.arrivals(policy, graph);
+            if arrivals.iter().any(Option::is_some) {
+                all.arrivals = arrivals.into();
+                let scenarios = std::mem::take(&mut all.scenarios).into_iter();
+                let timings = scenarios.map(|s| {
+                    let (priority, schedule) = (s.priority, s.schedule);
+                    (s.timing, When { priority, schedule })
+                });
+                all.fill(policy, graph, timings.collect());
+            }
+        }
+        all
+    }
+
+    /// Works out all that hangs on when scenarios move their records.
+    fn fill(&mut self, policy: &Policy, graph: &Graph, timings: Vec<(Timing, When)>) {
+        let ground = self.ground(policy, graph);
         let loads: Vec<Vec<HopLoad>> = policy
             .scenarios
             .par_iter()
             .zip(&timings)
-            .map(|(scenario, (timing, _))| load::of_scenario(&ground, scenario, timing))
+            .map(|(scenario, (timing, when))| {
+                load::of_scenario(&ground, scenario, (timing, when.schedule.as_ref()))
+            })
             .collect();
         let prioritised = timings.iter().map(|(_, when)| when.priority).zip(&loads);
         let systems = system::sums(policy, prioritised);
         let scenarios = timings
             .into_par_iter()
             .zip(loads)
-            .map(|((timing, when), hops)| figures(&facts, &systems, (timing, when), hops))
+            .map(|((timing, when), hops)| figures(&self.facts, &systems, (timing, when), hops))
             .collect();
-        let hops = policy
-            .scenarios
-            .iter()
-            .flat_map(|s| (0..s.hops.len()).map(|at| (s.id, at as u32)))
-            .collect();
-        Arithmetic {
-            facts,
-            demands,
-            heard,
-            scenarios,
-            systems,
-            hops,
+        (self.scenarios, self.systems) = (scenarios, systems);
+    }
+
+    fn ground<'a>(&'a self, policy: &'a Policy, graph: &'a Graph) -> load::Ground<'a> {
+        load::Ground {
+            policy,
+            graph,
+            facts: &self.facts,
+            demands: &self.demands,
+            heard: &self.heard,
+            hearing: 0,
+            times: 1.0,
+            arrivals: &self.arrivals,
         }
+    }
+
+    /// What comes to each hop with runs by the clock, by when these start and how long they take.
+    fn arrivals(&self, policy: &Policy, graph: &Graph) -> Vec<Option<arrivals::Arrivals>> {
+        let when = |id| {
+            let figures = self.scenario(id)?;
+            Some((&figures.timing, figures.schedule.as_ref()))
+        };
+        let age = |hop| self.age(hop);
+        arrivals::of_hops(&arrivals::Moves {
+            policy,
+            graph,
+            demands: &self.demands,
+            facts: &self.facts,
+            when: &when,
+            age: &age,
+        })
     }
 
     /// What is known of a system.
@@ -258,22 +328,16 @@ impl Arithmetic {
         let today = self.scenario(scenario.id);
         let hears_today = today.is_some_and(|f| f.timing.is_realtime());
         let ground = load::Ground {
-            policy,
-            graph,
-            facts: &self.facts,
-            demands: &self.demands,
-            heard: &self.heard,
             hearing: i64::from(timing.is_realtime()) - i64::from(hears_today),
             times,
+            ..self.ground(policy, graph)
         };
-        let hops = load::of_scenario(&ground, scenario, &timing);
+        let schedule = schedule_of(mode);
+        let hops = load::of_scenario(&ground, scenario, (&timing, schedule.as_ref()));
         let priority = policy.priority_as(scenario, mode);
         let before = today.map_or(scenario.priority, |f| f.priority);
         let systems = system::replaced(&self.systems, scenario.id, (before, priority), &hops);
-        let when = When {
-            priority,
-            schedule: schedule_of(mode),
-        };
+        let when = When { priority, schedule };
         Alternative {
             scenario: scenario.id,
             figures: figures(&self.facts, &systems, (timing, when), hops),

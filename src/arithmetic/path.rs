@@ -36,9 +36,26 @@ impl Arithmetic {
         let age = &age;
         let mut paths = Search { policy, graph, age }.paths(field, system);
         for path in &mut paths {
-            path.mean = self.walked(policy, path).or(path.mean);
+            let passed = self.passed_on(path);
+            path.mean = passed.or_else(|| self.walked(policy, path)).or(path.mean);
         }
         paths
+    }
+
+    /// The mean of a way whose last hop passes on what runs by the clock bring.
+    fn passed_on(&self, path: &Path) -> Option<f64> {
+        let (first, last) = (path.edges.first()?, path.edges.last()?);
+        let load = self.load(last.hop)?;
+        let (begins, _) = *self.hops.get(first.hop.0 as usize)?;
+        let field = (load.entity, path.field);
+        let taken = load.delays.as_ref()?.of(field, path.origin, begins)?;
+        let mean = self.age(last.hop)?.mean;
+        match self.age(last.hop)?.taken {
+            None => Some(taken + mean.total()?),
+            Some(run) => {
+                Some(taken + f64::midpoint(run.first, run.last) + mean.queue?)
+            }
+        }
     }
 
     /// The mean of a way on which runs by the clock follow one another: what one of them brings

@@ -57,7 +57,7 @@ pub fn put(policy: &mut Policy, id: ScenarioId, kind: ModeKind, chosen: Option<A
 type Decided = BTreeMap<ScenarioId, (ModeKind, Chosen)>;
 
 fn choose(policy: &Policy, graph: &Graph) -> Decided {
-    let arithmetic = Arithmetic::of(policy, graph);
+    let arithmetic = Arithmetic::apart(policy, graph);
     let ground = Ground {
         policy,
         graph,

@@ -39,7 +39,7 @@ mod stage;
 mod standing;
 pub mod steps;
 mod tries;
-
+mod ways;
 pub mod why;
 
 pub use outbox::idempotency_key;

@@ -110,6 +110,27 @@ pub fn passes(
     filter.truth(&|ix| sight.lookup(ix)).unwrap_or(false)
 }
 
+impl Sight<'_> {
+    /// Whether a record's field may leave the sender with this value: it holds it, or a way on which
+    /// the field comes there lets the record through.
+    fn may_leave(&self, route: &RouteProgram, ix: FieldIx, value: &Value) -> bool {
+        let conditional = &route.conditional;
+        let Ok(at) = conditional.binary_search_by_key(&ix, |c| c.field) else {
+            return true;
+        };
+        let view = self.register.view(self.sender);
+        let held = view.and_then(|v| v.field(ix));
+        if held.is_some_and(|k| k.value == *value) {
+            return true;
+        }
+        let ways = &conditional[at].ways;
+        ways.iter().any(|way| {
+            let mut way = way.iter();
+            way.all(|condition| condition.truth(&|ix| self.lookup(ix)).unwrap_or(false))
+        })
+    }
+}
+
 /// Compares what a route's receiver is known to hold with what it should. `None`: nothing is owed
 /// (it holds it, or the filter keeps the record back, or its expression fails). `anew`: as if the
 /// receiver held nothing.
@@ -160,7 +181,7 @@ pub fn owed(
         };
         let Some(value) = value else { continue };
         let known = receiver.and_then(|v| v.field(*ix));
-        if known.is_none_or(|k| k.value != *value) {
+        if known.is_none_or(|k| k.value != *value) && sight.may_leave(route, *ix, &value) {
             fields.push((*ix, value.into_owned()));
         }
     }

@@ -1,10 +1,12 @@
 //! A plan made ready to run: names turned into positions, expressions compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::expression::{EventExpr, RecordExpr};
 use super::ports::{EntityIx, FieldIx, MapIx, ScenarioIx, SystemIx};
 use super::resolve::Rule;
+use super::ways::{Conditional, conditional};
 use crate::plan::{self, Plan};
 use crate::terms::Priority;
 use crate::time::{Millis, Zone};
@@ -128,7 +130,9 @@ pub struct RouteProgram {
     /// The fields taken over from the sender: those carried and those that expressions read.
     pub absorbs: Vec<FieldIx>,
     /// The condition.
-    pub filter: Option<RecordExpr>,
+    pub filter: Option<Arc<RecordExpr>>,
+    /// The fields that come to the sender under conditions only, ascending.
+    pub conditional: Vec<Conditional>,
     /// Whether there is any expression to evaluate: a condition or a derived field.
     pub computes: bool,
     /// The fields of which it may have to be known later what was written at the receiver before:
@@ -177,7 +181,23 @@ impl Program {
         let systems = 0..program.plan.systems.len() as SystemIx;
         program.hears = systems.map(|s| program.hearing(s)).collect();
         program.note_echoed();
+        program.note_conditional();
         Ok(program)
+    }
+
+    /// What may not come to a relay may not go on from there.
+    fn note_conditional(&mut self) {
+        let routes: Vec<&RouteProgram> = self.scenarios.iter().flat_map(|s| &s.routes).collect();
+        if routes.iter().all(|r| r.filter.is_none()) {
+            return;
+        }
+        let found = routes.iter().map(|r| conditional(&self.entities, &routes, r));
+        let found: Vec<Vec<Conditional>> = found.collect();
+        let routes = self.scenarios.iter_mut().flat_map(|s| &mut s.routes);
+        for (route, found) in routes.zip(found) {
+            route.computes |= !found.is_empty();
+            route.conditional = found;
+        }
     }
 
     /// An echo comes as an event. Where none of the receiver's is taken for the entity, and the
@@ -399,7 +419,10 @@ impl Program {
         fields.sort_unstable();
         fields.dedup();
         let filter = match &r.filter {
-            Some(filter) => Some(RecordExpr::compile(program, &filter.cel).map_err(BadPlan)?),
+            Some(filter) => {
+                let compiled = RecordExpr::compile(program, &filter.cel);
+                Some(Arc::new(compiled.map_err(BadPlan)?))
+            }
             None => None,
         };
         let mut absorbs: Vec<FieldIx> = Vec::new();
@@ -425,6 +448,7 @@ impl Program {
             fields,
             absorbs,
             filter,
+            conditional: Vec::new(),
             computes,
             echoed: Vec::new(),
         })

@@ -73,11 +73,11 @@ pub(super) fn cost(costs: Costs) -> Cost {
 pub(super) fn hops(ground: Ground, figures: &ScenarioFigures) -> Vec<HopEstimate> {
     let pairs = figures.hops.iter().zip(&figures.ages);
     pairs
-        .map(|(load, age)| hop(ground, &figures.timing, load, age))
+        .map(|(load, age)| hop(ground, load, age))
         .collect()
 }
 
-fn hop(ground: Ground, timing: &Timing, load: &HopLoad, age: &HopAge) -> HopEstimate {
+fn hop(ground: Ground, load: &HopLoad, age: &HopAge) -> HopEstimate {
     let known = !load.volume_is_unknown();
     let by_system = |of: fn(&[Calls; 4]) -> f64| {
         let mut calls: IndexMap<String, Option<f64>> = IndexMap::new();
@@ -91,7 +91,7 @@ fn hop(ground: Ground, timing: &Timing, load: &HopLoad, age: &HopAge) -> HopEsti
         from: ground.name(load.from).to_owned(),
         to: ground.name(load.to).to_owned(),
         calls_per_day: by_system(|c| c[0].total()),
-        records_per_day: load.records_per_day(timing),
+        records_per_day: load.records_per_day(),
         peak_calls_per_second: by_system(|c| c[2].total()),
         staleness_seconds: old(age),
         ranges: Ranges::new(),

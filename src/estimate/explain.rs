@@ -202,7 +202,7 @@ impl Writer<'_> {
             let target = of_known(load.per_day.target.total());
             self.term(&of, &to, shape.writes(), target, "calls");
         }
-        let records = load.records_per_day(&self.figures.timing);
+        let records = load.records_per_day();
         self.term(
             &of,
             "records written a day",
