@@ -184,6 +184,70 @@ fn sources_share_the_changes_and_relays_pass_on_what_reached_them() {
 }
 
 #[test]
+fn what_runs_bring_goes_on_when_they_bring_it() {
+    let flows = |mode: &str| {
+        policy(
+            "field name: text?",
+            &format!(
+                "scenario first {{ sync contact(name) from crm to warehouse mode every 1h }}
+                 scenario on {{ sync contact(name) from warehouse to mailer mode {mode} }}"
+            ),
+        )
+    };
+    // 360 changes an hour are of N(1 − e^(−360/N)) records, which come in one call and go in one.
+    let hourly = 10_000.0 * -(-360.0f64 / 10_000.0).exp_m1();
+    let live = world(&flows("realtime"));
+    near(live.calls("on", "mailer").1, 24.0 / 0.8);
+    let scenario = live.policy.scenario_named("on").unwrap();
+    let figures = live.figures.scenario(scenario).unwrap();
+    let records = figures.hops[0].records_per_day().unwrap();
+    assert!((records / (24.0 * hourly) - 1.0).abs() < 1e-3, "{records}");
+    // Of twelve starts an hour one finds anything: the first after what was brought, five minutes
+    // later, since it comes just after a start.
+    let often = world(&flows("every 5m"));
+    let (reads, writes, _) = often.calls("on", "mailer");
+    assert_eq!(reads, 0.0);
+    assert!((writes / (24.0 / 0.8) - 1.0).abs() < 0.05, "{writes}");
+    let (_, mean) = often.age("name", "mailer");
+    let mean = mean.unwrap();
+    assert!((mean - (1_800.0 + 300.0)).abs() < 2.0, "{mean}");
+    // Taken apart, each five minutes find some.
+    let apart = Arithmetic::apart(&often.policy, &often.graph);
+    let mailer = often.policy.system_named("mailer").unwrap();
+    near(
+        apart.system(mailer).unwrap().per_day().write,
+        288.0 / 0.8,
+    );
+}
+
+#[test]
+fn a_relay_goes_on_with_what_is_known_of_a_record_that_is_shown() {
+    let flows = |beside: &str| {
+        policy(
+            "field name: text?\n  field note: text?",
+            &format!(
+                "scenario first {{ sync contact(name) from crm to warehouse mode every 1h }}
+                 scenario note {{ sync contact(note) from crm to warehouse mode realtime }}
+                 scenario on {{ sync contact(name, note) from warehouse to mailer mode realtime }}
+                 {beside}"
+            ),
+        )
+    };
+    // Each change comes twice: its note at once, its name within the hour.
+    let apart = world(&flows(""));
+    let (_, mean) = apart.age("name", "mailer");
+    assert!((mean.unwrap() - 1_802.0).abs() < 3.0, "{mean:?}");
+    let twice = apart.calls("on", "mailer").1;
+    assert!((twice / ((8_640.0 + 24.0) / 0.8) - 1.0).abs() < 0.01, "{twice}");
+    // Where the runner is told of the name at once, the note's event takes it along.
+    let known = world(&flows(
+        "scenario beside { sync contact(name) from crm to site mode realtime }",
+    ));
+    let (_, mean) = known.age("name", "mailer");
+    assert!(mean.unwrap() < 5.0, "{mean:?}");
+}
+
+#[test]
 fn own_volumes_and_declared_changes_go_before_the_entitys() {
     let world = world(&policy(
         "field name: text? changes 100/day\n  field plan: text? changes 20/day\n  field note: text?",

@@ -9,6 +9,8 @@ mod world;
 #[path = "engine/basics.rs"]
 mod basics;
 
+#[path = "engine/relays.rs"]
+mod relays;
 #[path = "engine/resolve.rs"]
 mod resolve;
 

@@ -92,7 +92,11 @@ fn simulate(text: &str, span: &Span) -> Result<Simulated, String> {
     {
         let mut found: Simulated = serde_json::from_str(&text).map_err(|e| e.to_string())?;
         renew(&mut found, &estimate);
-        std::fs::write(format!("/tmp/renewed/{}.json", plan.policy), serde_json::to_string(&found).unwrap()).unwrap();
+        std::fs::write(
+            format!("/tmp/renewed/{}.json", plan.policy),
+            serde_json::to_string(&found).unwrap(),
+        )
+        .unwrap();
         return Ok(found);
     }
     let simulation = Simulation::new(ground, &estimate, plan).map_err(|e| e.to_string())?;
@@ -111,9 +115,17 @@ fn renew(found: &mut Simulated, estimate: &estimate::Estimate) {
         system.calls_per_day = Beside::new(system.calls_per_day.simulated, said);
     }
     for scenario in &mut found.scenarios {
-        let Some(said) = estimate.scenarios.iter().find(|s| s.name == scenario.name) else { continue };
+        let Some(said) = estimate.scenarios.iter().find(|s| s.name == scenario.name) else {
+            continue;
+        };
         for (system, beside) in &mut scenario.calls_per_day {
-            let sum: f64 = said.hops.iter().flat_map(|h| &h.calls_per_day).filter(|(s, _)| *s == system).filter_map(|(_, c)| *c).sum();
+            let sum: f64 = said
+                .hops
+                .iter()
+                .flat_map(|h| &h.calls_per_day)
+                .filter(|(s, _)| *s == system)
+                .filter_map(|(_, c)| *c)
+                .sum();
             *beside = Beside::new(beside.simulated, Some(sum));
         }
         let mut records = said.hops.iter().map(|h| h.records_per_day);
@@ -123,13 +135,22 @@ fn renew(found: &mut Simulated, estimate: &estimate::Estimate) {
             let mut hops = said.hops.iter().map(|h| of(&h.staleness_seconds));
             hops.try_fold(0.0_f64, |most, age| Some(most.max(age?)))
         };
-        scenario.age_seconds.mean = Beside::new(scenario.age_seconds.mean.simulated, slowest(|o| o.mean));
-        scenario.age_seconds.worst = Beside::new(scenario.age_seconds.worst.simulated, slowest(|o| o.worst));
+        scenario.age_seconds.mean =
+            Beside::new(scenario.age_seconds.mean.simulated, slowest(|o| o.mean));
+        scenario.age_seconds.worst =
+            Beside::new(scenario.age_seconds.worst.simulated, slowest(|o| o.worst));
     }
     for field in &mut found.fields {
-        let Some(said) = estimate.fields.iter().find(|s| s.field == field.field && s.system == field.system) else { continue };
+        let Some(said) = estimate
+            .fields
+            .iter()
+            .find(|s| s.field == field.field && s.system == field.system)
+        else {
+            continue;
+        };
         field.age_seconds.mean = Beside::new(field.age_seconds.mean.simulated, said.mean_seconds);
-        field.age_seconds.worst = Beside::new(field.age_seconds.worst.simulated, said.worst_seconds);
+        field.age_seconds.worst =
+            Beside::new(field.age_seconds.worst.simulated, said.worst_seconds);
     }
 }
 

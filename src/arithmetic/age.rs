@@ -6,8 +6,9 @@ use super::formula::busy_seconds;
 use super::load::HopLoad;
 use super::system::{self, SystemLoad};
 use super::timing::Timing;
-use crate::model::SystemId;
+use crate::model::{Policy, ScenarioId, SystemId};
 use crate::terms::Priority;
+use crate::time::Schedule;
 
 /// The parts of a hop's delay, in seconds. None: without bound, since the limits leave nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,14 +98,46 @@ pub struct RunAt {
     pub slowed_by: Option<String>,
 }
 
+/// The schedules of all scenarios.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Starts<'a> {
+    pub policy: &'a Policy,
+    /// By scenario; none: it has none.
+    pub all: &'a [Option<&'a Schedule>],
+    /// The scenario in question.
+    pub own: ScenarioId,
+    /// Its schedule.
+    pub schedule: Option<&'a Schedule>,
+}
+
+impl Starts<'_> {
+    /// Whether it may start while a run of another scenario that takes so many seconds is under
+    /// way.
+    fn meets(&self, other: ScenarioId, seconds: f64) -> bool {
+        let window = |id| {
+            let window = self.policy.scenario(id).window.as_ref();
+            window.map(|w| &w.value)
+        };
+        let theirs = self.all.get(other.index()).copied().flatten();
+        let lag = self.schedule.zip(theirs).and_then(|(own, theirs)| {
+            let calendar = &self.policy.calendar;
+            calendar.shortest_lag((own, window(self.own)), (theirs, window(other)))
+        });
+        lag.is_some_and(|lag| lag.as_secs_f64() <= seconds)
+    }
+}
+
 /// One run of a scenario, and the ages of its hops (its `clean` last), if it had this timing.
 pub(super) fn of_scenario(
     facts: &[SystemFacts],
     systems: &[system::Shared],
     (timing, priority): (&Timing, Priority),
     loads: &[HopLoad],
+    starts: Starts<'_>,
 ) -> (Option<Run>, Vec<HopAge>) {
-    let run = timing.gaps().map(|_| run(facts, systems, priority, loads));
+    let run = timing
+        .gaps()
+        .map(|_| run(facts, systems, priority, loads, starts));
     let ages = loads
         .iter()
         .map(|load| {
@@ -125,6 +158,7 @@ fn run(
     systems: &[system::Shared],
     priority: Priority,
     loads: &[HopLoad],
+    starts: Starts<'_>,
 ) -> Run {
     let usual = sums(loads, |load| [load.run.source, load.run.target]);
     let most = sums(loads, |load| {
@@ -142,7 +176,7 @@ fn run(
             let Some((known, load)) = known else { continue };
             let (reads, writes) = halves(*calls);
             let others = match in_company {
-                true => company(known, load),
+                true => company(known, load, starts),
                 false => 0.0,
             };
             // A page says where the next one begins, so that pages come one after the other.
@@ -176,10 +210,21 @@ fn run(
 /// at full hours, but seldom of all that there are.
 const COMPANY: usize = 4;
 
-/// How long the calls of other scenarios at a system keep a run waiting, in seconds.
-fn company(facts: &SystemFacts, load: &SystemLoad) -> f64 {
-    let others = load.scenarios.len().saturating_sub(1).min(COMPANY);
-    others as f64 * facts.latency.value / facts.concurrency.value.max(1.0)
+/// How long the calls of other scenarios at a system keep a run waiting, in seconds: all those of a
+/// run that may be under way when it starts, which went into the queue before its own, and one each
+/// of some others.
+fn company(facts: &SystemFacts, load: &SystemLoad, starts: Starts<'_>) -> f64 {
+    let call = facts.latency.value / facts.concurrency.value.max(1.0);
+    let others = load.scenarios.iter().filter(|s| s.scenario != starts.own);
+    let (mut one_each, mut queued) = (0usize, 0.0);
+    for other in others {
+        let run = other.run.total();
+        match run > 1.0 && starts.meets(other.scenario, run * call) {
+            true => queued += run,
+            false => one_each += 1,
+        }
+    }
+    (queued + one_each.min(COMPANY) as f64) * call
 }
 
 /// Calls of a run by system, in the order of its hops.
@@ -281,7 +326,11 @@ fn age(
             let worst = worst_call.max(together.longest);
             HopAge {
                 worst: part(heard, p99_wait.map(|w| w + worst), write),
-                mean: part(heard, mean_wait.map(|w| w + mean_call + together.mean), write),
+                mean: part(
+                    heard,
+                    mean_wait.map(|w| w + mean_call + together.mean),
+                    write,
+                ),
                 taken: None,
             }
         }

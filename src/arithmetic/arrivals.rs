@@ -281,7 +281,9 @@ impl<'a> Walker<'a> {
 
     fn fields_of(&self, hop: &Hop) -> Vec<FieldId> {
         let fields = hop.fields.iter().copied();
-        fields.filter(|f| self.moves.policy.field(*f).is_data()).collect()
+        fields
+            .filter(|f| self.moves.policy.field(*f).is_data())
+            .collect()
     }
 
     /// Whatever changes an entity's records in a system, and how many changes a second come from
@@ -289,7 +291,12 @@ impl<'a> Walker<'a> {
     fn all_at(&mut self, entity: EntityId, system: SystemId) -> Option<(Vec<Inlet>, f64)> {
         let mut all = Vec::new();
         let mut brought = 0.0;
-        for into in self.into.get(&(entity, system)).cloned().unwrap_or_default() {
+        for into in self
+            .into
+            .get(&(entity, system))
+            .cloned()
+            .unwrap_or_default()
+        {
             let demand = self.moves.demands.get(into.0 as usize)?;
             brought += demand.written_per_day().unwrap_or(0.0);
             all.extend(self.delivered(into, 0)?);
@@ -493,12 +500,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn process(
-        &mut self,
-        of: Kind,
-        (entity, origin): (EntityId, SystemId),
-        per_day: f64,
-    ) -> usize {
+    fn process(&mut self, of: Kind, (entity, origin): (EntityId, SystemId), per_day: f64) -> usize {
         let per_second = per_day / DAY_SECONDS;
         let processes = &mut self.known.processes;
         if let Some(at) = processes.iter().position(|p| p.of == of) {

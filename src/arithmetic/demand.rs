@@ -216,6 +216,7 @@ impl<'a> Relays<'a> {
             let mut sum: Option<Known<f64>> = None;
             for feeder in feeding {
                 let passes = feeder_passes(policy, self.graph, feeder, self.turn);
+                let passes = passes * common_share(policy, flows.hop(policy, feeder), hop);
                 if let Some(more) = self.carried_at(feeder, depth + 1) {
                     let before = sum.as_ref().map_or(0.0, |s| s.value);
                     sum = Some(more.map(|m| before + m * passes));
@@ -256,6 +257,23 @@ pub(super) fn feeding(policy: &Policy, graph: &Graph, hop: &Hop) -> Vec<HopId> {
     hops.sort_unstable();
     hops.dedup();
     hops
+}
+
+/// The share of a feeder's changes that are of what a relay carries: all of them, unless each field
+/// declares how often it changes.
+fn common_share(policy: &Policy, feeder: &Hop, relay: &Hop) -> f64 {
+    let rate = |fields: &mut dyn Iterator<Item = FieldId>| -> Option<f64> {
+        let data = fields.filter(|f| policy.field(*f).is_data());
+        let rates = data.map(|f| Some(policy.field(f).changes.as_ref()?.value.per_day()));
+        rates.sum()
+    };
+    let all = rate(&mut feeder.fields.iter().copied());
+    let common = feeder.fields.iter().copied();
+    let common = rate(&mut common.filter(|f| relay.fields.contains(f)));
+    match all.zip(common) {
+        Some((all, common)) if all > 0.0 => common / all,
+        _ => 1.0,
+    }
 }
 
 fn feeder_passes(policy: &Policy, graph: &Graph, id: HopId, turn: Turn) -> f64 {

@@ -7,8 +7,8 @@ use super::calls::Calls;
 use super::demand::{self, Demand};
 use super::facts::{BulkFacts, SystemFacts};
 use super::formula::{
-    Batched, DAY_SECONDS, busiest_stretch, distinct, full_read_calls, grouped_calls, most_records,
-    passed_on, passed_on_exactly, read_calls, split_calls,
+    Batched, DAY_SECONDS, PassedOn, busiest_stretch, distinct, full_read_calls, grouped_calls,
+    most_records, passed_on, passed_on_exactly, read_calls, split_calls,
 };
 use super::passing::{Delays, Found, Together, Walk};
 use super::timing::Timing;
@@ -120,6 +120,12 @@ impl HopLoad {
     /// None: nothing declares its volume.
     pub fn records_per_day(&self) -> Option<f64> {
         self.records
+    }
+
+    /// Whether it passes on what runs by the clock bring to its source, and is counted by when they
+    /// do.
+    pub fn passes_on_runs(&self) -> bool {
+        self.delays.is_some()
     }
 
     /// A hop, or a `clean`, of which nothing is counted yet.
@@ -334,7 +340,13 @@ impl Counting<'_> {
             let shown = source.latency.value;
             let known = load.demand.records.as_ref().map(|n| n.value);
             let when = (self.scenario, schedule, timing);
-            let until = (shown - source.read_lag.value, shown);
+            // A page says where the next one begins.
+            let met = self.meets(load, 1.0 / gaps.starts_per_day().max(1e-9)).met;
+            let pages = match self.scenario.scans_full() {
+                true => full_read_calls(known.unwrap_or(0.0), source.read_page.value),
+                false => read_calls(met, source.read_page.value),
+            };
+            let until = (shown - source.read_lag.value, shown * pages);
             arrivals.walk(self.ground.policy, when, until, (known, self.ground.times))
         });
         if let Some(walk) = walk {
@@ -468,11 +480,16 @@ impl Counting<'_> {
         for bunch in comes.together {
             let come = bunch.records * demand.events_share();
             let go_on = come * demand.records_share();
-            let (feed, pass) = (self.feed(source, &bunch), self.pass(target));
-            let on = passed_on(go_on, feed, pass);
+            let pass = self.pass(target);
             let most = most_records(go_on * busier(bunch.made_in));
             let most = most.min(known.unwrap_or(f64::INFINITY));
-            let longest = passed_on_exactly(most.ceil(), feed, pass).longest_wait;
+            let (mut on, mut longest) = (PassedOn::default(), 0.0_f64);
+            for (likely, feed) in self.feeds(source, &bunch) {
+                let one = passed_on(go_on, feed, pass);
+                on.calls += likely * one.calls;
+                on.mean_wait += likely * one.mean_wait;
+                longest = longest.max(passed_on_exactly(most.ceil(), feed, pass).longest_wait);
+            }
             heard.records += come / comes.days;
             heard.calls += on.calls / comes.days;
             waited += on.mean_wait * go_on / comes.days;
@@ -485,31 +502,37 @@ impl Counting<'_> {
         heard
     }
 
-    /// How the records of a bunch come: in the batches of the hop that brings them.
-    fn feed(&self, source: &SystemFacts, bunch: &Together) -> Batched {
-        let (policy, flows) = (self.ground.policy, &self.ground.graph.flows);
+    /// How the records of a bunch come, each way as often as it does: in the batches of the hop that
+    /// brings them, or of a bulk job where there are enough.
+    fn feeds(&self, source: &SystemFacts, bunch: &Together) -> Vec<(f64, Batched)> {
         // What an event only names is looked up, one record after the other.
         if source.reads_per_event > 0.0 {
-            return Batched {
+            let looked_up = Batched {
                 batch: Some(1),
                 at_a_time: source.concurrency.value,
                 seconds: source.reads_per_event * source.latency.value,
             };
+            return vec![(1.0, looked_up)];
         }
-        let own = flows.scenario(policy, bunch.by).batch.as_ref();
-        let batch = own.map(|b| u32::try_from(b.value).unwrap_or(u32::MAX).max(1));
-        let batch = match (batch, source.write_batch.value, &source.bulk) {
-            (Some(own), ..) => Some(own),
-            (None, _, Some(bulk)) if bunch.records > bulk.from_records.value => {
-                Some(bulk.records.value)
-            }
-            (None, batch, _) => batch,
-        };
-        Batched {
+        let batched = |batch| Batched {
             batch,
-            at_a_time: 1.0,
-            seconds: source.latency.value / source.concurrency.value.max(1.0),
+            at_a_time: source.concurrency.value,
+            seconds: source.latency.value,
+        };
+        let (policy, flows) = (self.ground.policy, &self.ground.graph.flows);
+        let own = flows.scenario(policy, bunch.by).batch.as_ref();
+        if let Some(own) = own {
+            let own = u32::try_from(own.value).unwrap_or(u32::MAX).max(1);
+            return vec![(1.0, batched(Some(own)))];
         }
+        let batch = source.write_batch.value;
+        let Some(bulk) = &source.bulk else {
+            return vec![(1.0, batched(batch))];
+        };
+        let large = bulk.records.value;
+        let split = split_calls(bunch.records, bulk.from_records.value, (batch, large));
+        let job = split.share_above;
+        vec![(1.0 - job, batched(batch)), (job, batched(Some(large)))]
     }
 
     /// How records are written that wait together.

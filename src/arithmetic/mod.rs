@@ -233,10 +233,19 @@ impl Arithmetic {
             .collect();
         let prioritised = timings.iter().map(|(_, when)| when.priority).zip(&loads);
         let systems = system::sums(policy, prioritised);
+        let schedules: Vec<Option<Schedule>> = timings
+            .iter()
+            .map(|(_, when)| when.schedule.clone())
+            .collect();
+        let schedules: Vec<Option<&Schedule>> = schedules.iter().map(Option::as_ref).collect();
         let scenarios = timings
             .into_par_iter()
             .zip(loads)
-            .map(|((timing, when), hops)| figures(&self.facts, &systems, (timing, when), hops))
+            .zip(&policy.scenarios)
+            .map(|(((timing, when), hops), scenario)| {
+                let ground = (policy, &schedules[..], scenario.id);
+                figures(&self.facts, &systems, (timing, when), hops, ground)
+            })
             .collect();
         (self.scenarios, self.systems) = (scenarios, systems);
     }
@@ -338,9 +347,12 @@ impl Arithmetic {
         let before = today.map_or(scenario.priority, |f| f.priority);
         let systems = system::replaced(&self.systems, scenario.id, (before, priority), &hops);
         let when = When { priority, schedule };
+        let schedules: Vec<Option<&Schedule>> =
+            self.scenarios.iter().map(|s| s.schedule.as_ref()).collect();
+        let ground = (policy, &schedules[..], scenario.id);
         Alternative {
             scenario: scenario.id,
-            figures: figures(&self.facts, &systems, (timing, when), hops),
+            figures: figures(&self.facts, &systems, (timing, when), hops, ground),
             systems,
             times,
         }
@@ -366,9 +378,16 @@ fn figures(
     systems: &[system::Shared],
     (timing, when): (Timing, When),
     hops: Vec<HopLoad>,
+    (policy, all, own): (&Policy, &[Option<&Schedule>], ScenarioId),
 ) -> ScenarioFigures {
     let When { priority, schedule } = when;
-    let (run, ages) = age::of_scenario(facts, systems, (&timing, priority), &hops);
+    let starts = age::Starts {
+        policy,
+        all,
+        own,
+        schedule: schedule.as_ref(),
+    };
+    let (run, ages) = age::of_scenario(facts, systems, (&timing, priority), &hops, starts);
     ScenarioFigures {
         timing,
         schedule,

@@ -403,9 +403,7 @@ impl Relay<'_> {
                 for (at, own) in waits.iter().enumerate() {
                     let others = waits.iter().enumerate();
                     // Classes that wait together are one record; whichever is known last counts.
-                    let others = others.filter(|(other, o)| {
-                        (o.known, *other) > (own.known, at)
-                    });
+                    let others = others.filter(|(other, o)| (o.known, *other) > (own.known, at));
                     pending[clock.slot(own.known)].push(Pending {
                         changes,
                         ends: own.ends - own.known,
@@ -524,9 +522,9 @@ impl Cohort {
                 .flat_map(|arrival| {
                     let points = arrival.points();
                     let share = arrival.share / points.len() as f64;
-                    points.into_iter().map(move |time| {
-                        (clock.from(time - looks), arrival.made_in, share)
-                    })
+                    points
+                        .into_iter()
+                        .map(move |time| (clock.from(time - looks), arrival.made_in, share))
                 })
                 .collect();
             let sum: f64 = own.iter().map(|o| o.2).sum();

@@ -52,9 +52,7 @@ impl Arithmetic {
         let mean = self.age(last.hop)?.mean;
         match self.age(last.hop)?.taken {
             None => Some(taken + mean.total()?),
-            Some(run) => {
-                Some(taken + f64::midpoint(run.first, run.last) + mean.queue?)
-            }
+            Some(run) => Some(taken + f64::midpoint(run.first, run.last) + mean.queue?),
         }
     }
 

@@ -191,7 +191,9 @@ impl Program {
         if routes.iter().all(|r| r.filter.is_none()) {
             return;
         }
-        let found = routes.iter().map(|r| conditional(&self.entities, &routes, r));
+        let found = routes
+            .iter()
+            .map(|r| conditional(&self.entities, &routes, r));
         let found: Vec<Vec<Conditional>> = found.collect();
         let routes = self.scenarios.iter_mut().flat_map(|s| &mut s.routes);
         for (route, found) in routes.zip(found) {

@@ -72,9 +72,7 @@ pub(super) fn cost(costs: Costs) -> Cost {
 
 pub(super) fn hops(ground: Ground, figures: &ScenarioFigures) -> Vec<HopEstimate> {
     let pairs = figures.hops.iter().zip(&figures.ages);
-    pairs
-        .map(|(load, age)| hop(ground, load, age))
-        .collect()
+    pairs.map(|(load, age)| hop(ground, load, age)).collect()
 }
 
 fn hop(ground: Ground, load: &HopLoad, age: &HopAge) -> HopEstimate {

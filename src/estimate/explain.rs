@@ -187,7 +187,7 @@ impl Writer<'_> {
         let of = self.hop_name(load);
         let known = !load.volume_is_unknown();
         let of_known = |value: f64| known.then_some(value);
-        let shape = Shape::of(self.figures, self.scenario);
+        let shape = Shape::of(self.figures, self.scenario, load);
         let (from, to) = (
             format!("calls a day at {}", self.ground.name(load.from)),
             format!("calls a day at {}", self.ground.name(load.to)),

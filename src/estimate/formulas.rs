@@ -1,21 +1,24 @@
 //! Which of the model's formulas stand behind a scenario's figures, in letters.
 
-use crate::arithmetic::{ScenarioFigures, Timing};
+use crate::arithmetic::{HopLoad, ScenarioFigures, Timing};
 use crate::model::Scenario;
 
-/// Which of the model's formulas a scenario's mode and clauses ask for.
+/// Which of the model's formulas a scenario's mode and clauses ask for at one of its hops.
 pub(super) struct Shape {
     pub by_event: bool,
     reconciles: bool,
     whole: bool,
+    /// Whether it passes on what runs by the clock bring.
+    fed_by_runs: bool,
 }
 
 impl Shape {
-    pub fn of(figures: &ScenarioFigures, scenario: &Scenario) -> Shape {
+    pub fn of(figures: &ScenarioFigures, scenario: &Scenario, load: &HopLoad) -> Shape {
         Shape {
             by_event: figures.timing.is_realtime(),
             reconciles: matches!(figures.timing, Timing::Hybrid(_)),
             whole: scenario.scans_full(),
+            fed_by_runs: load.passes_on_runs(),
         }
     }
 
@@ -32,6 +35,23 @@ impl Shape {
     }
 
     pub fn writes(&self) -> &'static str {
+        if self.fed_by_runs {
+            return match (self.by_event, self.reconciles) {
+                (true, false) => {
+                    "calls in which what runs bring to its source goes on together, those of what \
+                     comes one by one as λ·f, each · w / (1−p), and r for its own echo"
+                }
+                (true, true) => {
+                    "calls in which what runs bring to its source goes on together, those of what \
+                     comes one by one as λ·f, each · w / (1−p), r for its own echo, \
+                     S · ⌈N/g⌉ / (1−p) and drift"
+                }
+                (false, _) => {
+                    "the sum of E⌈X/b⌉ · w / (1−p) over its starts, X Poisson of f · what runs have \
+                     brought to its source since the start before"
+                }
+            };
+        }
         match (self.by_event, self.reconciles) {
             (true, false) => "λ·f · w / (1−p), and r for its own echo",
             (true, true) => "λ·f · w / (1−p), r for its own echo, S · ⌈N/g⌉ / (1−p) and drift",
@@ -40,6 +60,9 @@ impl Shape {
     }
 
     pub fn records(&self) -> &'static str {
+        if self.fed_by_runs {
+            return "what runs bring to its source, by when they start: repeated changes collapse";
+        }
         match (self.by_event, self.reconciles) {
             (true, false) => "λ·f",
             (true, true) => "λ·f · (1 + d): a reconcile finds what events lost",

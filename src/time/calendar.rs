@@ -24,10 +24,12 @@ pub struct Calendar {
     end: Instant,
     /// Only ever looked up, so its order reaches nobody.
     known: Mutex<HashMap<Question, Option<Gaps>>>,
+    /// The same for how soon starts of one follow those of another.
+    pub(super) lags: Mutex<HashMap<(Question, Question), Option<Millis>>>,
 }
 
 /// What gaps are asked for.
-type Question = (Schedule, Option<Window>);
+pub(super) type Question = (Schedule, Option<Window>);
 
 /// A date of the calendar.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +128,7 @@ impl Calendar {
             days,
             end,
             known: Mutex::default(),
+            lags: Mutex::default(),
         }
     }
 

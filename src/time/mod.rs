@@ -16,6 +16,7 @@
 mod calendar;
 mod cron;
 mod instant;
+mod meeting;
 mod millis;
 mod passage;
 mod plan;
