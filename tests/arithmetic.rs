@@ -214,10 +214,7 @@ fn what_runs_bring_goes_on_when_they_bring_it() {
     // Taken apart, each five minutes find some.
     let apart = Arithmetic::apart(&often.policy, &often.graph);
     let mailer = often.policy.system_named("mailer").unwrap();
-    near(
-        apart.system(mailer).unwrap().per_day().write,
-        288.0 / 0.8,
-    );
+    near(apart.system(mailer).unwrap().per_day().write, 288.0 / 0.8);
 }
 
 #[test]
@@ -238,7 +235,10 @@ fn a_relay_goes_on_with_what_is_known_of_a_record_that_is_shown() {
     let (_, mean) = apart.age("name", "mailer");
     assert!((mean.unwrap() - 1_802.0).abs() < 3.0, "{mean:?}");
     let twice = apart.calls("on", "mailer").1;
-    assert!((twice / ((8_640.0 + 24.0) / 0.8) - 1.0).abs() < 0.01, "{twice}");
+    assert!(
+        (twice / ((8_640.0 + 24.0) / 0.8) - 1.0).abs() < 0.01,
+        "{twice}"
+    );
     // Where the runner is told of the name at once, the note's event takes it along.
     let known = world(&flows(
         "scenario beside { sync contact(name) from crm to site mode realtime }",

@@ -54,7 +54,9 @@ impl World {
         for (id, mode) in ids.into_iter().zip(modes) {
             choice::put(&mut policy, id, mode.clone(), None);
         }
-        let context = Context::new(&self.sources, &policy, &self.graph, now());
+        let mut context = Context::new(&self.sources, &policy, &self.graph, now());
+        // A choice looks at each scenario apart from when others run.
+        context.arithmetic = Arithmetic::apart(&policy, &self.graph);
         // A declared mode that waits for events in vain is nothing that a choice can mend.
         let mut codes = vec![201, 203, 301, 302, 303, 307];
         codes.extend((free == Free::All).then_some(501));
@@ -253,7 +255,7 @@ fn policy_text() -> impl Strategy<Value = String> {
 
 fn agrees(text: &str, free: Free) -> Result<&'static str, TestCaseError> {
     let world = world(text);
-    let arithmetic = Arithmetic::of(&world.policy, &world.graph);
+    let arithmetic = Arithmetic::apart(&world.policy, &world.graph);
     let problem = world.problem(&arithmetic, free);
     let (best, tried) = brute(&problem, &world, &arithmetic, free);
     let outcome = problem.solve(&ENDLESS);

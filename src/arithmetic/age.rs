@@ -98,12 +98,12 @@ pub struct RunAt {
     pub slowed_by: Option<String>,
 }
 
-/// The schedules of all scenarios.
+/// When the runs of all scenarios start and write.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Starts<'a> {
     pub policy: &'a Policy,
-    /// By scenario; none: it has none.
-    pub all: &'a [Option<&'a Schedule>],
+    /// By scenario: its schedule, and how many seconds a run reads; none: it has none.
+    pub all: &'a [Option<(&'a Schedule, f64)>],
     /// The scenario in question.
     pub own: ScenarioId,
     /// Its schedule.
@@ -111,19 +111,27 @@ pub(super) struct Starts<'a> {
 }
 
 impl Starts<'_> {
-    /// Whether it may start while a run of another scenario that takes so many seconds is under
-    /// way.
-    fn meets(&self, other: ScenarioId, seconds: f64) -> bool {
+    /// Whether its calls may find those of a run of another scenario before them, which makes calls
+    /// for so many seconds after it has read: where it has read itself after that and before these
+    /// are over. `reads`: how many seconds it reads.
+    fn meets(&self, other: ScenarioId, reads: f64, seconds: f64) -> bool {
         let window = |id| {
             let window = self.policy.scenario(id).window.as_ref();
             window.map(|w| &w.value)
         };
         let theirs = self.all.get(other.index()).copied().flatten();
-        let lag = self.schedule.zip(theirs).and_then(|(own, theirs)| {
-            let calendar = &self.policy.calendar;
-            calendar.shortest_lag((own, window(self.own)), (theirs, window(other)))
-        });
-        lag.is_some_and(|lag| lag.as_secs_f64() <= seconds)
+        let Some((own, (theirs, they_read))) = self.schedule.zip(theirs) else {
+            return false;
+        };
+        let lag = self
+            .policy
+            .calendar
+            .shortest_lag((own, window(self.own)), (theirs, window(other)));
+        // Where both start at once the one that reads for a shorter time has its calls first.
+        lag.is_some_and(|lag| {
+            let lag = lag.as_secs_f64();
+            lag <= they_read + seconds && (lag > 0.0 || reads >= they_read)
+        })
     }
 }
 
@@ -169,30 +177,32 @@ fn run(
         .filter_map(|l| system::at(facts, l.to))
         .map(|f| f.latency.value)
         .fold(0.0, f64::max);
-    let lasts = |calls: &[(SystemId, Calls)], in_company: bool| {
+    // How long it reads, where it is to meet others.
+    let lasts = |calls: &[(SystemId, Calls)], in_company: Option<f64>| {
         let (mut reading, mut writing) = (0.0, 0.0_f64);
         for (id, calls) in calls {
             let known = system::at(facts, *id).zip(system::at(systems, *id));
             let Some((known, load)) = known else { continue };
             let (reads, writes) = halves(*calls);
-            let others = match in_company {
-                true => company(known, load, starts),
-                false => 0.0,
+            let others = |own: Calls| {
+                let reads = in_company?;
+                Some(company(known, load, starts, (own.total(), reads)))
             };
             // A page says where the next one begins, so that pages come one after the other.
             let pages = run_at(known, load, priority, (reads, 1.0)).seconds?;
             let at_a_time = known.concurrency.value;
             let batches = run_at(known, load, priority, (writes, at_a_time)).seconds?;
             if reads.total() > 0.0 {
-                reading += pages + others;
+                reading += pages + others(reads).unwrap_or(0.0);
             }
             if writes.total() > 0.0 {
-                writing = writing.max(batches + others);
+                writing = writing.max(batches + others(writes).unwrap_or(0.0));
             }
         }
         Some((reading, writing + last_write))
     };
-    let (usually, at_most) = (lasts(&usual, false), lasts(&most, true));
+    let usually = lasts(&usual, None);
+    let at_most = lasts(&most, Some(usually.map_or(0.0, |(reading, _)| reading)));
     let systems = usual.iter().filter_map(|(id, calls)| {
         let (known, load) = (system::at(facts, *id)?, system::at(systems, *id)?);
         let at_a_time = known.concurrency.value;
@@ -210,17 +220,26 @@ fn run(
 /// at full hours, but seldom of all that there are.
 const COMPANY: usize = 4;
 
-/// How long the calls of other scenarios at a system keep a run waiting, in seconds: all those of a
-/// run that may be under way when it starts, which went into the queue before its own, and one each
-/// of some others.
-fn company(facts: &SystemFacts, load: &SystemLoad, starts: Starts<'_>) -> f64 {
+/// How long the calls of other scenarios at a system keep so many of a run's calls waiting, in
+/// seconds. Of a run that may be under way when it starts, the writes went into the queue before its
+/// own; a page is asked for only after the one before, so that one call of each run takes its turn.
+/// Of some others there is one call; so it is of a `clean`, which may delete what changed, and seldom
+/// does.
+fn company(
+    facts: &SystemFacts,
+    load: &SystemLoad,
+    starts: Starts<'_>,
+    (own, reads): (f64, f64),
+) -> f64 {
     let call = facts.latency.value / facts.concurrency.value.max(1.0);
     let others = load.scenarios.iter().filter(|s| s.scenario != starts.own);
     let (mut one_each, mut queued) = (0usize, 0.0);
     for other in others {
+        let (pages, writes) = halves(other.run);
         let run = other.run.total();
-        match run > 1.0 && starts.meets(other.scenario, run * call) {
-            true => queued += run,
+        let cleans = starts.policy.scenario(other.scenario).clean.is_some();
+        match run > 1.0 && !cleans && starts.meets(other.scenario, reads, run * call) {
+            true => queued += writes.total() + pages.total().min(own),
             false => one_each += 1,
         }
     }

@@ -74,12 +74,12 @@ pub struct Arithmetic {
     hops: Vec<(ScenarioId, u32)>,
 }
 
-/// How what runs by the clock bring is taken to come to those that pass it on.
+/// Whether figures of one scenario hang on when others run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coming {
-    /// When it comes.
+    /// What runs bring comes to those that pass it on when it comes, and runs that start meet others.
     AtOnce,
-    /// At any time, as if it changed there.
+    /// What they bring comes at any time, as if it changed there, and no runs meet.
     Steadily,
 }
 
@@ -137,9 +137,10 @@ impl Arithmetic {
         Arithmetic::with(policy, graph, known, |s| &s.mode.kind)
     }
 
-    /// The same, but for what comes to a relay with runs by the clock: it is taken to come there at
-    /// any time. So no figure of a scenario hangs on another's mode, which a choice of modes counts
-    /// on; a relay is then taken to make as many calls as it can, or more.
+    /// The same, but for what comes to a relay with runs by the clock, which is taken to come there
+    /// at any time, and for runs that meet others. So no figure of a scenario hangs on when others
+    /// run, which a choice of modes counts on; a relay is then taken to make as many calls as it can,
+    /// or more.
     pub fn apart(policy: &Policy, graph: &Graph) -> Arithmetic {
         let facts = facts::of_policy(policy).into();
         let demands = demand::of_hops(policy, graph, Turn::Taken).into();
@@ -216,6 +217,7 @@ impl Arithmetic {
                 });
                 all.fill(policy, graph, timings.collect());
             }
+            all.meet(policy);
         }
         all
     }
@@ -233,21 +235,52 @@ impl Arithmetic {
             .collect();
         let prioritised = timings.iter().map(|(_, when)| when.priority).zip(&loads);
         let systems = system::sums(policy, prioritised);
-        let schedules: Vec<Option<Schedule>> = timings
-            .iter()
-            .map(|(_, when)| when.schedule.clone())
-            .collect();
-        let schedules: Vec<Option<&Schedule>> = schedules.iter().map(Option::as_ref).collect();
         let scenarios = timings
             .into_par_iter()
             .zip(loads)
             .zip(&policy.scenarios)
             .map(|(((timing, when), hops), scenario)| {
-                let ground = (policy, &schedules[..], scenario.id);
+                let ground = (policy, &[][..], scenario.id);
                 figures(&self.facts, &systems, (timing, when), hops, ground)
             })
             .collect();
         (self.scenarios, self.systems) = (scenarios, systems);
+    }
+
+    /// By scenario: its schedule, and how many seconds a run reads; nothing where runs are taken to
+    /// meet no others.
+    fn runs(&self) -> Vec<Option<(&Schedule, f64)>> {
+        let all = self.scenarios.iter().map(|s| {
+            let run = s.run.as_ref()?;
+            Some((s.schedule.as_ref()?, run.reading_seconds))
+        });
+        match self.coming {
+            Coming::AtOnce => all.collect(),
+            Coming::Steadily => Vec::new(),
+        }
+    }
+
+    /// Works the runs out once more, each by the others that it may meet.
+    fn meet(&mut self, policy: &Policy) {
+        let runs = self.runs();
+        let met: Vec<(Option<Run>, Vec<HopAge>)> = self
+            .scenarios
+            .par_iter()
+            .zip(&policy.scenarios)
+            .map(|(figures, scenario)| {
+                let starts = age::Starts {
+                    policy,
+                    all: &runs,
+                    own: scenario.id,
+                    schedule: figures.schedule.as_ref(),
+                };
+                let when = (&figures.timing, figures.priority);
+                age::of_scenario(&self.facts, &self.systems, when, &figures.hops, starts)
+            })
+            .collect();
+        for (figures, (run, ages)) in self.scenarios.iter_mut().zip(met) {
+            (figures.run, figures.ages) = (run, ages);
+        }
     }
 
     fn ground<'a>(&'a self, policy: &'a Policy, graph: &'a Graph) -> load::Ground<'a> {
@@ -347,9 +380,8 @@ impl Arithmetic {
         let before = today.map_or(scenario.priority, |f| f.priority);
         let systems = system::replaced(&self.systems, scenario.id, (before, priority), &hops);
         let when = When { priority, schedule };
-        let schedules: Vec<Option<&Schedule>> =
-            self.scenarios.iter().map(|s| s.schedule.as_ref()).collect();
-        let ground = (policy, &schedules[..], scenario.id);
+        let runs = self.runs();
+        let ground = (policy, &runs[..], scenario.id);
         Alternative {
             scenario: scenario.id,
             figures: figures(&self.facts, &systems, (timing, when), hops, ground),
@@ -378,7 +410,7 @@ fn figures(
     systems: &[system::Shared],
     (timing, when): (Timing, When),
     hops: Vec<HopLoad>,
-    (policy, all, own): (&Policy, &[Option<&Schedule>], ScenarioId),
+    (policy, all, own): (&Policy, &[Option<(&Schedule, f64)>], ScenarioId),
 ) -> ScenarioFigures {
     let When { priority, schedule } = when;
     let starts = age::Starts {
