@@ -19,13 +19,15 @@ use syncline::arithmetic::Arithmetic;
 use syncline::catalog::Catalog;
 use syncline::checks::{self, Context};
 use syncline::choice;
+use syncline::engine::ports::Store as _;
 use syncline::estimate::{self, Ground};
 use syncline::finding::Severity;
 use syncline::graph::Graph;
 use syncline::model::{self, Input, OwnConnectors};
 use syncline::plan;
 use syncline::sim::first_day;
-use syncline::sim::simulation::{Simulated, Simulation, Span};
+use syncline::sim::simulation::{BrokeOff, Reading, Simulated, Simulation, Span};
+use syncline::store::MemoryStore;
 use syncline::time::Millis;
 
 /// Calls below which a day's figure is chance.
@@ -53,6 +55,14 @@ struct Off {
 }
 
 fn simulate(text: &str, span: &Span) -> Result<Simulated, String> {
+    with(text, |simulation| simulation.run(span))
+}
+
+/// Does something with the simulation of a policy.
+fn with<T>(
+    text: &str,
+    act: impl FnOnce(&Simulation<'_>) -> Result<T, BrokeOff>,
+) -> Result<T, String> {
     let parsed = fixtures::parse_text(text);
     let own = OwnConnectors::new();
     let (mut policy, findings) = model::lower(&Input {
@@ -86,7 +96,7 @@ fn simulate(text: &str, span: &Span) -> Result<Simulated, String> {
     let estimate = estimate::of(ground);
     let plan = plan::compile(&parsed.sources, &policy).ok_or("no plan")?;
     let simulation = Simulation::new(ground, &estimate, plan).map_err(|e| e.to_string())?;
-    simulation.run(span).map_err(|e| e.to_string())
+    act(&simulation).map_err(|e| e.to_string())
 }
 
 fn off(found: &Simulated) -> Off {
@@ -229,6 +239,56 @@ fn show(number: u64, text: &str, found: &Simulated, off: &Off) {
         let page = syncline::render::simulation::human(found, style);
         println!("policy {number}:\n{text}\n{page}");
     }
+}
+
+/// All that a store holds but what its runs counted, and how many records its runs read.
+fn stored(mut store: MemoryStore, entities: &[&str]) -> (Vec<String>, u64) {
+    let mut all: Vec<String> = Vec::new();
+    for (key, value) in store.meta_with_prefix("").unwrap() {
+        all.push(format!("{key} = {value}"));
+    }
+    for entity in entities {
+        let records = store.records_after(entity, None, usize::MAX).unwrap();
+        all.extend(records.iter().map(|r| format!("{} = {}", r.key, r.doc)));
+    }
+    let mut read = 0;
+    for mut run in store.runs(None, usize::MAX).unwrap() {
+        read += run.counts.read;
+        (run.counts, run.calls) = Default::default();
+        all.push(format!("{run:?}"));
+        all.push(format!("{:?}", store.quarantined(run.id, usize::MAX)));
+        all.push(format!("{:?}", store.owed(&run.scenario)));
+    }
+    all.push(format!("{:?}", store.dead_letters()));
+    all.push(format!("{:?}", store.conflicts()));
+    all.push(format!("{:?}", store.waiting_counts()));
+    (all, read)
+}
+
+/// What is worked out record by record is what the engine leaves that reads everything.
+#[test]
+fn both_ways_to_get_to_know_the_systems_end_in_the_same_store() {
+    let worked = include_str!("../examples/acme/policy.sync").replace("250_000", "3_000");
+    let mut texts = vec![(worked, vec!["contact"])];
+    for number in 0..24 {
+        texts.push((policies::policy(number, 1).text, vec!["thing_0", "thing_1"]));
+    }
+    let mut shorter = Vec::new();
+    for (at, (text, entities)) in texts.iter().enumerate() {
+        let known = |reading| with(text, |s| s.known(7, reading)).map(|s| stored(s, entities));
+        let (all, of_all) = known(Reading::All).unwrap();
+        let (sampled, of_sample) = known(Reading::Sample).unwrap();
+        assert!(all.len() > 500, "{}\n{text}", all.len());
+        for (a, b) in all.iter().zip(&sampled) {
+            assert_eq!(a, b, "{text}");
+        }
+        assert_eq!(all.len(), sampled.len(), "{text}");
+        if of_sample < of_all / 2 {
+            shorter.push(at);
+        }
+    }
+    assert!(shorter.contains(&0), "the worked policy");
+    assert!(shorter.len() > 16, "{shorter:?}");
 }
 
 /// The same seed, the same bytes; another one, others.
