@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde_json::{Map as Object, Value as Json};
 
 use crate::connector::codec::{Binding, Cell, Record};
-use crate::engine::ports::Row;
+use crate::engine::ports::{FieldIx, Row};
+use crate::value::Value;
 
 /// The columns of a record by name, in the order in which they were first set.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,6 +46,15 @@ impl Columns {
         columns
             .map(|(name, json)| (name.to_string(), json.clone()))
             .collect()
+    }
+
+    /// A field of the record as the policy sees it.
+    pub(super) fn value(&self, binding: &Binding, field: FieldIx) -> Option<Value> {
+        let shown = Shown {
+            binding,
+            columns: self,
+        };
+        binding.decode_field(&shown, field)
     }
 
     /// The record as the policy sees it.

@@ -188,6 +188,13 @@ impl Emulated {
         (!held.deleted).then(|| self.shown(map, &held.cells))?
     }
 
+    /// A field of a record as the policy sees it; `None`: there is no such record, or it does not
+    /// show the field.
+    pub fn value(&self, map: MapIx, key: &str, field: FieldIx) -> Option<Value> {
+        let held = self.held(map, key).filter(|held| !held.deleted)?;
+        held.cells.value(&self.maps.get(&map)?.binding, field)
+    }
+
     fn shown(&self, map: MapIx, cells: &Columns) -> Option<Row> {
         Some(cells.row(&self.maps.get(&map)?.binding))
     }
