@@ -333,7 +333,11 @@ impl Type {
     /// where the caller decides.
     pub fn read_text(&self, raw: &str) -> Result<Value, Misfit> {
         let bad = || self.misfit(raw);
-        let trimmed = raw.trim();
+        let trimmed = match self {
+            // Kept as it is; there is much of it.
+            Type::Text { .. } | Type::Email | Type::Phone | Type::Url => raw,
+            _ => raw.trim(),
+        };
         Ok(match self {
             Type::Text { .. } | Type::Email | Type::Phone | Type::Url => {
                 return self.check(Value::Text(raw.to_owned()));

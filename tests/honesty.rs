@@ -19,13 +19,15 @@ use syncline::arithmetic::Arithmetic;
 use syncline::catalog::Catalog;
 use syncline::checks::{self, Context};
 use syncline::choice;
+use syncline::engine::ports::Store as _;
 use syncline::estimate::{self, Ground};
 use syncline::finding::Severity;
 use syncline::graph::Graph;
 use syncline::model::{self, Input, OwnConnectors};
 use syncline::plan;
 use syncline::sim::first_day;
-use syncline::sim::simulation::{Simulated, Simulation, Span};
+use syncline::sim::simulation::{BrokeOff, Reading, Simulated, Simulation, Span};
+use syncline::store::MemoryStore;
 use syncline::time::Millis;
 
 /// Calls below which a day's figure is chance.
@@ -53,6 +55,14 @@ struct Off {
 }
 
 fn simulate(text: &str, span: &Span) -> Result<Simulated, String> {
+    with(text, |simulation| simulation.run(span))
+}
+
+/// Does something with the simulation of a policy.
+fn with<T>(
+    text: &str,
+    act: impl FnOnce(&Simulation<'_>) -> Result<T, BrokeOff>,
+) -> Result<T, String> {
     let parsed = fixtures::parse_text(text);
     let own = OwnConnectors::new();
     let (mut policy, findings) = model::lower(&Input {
@@ -85,73 +95,8 @@ fn simulate(text: &str, span: &Span) -> Result<Simulated, String> {
     };
     let estimate = estimate::of(ground);
     let plan = plan::compile(&parsed.sources, &policy).ok_or("no plan")?;
-    let kept = std::env::var("SYNCLINE_KEPT").ok();
-    let kept = kept.map(|dir| format!("{dir}/{}-{}.json", plan.policy, span.lasts.0));
-    if let Some(file) = &kept
-        && let Ok(text) = std::fs::read_to_string(file)
-    {
-        let mut found: Simulated = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        renew(&mut found, &estimate);
-        std::fs::write(
-            format!("/tmp/renewed/{}.json", plan.policy),
-            serde_json::to_string(&found).unwrap(),
-        )
-        .unwrap();
-        return Ok(found);
-    }
     let simulation = Simulation::new(ground, &estimate, plan).map_err(|e| e.to_string())?;
-    let found = simulation.run(span).map_err(|e| e.to_string())?;
-    if let Some(file) = &kept {
-        std::fs::write(file, serde_json::to_string(&found).unwrap()).unwrap();
-    }
-    Ok(found)
-}
-
-fn renew(found: &mut Simulated, estimate: &estimate::Estimate) {
-    use syncline::sim::simulation::Beside;
-    for system in &mut found.systems {
-        let said = estimate.systems.iter().find(|s| s.name == system.name);
-        let said = said.and_then(|s| s.calls_per_day);
-        system.calls_per_day = Beside::new(system.calls_per_day.simulated, said);
-    }
-    for scenario in &mut found.scenarios {
-        let Some(said) = estimate.scenarios.iter().find(|s| s.name == scenario.name) else {
-            continue;
-        };
-        for (system, beside) in &mut scenario.calls_per_day {
-            let sum: f64 = said
-                .hops
-                .iter()
-                .flat_map(|h| &h.calls_per_day)
-                .filter(|(s, _)| *s == system)
-                .filter_map(|(_, c)| *c)
-                .sum();
-            *beside = Beside::new(beside.simulated, Some(sum));
-        }
-        let mut records = said.hops.iter().map(|h| h.records_per_day);
-        let records = records.try_fold(0.0, |sum, n| Some(sum + n?));
-        scenario.written_per_day = Beside::new(scenario.written_per_day.simulated, records);
-        let slowest = |of: fn(&estimate::Old) -> Option<f64>| {
-            let mut hops = said.hops.iter().map(|h| of(&h.staleness_seconds));
-            hops.try_fold(0.0_f64, |most, age| Some(most.max(age?)))
-        };
-        scenario.age_seconds.mean =
-            Beside::new(scenario.age_seconds.mean.simulated, slowest(|o| o.mean));
-        scenario.age_seconds.worst =
-            Beside::new(scenario.age_seconds.worst.simulated, slowest(|o| o.worst));
-    }
-    for field in &mut found.fields {
-        let Some(said) = estimate
-            .fields
-            .iter()
-            .find(|s| s.field == field.field && s.system == field.system)
-        else {
-            continue;
-        };
-        field.age_seconds.mean = Beside::new(field.age_seconds.mean.simulated, said.mean_seconds);
-        field.age_seconds.worst =
-            Beside::new(field.age_seconds.worst.simulated, said.worst_seconds);
-    }
+    act(&simulation).map_err(|e| e.to_string())
 }
 
 fn off(found: &Simulated) -> Off {
@@ -294,6 +239,56 @@ fn show(number: u64, text: &str, found: &Simulated, off: &Off) {
         let page = syncline::render::simulation::human(found, style);
         println!("policy {number}:\n{text}\n{page}");
     }
+}
+
+/// All that a store holds but what its runs counted, and how many records its runs read.
+fn stored(mut store: MemoryStore, entities: &[&str]) -> (Vec<String>, u64) {
+    let mut all: Vec<String> = Vec::new();
+    for (key, value) in store.meta_with_prefix("").unwrap() {
+        all.push(format!("{key} = {value}"));
+    }
+    for entity in entities {
+        let records = store.records_after(entity, None, usize::MAX).unwrap();
+        all.extend(records.iter().map(|r| format!("{} = {}", r.key, r.doc)));
+    }
+    let mut read = 0;
+    for mut run in store.runs(None, usize::MAX).unwrap() {
+        read += run.counts.read;
+        (run.counts, run.calls) = Default::default();
+        all.push(format!("{run:?}"));
+        all.push(format!("{:?}", store.quarantined(run.id, usize::MAX)));
+        all.push(format!("{:?}", store.owed(&run.scenario)));
+    }
+    all.push(format!("{:?}", store.dead_letters()));
+    all.push(format!("{:?}", store.conflicts()));
+    all.push(format!("{:?}", store.waiting_counts()));
+    (all, read)
+}
+
+/// What is worked out record by record is what the engine leaves that reads everything.
+#[test]
+fn both_ways_to_get_to_know_the_systems_end_in_the_same_store() {
+    let worked = include_str!("../examples/acme/policy.sync").replace("250_000", "3_000");
+    let mut texts = vec![(worked, vec!["contact"])];
+    for number in 0..24 {
+        texts.push((policies::policy(number, 1).text, vec!["thing_0", "thing_1"]));
+    }
+    let mut shorter = Vec::new();
+    for (at, (text, entities)) in texts.iter().enumerate() {
+        let known = |reading| with(text, |s| s.known(7, reading)).map(|s| stored(s, entities));
+        let (all, of_all) = known(Reading::All).unwrap();
+        let (sampled, of_sample) = known(Reading::Sample).unwrap();
+        assert!(all.len() > 500, "{}\n{text}", all.len());
+        for (a, b) in all.iter().zip(&sampled) {
+            assert_eq!(a, b, "{text}");
+        }
+        assert_eq!(all.len(), sampled.len(), "{text}");
+        if of_sample < of_all / 2 {
+            shorter.push(at);
+        }
+    }
+    assert!(shorter.contains(&0), "the worked policy");
+    assert!(shorter.len() > 16, "{shorter:?}");
 }
 
 /// The same seed, the same bytes; another one, others.

@@ -147,7 +147,7 @@ impl ActiveRun {
             reads: VecDeque::new(),
             rows: BTreeMap::new(),
             staged: 0,
-            stamp: Arc::from(format!("run {}", record.id)),
+            stamp: stamp_of(&record),
             cursors: BTreeMap::new(),
             chunks: VecDeque::new(),
             redo: None,
@@ -608,6 +608,11 @@ impl Runner<'_> {
         run.phase = Phase::Over;
         self.store.stage_drop(run.record.id)
     }
+}
+
+/// The id that stamps of a run carry.
+pub(super) fn stamp_of(record: &RunRecord) -> Arc<str> {
+    Arc::from(format!("run {}", record.id))
 }
 
 fn cursor_key(scenario: &str, source: &str) -> String {

@@ -139,9 +139,7 @@ impl Runner<'_> {
     /// Writes that were sent before this time would show in what a run reads of a system;
     /// microseconds.
     pub(super) fn settled(&self, run: &ActiveRun, system: SystemIx) -> i64 {
-        let lag = self.program.plan.systems[system as usize].visibility_lag;
-        let started = run.record.started.0.saturating_sub(lag.0 as i64);
-        started.saturating_mul(1_000)
+        merge::settled(self.program, run.record.started, system)
     }
 
     fn merge_chunk(
@@ -152,12 +150,11 @@ impl Runner<'_> {
         batches: &mut Batches,
     ) -> Stored<()> {
         let systems = 0..self.program.plan.systems.len() as SystemIx;
-        let stamp = Arc::clone(&run.stamp);
         let redo = run.redo.clone();
         let ground = Ground {
             program: self.program,
             scenario: run.scenario,
-            stamp: &stamp,
+            stamp: Arc::clone(&run.stamp),
             now: self.world.now(),
             settled: systems.map(|s| self.settled(run, s)).collect(),
             redo: redo.as_deref(),

@@ -67,6 +67,9 @@ pub(super) struct Gate {
     ahead: [VecDeque<(String, String)>; Priority::ALL.len()],
     /// Whether a call of a run went last, so that it is the outbox's turn.
     run_went: bool,
+    /// Whether a page of a run in the priority of consent went last, so that it is the turn of
+    /// whatever else waits.
+    page_went: bool,
     /// Calls that went since a lower priority had its turn, those of consent left out.
     passed: u32,
     /// Turns that lower priorities had.
@@ -87,6 +90,7 @@ impl Gate {
             called: Vec::new(),
             ahead: std::array::from_fn(|_| VecDeque::new()),
             run_went: false,
+            page_went: false,
             passed: 0,
             turns: 0,
             held_until: None,
@@ -118,6 +122,12 @@ impl Gate {
     fn records_under_way(&self) -> usize {
         let called = self.called.iter().map(|c| c.keys.len());
         self.records.values().map(HashSet::len).sum::<usize>() + called.sum::<usize>()
+    }
+
+    /// Whether the next call of runs in the priority of consent is a page, and one went last.
+    fn page_waits_its_turn(&self) -> bool {
+        let next = self.queue[Priority::Consent as usize].front();
+        self.page_went && next.is_some_and(|q| matches!(q.errand, Errand::RunRead(_)))
     }
 
     fn queued(&self) -> bool {
@@ -240,7 +250,8 @@ impl Runner<'_> {
     }
 
     /// The next call that may go to a system: by priority, but one in [`PASSES`] and one is that of
-    /// a lower priority, so that none waits for ever. Consent goes before all of them.
+    /// a lower priority, so that none waits for ever. Consent goes before all of them, but for pages
+    /// that are read to look for it: a reconcile has thousands of them, and nothing to tell yet.
     fn next_call(
         &mut self,
         system: SystemIx,
@@ -261,6 +272,12 @@ impl Runner<'_> {
             if self.gates[at].under_way >= room {
                 break;
             }
+            if priority == Priority::Consent
+                && self.gates[at].page_waits_its_turn()
+                && let Some(found) = self.next_beside_pages(system, outbox, claimed, held)?
+            {
+                return Ok(Some(found));
+            }
             if priority == Priority::Intent
                 && self.gates[at].passed >= PASSES
                 && let Some(found) = self.next_of_lower(system, outbox, claimed, held)?
@@ -270,7 +287,42 @@ impl Runner<'_> {
             let found = self.next_by(system, priority, outbox, &mut claimed, held)?;
             if found.is_some() {
                 let consent = priority == Priority::Consent;
+                let page = matches!(found, Some((Errand::RunRead(_), _, _)));
                 self.gates[at].passed += u32::from(!consent);
+                self.gates[at].page_went = consent && page;
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What goes between two pages of runs in the priority of consent: its writes, else a call of
+    /// the priorities below, if there is any.
+    fn next_beside_pages(
+        &mut self,
+        system: SystemIx,
+        outbox: &mut Outbox,
+        claimed: Claimed,
+        held: &mut Vec<(i64, Held)>,
+    ) -> Stored<Option<Ready>> {
+        let at = system as usize;
+        self.gates[at].page_went = false;
+        let mut apart = claimed;
+        if outbox.waits && !outbox.dry[Priority::Consent as usize] {
+            let found = self.next_of_outbox(system, Priority::Consent, outbox, &mut apart)?;
+            if let Some(request) = found {
+                // The page has not had its turn by that.
+                self.gates[at].page_went = true;
+                let kind = self.kind_of(system, &request);
+                return Ok(Some((Errand::Send(system), kind, Call::Write(request))));
+            }
+        }
+        for priority in Priority::ALL.iter().copied().skip(1) {
+            if self.gates[at].under_way >= self.gates[at].limits.room(priority) {
+                break;
+            }
+            let found = self.next_by(system, priority, outbox, &mut apart, held)?;
+            if found.is_some() {
                 return Ok(found);
             }
         }

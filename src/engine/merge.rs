@@ -34,7 +34,7 @@ pub(super) struct Ground<'g> {
     pub program: &'g Program,
     pub scenario: ScenarioIx,
     /// The id that stamps of the run carry.
-    pub stamp: &'g Arc<str>,
+    pub stamp: Arc<str>,
     /// The time.
     pub now: Instant,
     /// By system: writes sent before this time would show in what was read; microseconds.
@@ -43,6 +43,14 @@ pub(super) struct Ground<'g> {
     pub redo: Option<&'g str>,
     /// Stamps that lie ahead of the clock.
     pub ahead: Option<Ahead>,
+}
+
+/// Writes that were sent to a system before this time would show in what a run that started at
+/// `started` reads of it; microseconds.
+pub(super) fn settled(program: &Program, started: Instant, system: SystemIx) -> i64 {
+    let lag = program.plan.systems[system as usize].visibility_lag;
+    let started = started.0.saturating_sub(lag.0 as i64);
+    started.saturating_mul(1_000)
 }
 
 /// A staged row of a record.
@@ -128,7 +136,7 @@ pub(super) fn merge_all(ground: &Ground<'_>, found: Vec<Found>) -> Stored<Vec<Me
     // Each thread counts those that hold its own stamp: one count for all would go back and forth
     // between them with every field.
     let merged = found.map_init(
-        || Arc::<str>::from(&**ground.stamp),
+        || Arc::<str>::from(&*ground.stamp),
         |stamp, record| merge(ground, stamp, record),
     );
     merged.filter_map(Stored::transpose).collect()
@@ -148,14 +156,50 @@ fn merge(ground: &Ground<'_>, stamp: &Arc<str>, found: Found) -> Stored<Option<M
     if let Some(ahead) = ground.ahead {
         ahead.correct(ground.now, &mut register);
     }
+    let came = take_in(ground, stamp, (entity, &key), &found.rows, &mut register);
+    let doc = came.stored.then(|| register_json::print(names, &register));
+    Ok(Some(Merged {
+        entity,
+        key,
+        doc,
+        held: (!came.absorbed.manual.is_empty()).then_some(register),
+        absorbed: came.absorbed,
+        lost: came.lost,
+        writes: came.writes,
+        owed: came.owed,
+    }))
+}
+
+/// What came of a record's rows, but for its register.
+pub(super) struct Came {
+    /// Whether the register is another one now, and of the next version.
+    pub stored: bool,
+    pub absorbed: Absorbed,
+    /// Systems whose report of some fields lost.
+    pub lost: Vec<(SystemIx, Vec<FieldIx>)>,
+    /// What is owed, by destination map.
+    pub writes: Vec<(MapIx, Write)>,
+    /// Times that a route found a difference.
+    pub owed: u64,
+}
+
+/// Takes a record's rows into its register.
+pub(super) fn take_in(
+    ground: &Ground<'_>,
+    stamp: &Arc<str>,
+    (entity, key): (EntityIx, &str),
+    rows: &[Shown],
+    register: &mut Register,
+) -> Came {
+    let names = &ground.program.entities[entity as usize];
     let mut all = Absorbed::default();
     let mut lost: Vec<(SystemIx, Vec<FieldIx>)> = Vec::new();
-    for row in &found.rows {
+    for row in rows {
         let settled = ground.settled[row.system as usize];
-        let uncertain = row.waits && may_be_overruled(&register, row.system, &row.payload);
+        let uncertain = row.waits && may_be_overruled(register, row.system, &row.payload);
         let read = if uncertain { i64::MIN } else { settled };
         let report = report_of(stamp, row.system, &row.payload, read);
-        let absorbed = absorb(names, &mut register, &report);
+        let absorbed = absorb(names, register, &report);
         all.changed |= absorbed.changed;
         all.shown_changed |= absorbed.shown_changed;
         all.manual.extend(absorbed.manual);
@@ -164,21 +208,16 @@ fn merge(ground: &Ground<'_>, stamp: &Arc<str>, found: Found) -> Stored<Option<M
             lost.push((row.system, absorbed.lost));
         }
     }
-    let (writes, owed) = owe(ground, entity, &key, &mut register);
-    let doc = (all.changed || owed > 0).then(|| {
-        register.version += 1;
-        register_json::print(names, &register)
-    });
-    Ok(Some(Merged {
-        entity,
-        key,
-        doc,
-        held: (!all.manual.is_empty()).then_some(register),
+    let (writes, owed) = owe(ground, entity, key, register);
+    let stored = all.changed || owed > 0;
+    register.version += u64::from(stored);
+    Came {
+        stored,
         absorbed: all,
         lost,
         writes,
         owed,
-    }))
+    }
 }
 
 /// Writes that the run's routes owe for a record, and how many routes owe any.

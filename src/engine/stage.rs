@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::batch::ActiveRun;
 use super::evaluate::change_time;
 use super::owed::key_values;
-use super::ports::{EntityIx, FieldIx, Quarantined, Row, Staged, key_text};
-use super::program::{EntityProgram, RequireProgram, Source};
+use super::ports::{EntityIx, FieldIx, Quarantined, Row, ScenarioIx, Staged, key_text};
+use super::program::{EntityProgram, Program, RequireProgram, Source};
 use super::runner::Runner;
 use crate::plan::Keep;
 use crate::value::Value;
@@ -32,6 +32,28 @@ pub(crate) struct Payload {
     pub fields: Vec<(FieldIx, Value)>,
 }
 
+impl Payload {
+    /// What is kept of a row whose change time is settled, and may have been clamped.
+    pub fn of(
+        entity: EntityIx,
+        row: Row,
+        (at, clamped): (i64, bool),
+        absorbed: &[FieldIx],
+    ) -> Self {
+        Payload {
+            entity,
+            at,
+            timed: row.changed_at.is_some() && !clamped,
+            key: row.key,
+            native_key: row.native_key,
+            locator: row.locator,
+            deleted: row.deleted,
+            present_only: false,
+            fields: taken(row.fields, absorbed),
+        }
+    }
+}
+
 /// What became of a page.
 #[derive(Default)]
 pub(super) struct Sifted {
@@ -50,7 +72,7 @@ impl Runner<'_> {
         let scenario = &program.scenarios[run.scenario as usize];
         let plan = &program.plan.scenarios[run.scenario as usize];
         let entity = &program.entities[source.entity as usize];
-        let absorbed = self.absorbed_fields(run, source);
+        let absorbed = absorbed_fields(program, (run.scenario, run.reconcile), source);
         let arrival = self.world.now().0.saturating_mul(1_000);
         let input = scenario.reads.contains(&source);
         let checked = self.held_to_checkpoint(run, source);
@@ -93,17 +115,7 @@ impl Runner<'_> {
                 out.staged.push(marker(run, source, row.key.clone()));
             }
             let order = row.changed_at.map_or(i64::MIN, |_| at);
-            let payload = Payload {
-                entity: source.entity,
-                at,
-                timed: row.changed_at.is_some() && !clamped,
-                key: row.key,
-                native_key: row.native_key,
-                locator: row.locator,
-                deleted: row.deleted,
-                present_only: false,
-                fields: taken(row.fields, &absorbed),
-            };
+            let payload = Payload::of(source.entity, row, (at, clamped), &absorbed);
             let clean = plan.clean.is_some();
             out.staged
                 .push(stage(run, source, payload, (group, order), clean));
@@ -111,39 +123,9 @@ impl Runner<'_> {
         out
     }
 
-    /// Whether the checkpoint speaks of a source's records. What is only read for comparison is
-    /// nobody's input; but what an origin says of a field that is carried goes on to the others.
+    /// See [`held_to_checkpoint`].
     pub(super) fn held_to_checkpoint(&self, run: &ActiveRun, source: Source) -> bool {
-        let program = self.program;
-        let fields = &program.entities[source.entity as usize].fields;
-        let speaks = |f: &FieldIx| {
-            let field = fields.get(usize::from(*f));
-            field.is_some_and(|f| f.origins.contains(&source.system))
-        };
-        let input = program.scenarios[run.scenario as usize]
-            .reads
-            .contains(&source);
-        input || self.absorbed_fields(run, source).iter().any(speaks)
-    }
-
-    /// The fields of a source that the run's routes take over.
-    fn absorbed_fields(&self, run: &ActiveRun, source: Source) -> Vec<FieldIx> {
-        let scenario = &self.program.scenarios[run.scenario as usize];
-        let mut fields: Vec<FieldIx> = Vec::new();
-        for route in scenario.routes.iter().filter(|r| r.entity == source.entity) {
-            if route.from == source.system {
-                fields.extend(&route.absorbs);
-            }
-            if route.to == source.system && run.reconcile {
-                fields.extend(&route.fields);
-            }
-        }
-        if scenario.checked == Some(source.entity) {
-            fields.extend(&scenario.dedupe);
-        }
-        fields.sort_unstable();
-        fields.dedup();
-        fields
+        held_to_checkpoint(self.program, (run.scenario, run.reconcile), source)
     }
 
     /// What a record is deduplicated by; empty: it is like no other.
@@ -181,6 +163,48 @@ impl Runner<'_> {
         }
         group
     }
+}
+
+/// Whether the checkpoint of a scenario's run speaks of a source's records; `of`: the scenario, and
+/// whether it is a hybrid's reconcile. What is only read for comparison is nobody's input; but what
+/// an origin says of a field that is carried goes on to the others.
+pub(super) fn held_to_checkpoint(
+    program: &Program,
+    of: (ScenarioIx, bool),
+    source: Source,
+) -> bool {
+    let fields = &program.entities[source.entity as usize].fields;
+    let speaks = |f: &FieldIx| {
+        let field = fields.get(usize::from(*f));
+        field.is_some_and(|f| f.origins.contains(&source.system))
+    };
+    let input = program.scenarios[of.0 as usize].reads.contains(&source);
+    input || absorbed_fields(program, of, source).iter().any(speaks)
+}
+
+/// The fields of a source that the routes of a scenario's run take over; `reconcile`: whether it is
+/// a hybrid's.
+pub(super) fn absorbed_fields(
+    program: &Program,
+    (scenario, reconcile): (ScenarioIx, bool),
+    source: Source,
+) -> Vec<FieldIx> {
+    let scenario = &program.scenarios[scenario as usize];
+    let mut fields: Vec<FieldIx> = Vec::new();
+    for route in scenario.routes.iter().filter(|r| r.entity == source.entity) {
+        if route.from == source.system {
+            fields.extend(&route.absorbs);
+        }
+        if route.to == source.system && reconcile {
+            fields.extend(&route.fields);
+        }
+    }
+    if scenario.checked == Some(source.entity) {
+        fields.extend(&scenario.dedupe);
+    }
+    fields.sort_unstable();
+    fields.dedup();
+    fields
 }
 
 /// The first condition that a record does not meet: why, and whether that aborts the run.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Map as Object, Value as Json};
 
+use super::columns::Columns;
 use super::limits::Meter;
 use super::manner::Manner;
+use super::native::Changes;
 pub use super::native::Native;
 use crate::catalog::{ChangeTime, Group};
 use crate::connector::codec::Binding;
@@ -18,13 +20,14 @@ use crate::engine::ports::{
 use crate::plan;
 use crate::time::{Instant, Millis};
 use crate::value::Value;
+use rayon::iter::Either;
 
 /// The records of one map, by canonical key.
 #[derive(Debug, Clone, Default)]
 struct Table {
-    records: BTreeMap<String, Native>,
+    records: BTreeMap<Arc<str>, Native>,
     /// By change, so that a read by cursor costs what it gives.
-    changes: BTreeSet<(i64, String)>,
+    changes: Changes,
 }
 
 /// An emulated system.
@@ -50,6 +53,8 @@ pub struct Emulated {
     pub looked_up: u64,
     /// Takes every write and keeps what it holds: it held that already.
     pub still: bool,
+    /// Of a read of all it shows only these keys' records.
+    pub sample: Option<Arc<BTreeSet<String>>>,
     /// Whether its events are read from it rather than sent.
     pub followed: bool,
     maps: BTreeMap<MapIx, Arc<Mapped>>,
@@ -67,8 +72,30 @@ pub struct Emulated {
 #[derive(Debug)]
 struct Mapped {
     binding: Binding,
-    changed_at: Option<String>,
-    deleted: Option<String>,
+    changed_at: Option<Arc<str>>,
+    deleted: Option<Arc<str>>,
+    /// The names of the columns by the codec's numbers.
+    names: Vec<Arc<str>>,
+}
+
+impl Mapped {
+    /// Sets the columns that say when a record changed, and whether it was deleted.
+    fn mark(&self, cells: &mut Columns, changed: Json, deleted: bool) {
+        if let Some(column) = &self.changed_at {
+            cells.set(column, changed);
+        }
+        if let Some(column) = &self.deleted {
+            cells.set(column, Json::Bool(deleted));
+        }
+    }
+
+    /// The shared name of a column.
+    fn name(&self, column: &str) -> Arc<str> {
+        let known = self.names.iter().chain(&self.changed_at);
+        let mut known = known.chain(&self.deleted);
+        let found = known.find(|name| ***name == *column);
+        found.map_or_else(|| Arc::from(column), Arc::clone)
+    }
 }
 
 /// The maps of a plan, bound once for any number of worlds.
@@ -80,10 +107,13 @@ impl Maps {
     pub fn of(plan: &plan::Plan) -> Result<Self, Failure> {
         let mut maps = Vec::with_capacity(plan.maps.len());
         for (at, map) in plan.maps.iter().enumerate() {
+            let binding = Binding::compile(plan, at as MapIx)?;
+            let names = binding.names().map(Arc::from).collect();
             let bound = Mapped {
-                binding: Binding::compile(plan, at as MapIx)?,
-                changed_at: map.changed_at.clone(),
-                deleted: map.deleted.clone(),
+                binding,
+                changed_at: map.changed_at.as_deref().map(Arc::from),
+                deleted: map.deleted.as_deref().map(Arc::from),
+                names,
             };
             maps.push((map.system.clone(), Arc::new(bound)));
         }
@@ -119,6 +149,7 @@ impl Emulated {
             calls: 0,
             looked_up: 0,
             still: false,
+            sample: None,
             followed: system.capabilities.events && system.connector != "webhook",
             tables: maps.keys().map(|ix| (*ix, Table::default())).collect(),
             maps,
@@ -143,7 +174,7 @@ impl Emulated {
         let table = self.tables.get(&map);
         table
             .into_iter()
-            .flat_map(|t| t.records.iter().map(|(key, held)| (key.as_str(), held)))
+            .flat_map(|t| t.records.iter().map(|(key, held)| (&**key, held)))
     }
 
     /// A record of one of its maps, a deleted one too.
@@ -157,9 +188,15 @@ impl Emulated {
         (!held.deleted).then(|| self.shown(map, &held.cells))?
     }
 
-    fn shown(&self, map: MapIx, cells: &Object<String, Json>) -> Option<Row> {
-        let bound = self.maps.get(&map)?;
-        Some(bound.binding.row_from_json(&Json::Object(cells.clone())))
+    /// A field of a record as the policy sees it; `None`: there is no such record, or it does not
+    /// show the field.
+    pub fn value(&self, map: MapIx, key: &str, field: FieldIx) -> Option<Value> {
+        let held = self.held(map, key).filter(|held| !held.deleted)?;
+        held.cells.value(&self.maps.get(&map)?.binding, field)
+    }
+
+    fn shown(&self, map: MapIx, cells: &Columns) -> Option<Row> {
+        Some(cells.row(&self.maps.get(&map)?.binding))
     }
 
     /// Sets columns of a record; gives them all, with its key's. `cells` holds the key's columns
@@ -171,27 +208,73 @@ impl Emulated {
         cells: Object<String, Json>,
         now: Instant,
     ) -> Option<&Native> {
+        let bound = self.maps.get(&map)?;
+        let mut columns = Columns::with_room(cells.len());
+        for (name, json) in cells {
+            columns.set(&bound.name(&name), json);
+        }
+        let table = self.tables.get(&map)?;
+        let known = table.records.get_key_value(key);
+        let key = known.map_or_else(|| Arc::from(key), |(key, _)| Arc::clone(key));
+        self.set_columns(map, key, columns, now)
+    }
+
+    fn set_columns(
+        &mut self,
+        map: MapIx,
+        key: Arc<str>,
+        columns: Columns,
+        now: Instant,
+    ) -> Option<&Native> {
         let (changed, visible) = (self.next_change(now), self.visible(now));
         let (stamp, hides) = (self.stamp(changed), visible > now);
         let bound = self.maps.get(&map)?;
         let table = self.tables.get_mut(&map)?;
-        let held = table.records.entry(key.to_owned());
+        let held = table.records.entry(Arc::clone(&key));
         let held = held.or_insert_with(|| Native::new(changed, visible));
-        held.make_way(&mut table.changes, key, now, hides);
+        held.make_way(&mut table.changes, &key, now, hides);
         if held.deleted {
             held.cells.clear();
             held.deleted = false;
         }
-        held.cells.extend(cells);
-        if let Some(column) = &bound.changed_at {
-            held.cells.insert(column.clone(), stamp);
+        match held.cells == Columns::default() {
+            true => held.cells = columns,
+            false => columns.into_iter().for_each(|(n, j)| held.cells.set(&n, j)),
         }
-        if let Some(column) = &bound.deleted {
-            held.cells.insert(column.clone(), Json::Bool(false));
-        }
+        bound.mark(&mut held.cells, stamp, false);
         (held.changed, held.visible) = (changed, visible);
-        table.changes.insert((changed, key.to_owned()));
+        table.changes.insert((changed, key));
         Some(held)
+    }
+
+    /// Fills one of its maps with records and the times at which they changed, one after the other.
+    pub(super) fn fill(&mut self, map: MapIx, records: Vec<(Arc<str>, Columns, Instant)>) {
+        let mut keys: Vec<&Arc<str>> = records.iter().map(|(key, _, _)| key).collect();
+        keys.sort_unstable();
+        let apart = keys.windows(2).all(|two| two[0] != two[1]);
+        let empty = self.tables.get(&map).is_some_and(|t| t.records.is_empty());
+        let Some(bound) = self.maps.get(&map).cloned().filter(|_| apart && empty) else {
+            for (key, columns, at) in records {
+                self.set_columns(map, key, columns, at);
+            }
+            return;
+        };
+        let mut changes = Vec::with_capacity(records.len());
+        let mut natives = Vec::with_capacity(records.len());
+        for (key, columns, at) in records {
+            let (changed, visible) = (self.next_change(at), self.visible(at));
+            let mut held = Native::new(changed, visible);
+            held.cells = columns;
+            bound.mark(&mut held.cells, self.stamp(changed), false);
+            changes.push((changed, Arc::clone(&key)));
+            natives.push((key, held));
+        }
+        // Trees made of all at once are dense, and cost less than one entry after the other.
+        let table = Table {
+            records: natives.into_iter().collect(),
+            changes: changes.into_iter().collect(),
+        };
+        self.tables.insert(map, table);
     }
 
     /// Deletes a record; whether there was one.
@@ -204,19 +287,17 @@ impl Emulated {
         let Some(held) = table.records.get_mut(key).filter(|held| !held.deleted) else {
             return false;
         };
-        let Some(column) = &bound.deleted else {
-            held.leave(&mut table.changes, key);
-            table.records.remove(key);
+        let key: Arc<str> = Arc::from(key);
+        if bound.deleted.is_none() {
+            held.leave(&mut table.changes, &key);
+            table.records.remove(&key);
             return true;
-        };
-        held.make_way(&mut table.changes, key, now, hides);
-        held.deleted = true;
-        held.cells.insert(column.clone(), Json::Bool(true));
-        if let Some(column) = &bound.changed_at {
-            held.cells.insert(column.clone(), stamp);
         }
+        held.make_way(&mut table.changes, &key, now, hides);
+        held.deleted = true;
+        bound.mark(&mut held.cells, stamp, true);
         (held.changed, held.visible) = (changed, visible);
-        table.changes.insert((changed, key.to_owned()));
+        table.changes.insert((changed, key));
         true
     }
 
@@ -255,11 +336,21 @@ impl Emulated {
         key: &str,
         fields: &[(FieldIx, Value)],
     ) -> Result<Object<String, Json>, String> {
+        Ok(self.columns(map, key, fields.to_vec())?.object())
+    }
+
+    /// The same, kept small.
+    pub(super) fn columns(
+        &self,
+        map: MapIx,
+        key: &str,
+        fields: Vec<(FieldIx, Value)>,
+    ) -> Result<Columns, String> {
         let write = Write {
             key: key.to_owned(),
             native_key: None,
             locator: None,
-            fields: fields.to_vec(),
+            fields,
             delete: false,
             idempotency_key: String::new(),
         };
@@ -267,19 +358,19 @@ impl Emulated {
     }
 
     /// The columns of a write.
-    fn written(&self, map: MapIx, write: &Write) -> Result<Object<String, Json>, String> {
+    fn written(&self, map: MapIx, write: &Write) -> Result<Columns, String> {
         let Some(bound) = self.maps.get(&map) else {
             return Err(format!("`{}` has no such map", self.name));
         };
         let binding = &bound.binding;
         let key = binding.encode_key(write)?;
-        let mut cells: Object<String, Json> = binding
-            .key_columns()
-            .zip(&key)
-            .map(|(at, raw)| (binding.name_of(at).to_owned(), raw.json()))
-            .collect();
+        // Two more may say when the record changed, and whether it was deleted.
+        let mut cells = Columns::with_room(key.len() + write.fields.len() + 2);
+        for (at, raw) in binding.key_columns().zip(&key) {
+            cells.set(&bound.names[at], raw.json());
+        }
         for (at, raw) in binding.encode(write)? {
-            cells.insert(binding.name_of(at).to_owned(), raw.json());
+            cells.set(&bound.names[at], raw.json());
         }
         Ok(cells)
     }
@@ -301,8 +392,8 @@ impl Emulated {
             self.delete(request.map, &write.key, now);
             return Ok(());
         }
-        let cells = self.written(request.map, write)?;
-        self.set(request.map, &write.key, cells, now);
+        let columns = self.written(request.map, write)?;
+        self.set_columns(request.map, Arc::from(&*write.key), columns, now);
         Ok(())
     }
 
@@ -347,21 +438,29 @@ impl Emulated {
             None => (first(), None),
             Some(token) => (token.changed, Some(token.key)),
         };
-        let from = match &after {
+        let from = match after.as_deref() {
             None => Bound::Unbounded,
-            Some(key) => Bound::Excluded(key.clone()),
+            Some(key) => Bound::Excluded(key),
         };
         let mut page = Page {
             cursor: Some(cursor.to_string()),
             ..Page::default()
         };
         let mut last = None;
-        for (key, held) in table.records.range((from, Bound::Unbounded)) {
+        let to = Bound::<&str>::Unbounded;
+        let all = match &self.sample {
+            None => Either::Left(table.records.range::<str, _>((from, to))),
+            Some(keys) => {
+                let keys = keys.range::<str, _>((from, to));
+                Either::Right(keys.filter_map(|key| table.records.get_key_value(&**key)))
+            }
+        };
+        for (key, held) in all {
             if page.rows.len() == request.limit {
-                page.next = last.map(|key: &String| {
+                page.next = last.map(|key: &Arc<str>| {
                     PageToken {
                         changed: cursor,
-                        key: key.clone(),
+                        key: key.to_string(),
                     }
                     .text()
                 });
@@ -382,8 +481,8 @@ impl Emulated {
         now: Instant,
     ) -> Page {
         let start = match &token {
-            None => Bound::Included((from, String::new())),
-            Some(token) => Bound::Excluded((token.changed, token.key.clone())),
+            None => Bound::Included((from, Arc::from(""))),
+            Some(token) => Bound::Excluded((token.changed, Arc::from(&*token.key))),
         };
         let mut cursor = token.map_or(since, |token| token.changed.max(since));
         let mut page = Page::default();
@@ -401,19 +500,14 @@ impl Emulated {
             page.rows.extend(self.row_of(request, key, cells));
             last = Some(PageToken {
                 changed: *changed,
-                key: key.clone(),
+                key: key.to_string(),
             });
         }
         page.cursor = Some(cursor.to_string());
         page
     }
 
-    fn row_of(
-        &self,
-        request: &ReadRequest,
-        key: &str,
-        cells: &Object<String, Json>,
-    ) -> Option<Row> {
+    fn row_of(&self, request: &ReadRequest, key: &str, cells: &Columns) -> Option<Row> {
         let mut row = self.shown(request.map, cells)?;
         row.locator = request.locate.then(|| key.to_owned());
         Some(row)

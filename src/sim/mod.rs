@@ -10,6 +10,7 @@
 //! May use the plan, the engine, the codec between columns and fields, the store in memory, and all
 //! below them. Must not know a real clock, file or socket, nor how anything is shown.
 
+mod columns;
 mod emulated;
 mod limits;
 mod manner;
@@ -23,6 +24,7 @@ mod world;
 use crate::engine::runner::{Observer, Progress};
 use crate::time::{Date, Instant, Zone};
 
+pub use columns::Columns;
 pub use emulated::{Emulated, Maps, Native};
 pub use limits::{Meter, Metered};
 pub use manner::{Manner, Wants};

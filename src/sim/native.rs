@@ -1,19 +1,20 @@
 //! A record in an emulated system, and what a read by cursor shows of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use serde_json::{Map as Object, Value as Json};
+use super::columns::Columns;
 
 use crate::time::Instant;
 
 /// The changes of a table: when, in microseconds, and of which record.
-pub(super) type Changes = BTreeSet<(i64, String)>;
+pub(super) type Changes = BTreeSet<(i64, Arc<str>)>;
 
 /// A record as a system holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Native {
     /// Columns, in the system's own terms.
-    pub cells: Object<String, Json>,
+    pub cells: Columns,
     /// When it last changed, in microseconds.
     pub changed: i64,
     /// From when on a read by cursor shows that change.
@@ -28,7 +29,7 @@ pub struct Native {
 /// A record as it was before a change that is hidden.
 #[derive(Debug, Clone, PartialEq)]
 struct Before {
-    cells: Object<String, Json>,
+    cells: Columns,
     changed: i64,
 }
 
@@ -36,7 +37,7 @@ impl Native {
     /// A record without columns.
     pub(super) fn new(changed: i64, visible: Instant) -> Self {
         Native {
-            cells: Object::new(),
+            cells: Columns::default(),
             changed,
             visible,
             deleted: false,
@@ -45,15 +46,15 @@ impl Native {
     }
 
     /// Takes the record's changes out of what is read by cursor.
-    pub(super) fn leave(&mut self, changes: &mut Changes, key: &str) {
+    pub(super) fn leave(&mut self, changes: &mut Changes, key: &Arc<str>) {
         let before = self.before.take().map(|b| b.changed);
         for changed in before.into_iter().chain([self.changed]) {
-            changes.remove(&(changed, key.to_owned()));
+            changes.remove(&(changed, Arc::clone(key)));
         }
     }
 
     /// The columns that a read by cursor shows of a change of this time.
-    pub(super) fn shown_of(&self, changed: i64, now: Instant) -> Option<&Object<String, Json>> {
+    pub(super) fn shown_of(&self, changed: i64, now: Instant) -> Option<&Columns> {
         if self.changed == changed {
             return (self.visible <= now).then_some(&self.cells);
         }
@@ -62,10 +63,16 @@ impl Native {
     }
 
     /// Makes room for a change: what was shown until now is kept where the change is hidden.
-    pub(super) fn make_way(&mut self, changes: &mut Changes, key: &str, now: Instant, hides: bool) {
+    pub(super) fn make_way(
+        &mut self,
+        changes: &mut Changes,
+        key: &Arc<str>,
+        now: Instant,
+        hides: bool,
+    ) {
         let shown = self.visible <= now;
         if shown && let Some(before) = self.before.take() {
-            changes.remove(&(before.changed, key.to_owned()));
+            changes.remove(&(before.changed, Arc::clone(key)));
         }
         match shown && hides {
             true => {
@@ -75,7 +82,7 @@ impl Native {
                 }));
             }
             false => {
-                changes.remove(&(self.changed, key.to_owned()));
+                changes.remove(&(self.changed, Arc::clone(key)));
             }
         }
     }
@@ -90,8 +97,8 @@ mod tests {
         let mut changes = Changes::new();
         let mut held = Native::new(1, Instant(10));
         let mut change = |held: &mut Native, value: i64, at: i64| {
-            held.make_way(&mut changes, "k", Instant(at), true);
-            held.cells.insert("n".into(), value.into());
+            held.make_way(&mut changes, &Arc::from("k"), Instant(at), true);
+            held.cells.set(&Arc::from("n"), value.into());
             (held.changed, held.visible) = (value, Instant(at + 10));
             changes.insert((value, "k".into()));
             changes.clone()

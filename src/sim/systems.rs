@@ -215,7 +215,7 @@ impl Systems {
         let there = &mut self.all[usize::from(system)];
         let held = there.set(map, key, cells, now)?;
         let changed = held.changed;
-        let whole = held.cells.clone();
+        let whole = held.cells.object();
         let mut cells = match there.manner.payload {
             Payload::Full => whole,
             Payload::Changed => changed_cells,
@@ -410,7 +410,7 @@ impl Systems {
         let Some(held) = there.held(map, &key).filter(|held| !held.deleted) else {
             return;
         };
-        let cells = held.cells.clone();
+        let cells = held.cells.object();
         let body = self.body(system, map, cells, &told);
         let event = RawEvent {
             id: self.id(),

@@ -328,7 +328,7 @@ impl<D: Driver> World<D> {
         {
             changed = held.changed;
             if there.manner.payload == Payload::Full {
-                cells.clone_from(&held.cells);
+                cells = held.cells.object();
             }
         }
         let told = Told {

@@ -43,11 +43,26 @@ pub struct MemoryStore {
     stages: BTreeMap<i64, Stage>,
 }
 
-/// The staged rows of a run, by key, order of reading and order of arrival.
+/// The staged rows of a run.
 #[derive(Debug, Clone, Default)]
 struct Stage {
-    rows: BTreeMap<(String, i64, u64), Staged>,
+    /// Each with the number of its arrival.
+    rows: Vec<(u64, Staged)>,
+    /// Whether they are in order: by key, order of reading and order of arrival.
+    sorted: bool,
     arrived: u64,
+}
+
+impl Stage {
+    /// Puts the rows in order, where more have come.
+    fn sort(&mut self) {
+        if !std::mem::replace(&mut self.sorted, true) {
+            let order = |a: &(u64, Staged), b: &(u64, Staged)| {
+                (&a.1.key, a.1.seq, a.0).cmp(&(&b.1.key, b.1.seq, b.0))
+            };
+            self.rows.sort_unstable_by(order);
+        }
+    }
 }
 
 impl Default for MemoryStore {
@@ -439,10 +454,9 @@ impl Store for MemoryStore {
 
     fn stage_put(&mut self, run: i64, rows: Vec<Staged>) -> Stored<()> {
         let stage = self.stages.entry(run).or_default();
+        stage.sorted = false;
         for row in rows {
-            stage
-                .rows
-                .insert((row.key.clone(), row.seq, stage.arrived), row);
+            stage.rows.push((stage.arrived, row));
             stage.arrived += 1;
         }
         Ok(())
@@ -462,6 +476,7 @@ impl Store for MemoryStore {
         let Some(stage) = self.stages.get_mut(&run) else {
             return Ok(0);
         };
+        stage.sort();
         let before = stage.rows.len();
         let mut kept: BTreeMap<String, (bool, i64, i64, u64)> = BTreeMap::new();
         let rank = |row: &Staged, arrived: u64| {
@@ -469,7 +484,7 @@ impl Store for MemoryStore {
             (owned, row.changed_at, row.seq, arrived)
         };
         let better = |a, b| if keep == Keep::Oldest { a < b } else { a > b };
-        for ((_, _, arrived), row) in &stage.rows {
+        for (arrived, row) in &stage.rows {
             let new = rank(row, *arrived);
             match kept.get_mut(&row.group) {
                 Some(best) if better(new, *best) => *best = new,
@@ -479,22 +494,23 @@ impl Store for MemoryStore {
                 }
             }
         }
-        stage.rows.retain(|(_, _, arrived), row| {
+        stage.rows.retain(|(arrived, row)| {
             row.group.is_empty() || kept.get(&row.group) == Some(&rank(row, *arrived))
         });
         Ok((before - stage.rows.len()) as u64)
     }
 
     fn stage_after(&mut self, run: i64, after: Option<&str>, limit: usize) -> Stored<Vec<Staged>> {
-        let Some(stage) = self.stages.get(&run) else {
+        let Some(stage) = self.stages.get_mut(&run) else {
             return Ok(Vec::new());
         };
-        let from = match after {
-            Some(key) => Bound::Excluded((key.to_owned(), i64::MAX, u64::MAX)),
-            None => Bound::Unbounded,
-        };
+        stage.sort();
+        let from = after.map_or(0, |key| {
+            let before = |(_, row): &(u64, Staged)| row.key.as_str() <= key;
+            stage.rows.partition_point(before)
+        });
         let mut out: Vec<Staged> = Vec::new();
-        for row in stage.rows.range((from, Bound::Unbounded)).map(|(_, r)| r) {
+        for (_, row) in &stage.rows[from..] {
             if out.len() >= limit.max(1) && out.last().is_some_and(|last| last.key != row.key) {
                 break;
             }

@@ -395,6 +395,45 @@ fn a_run_has_its_turns_where_urgent_writes_come_without_a_break() {
 }
 
 #[test]
+fn pages_of_a_reconcile_of_consent_leave_every_second_call_to_what_else_waits() {
+    // `b` takes one call at a time, a second on average, and shows two records a page.
+    let flows = "scenario soon { sync contact(out) from b to c \
+         mode realtime with reconcile every 1h priority consent } \
+         scenario some { sync contact(name) from a to b mode realtime priority normal }";
+    let fields = "field name: text? field out: bool? accepts b resolve any_true class consent";
+    let mut bench = Bench::new(&policy(fields, flows), 1).with_plan(|plan| {
+        one_by_one(&mut plan.systems[1]);
+        plan.systems[1].read_page = Some(2);
+        plan.systems[1].concurrency = 1;
+    });
+    bench.sim.system("b").manner.slowness = 2_000;
+    let no = [("out", syncline::value::Value::Bool(false))];
+    for i in 0..400 {
+        bench.seed("b", &format!("k{i:04}"), &no, -9_000);
+    }
+    bench.for_ms(HOUR / 2);
+    // Somewhere in the next hour the reconcile reads for minutes.
+    for i in 0..1_800 {
+        let set = named(&[("name", text("x"))]);
+        let told = Act::Sets("a", "contact".into(), format!("n{i:04}"), set);
+        bench.sim.at(HOUR / 2 + i * 2_000, told);
+    }
+    bench.for_ms(2 * HOUR);
+    let asked = &bench.sim.system("b").asked;
+    let calls: Vec<&str> = asked
+        .iter()
+        .filter(|a| (START + HOUR / 2..START + 3 * HOUR / 2).contains(&a.0) && a.1 != "events")
+        .map(|a| a.1)
+        .collect();
+    let reads = calls.iter().filter(|what| **what == "read").count();
+    assert!(reads >= 200, "{reads}");
+    // Half as many writes come as there are pages: a few pages in a row, never all of them.
+    let row = |what: &[&str]| what.iter().filter(|w| **w == "read").count();
+    let most = calls.chunk_by(|a, b| a == b).map(row).max();
+    assert!(most.is_some_and(|most| most <= 12), "{most:?}");
+}
+
+#[test]
 fn a_backlog_goes_out_by_priority() {
     let flows = "scenario soon { sync contact(out) from c to b mode realtime priority consent } \
          scenario some { sync contact(name) from a to b mode realtime priority normal }";

@@ -1,7 +1,5 @@
 //! Any order of calls does the same to a file as to the plain maps of the memory store.
 
-use std::path::Path;
-
 use proptest::prelude::*;
 use syncline::engine::ports::{Staged, Store, Waiting};
 use syncline::plan::Keep;
@@ -201,20 +199,6 @@ fn all(store: &mut dyn Store) -> Vec<String> {
     out
 }
 
-/// Opens a store. A process that another test has just started holds all files that are open here,
-/// and with them the lock, until it runs its own program.
-fn opened(path: &Path) -> SqliteStore {
-    for _ in 0..500 {
-        match SqliteStore::open(path, OpenMode::Run) {
-            Err(error) if error.message.contains("is in use") => {
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            opened => return opened.unwrap(),
-        }
-    }
-    panic!("the store's lock is never free");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
@@ -246,7 +230,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.db");
         let mut model = MemoryStore::new();
-        let mut file = opened(&path);
+        let mut file = SqliteStore::open(&path, OpenMode::Run).unwrap();
         let (mut model_seq, mut file_seq) = (0, 0);
         for (i, call) in calls.iter().enumerate() {
             // Stages of runs that are not open go when the store is opened.
@@ -256,14 +240,14 @@ proptest! {
             if i == stop {
                 model.crash(false);
                 drop(file);
-                file = opened(&path);
+                file = SqliteStore::open(&path, OpenMode::Run).unwrap();
             }
             let expected = act(&mut model, call, &mut model_seq);
             prop_assert_eq!(act(&mut file, call, &mut file_seq), expected);
         }
         model.crash(false);
         drop(file);
-        file = opened(&path);
+        file = SqliteStore::open(&path, OpenMode::Run).unwrap();
         prop_assert_eq!(all(&mut file), all(&mut model));
     }
 }

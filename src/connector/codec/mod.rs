@@ -208,6 +208,11 @@ impl Binding {
         self.overlap_ms
     }
 
+    /// The names of the wanted columns.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.wanted.iter().map(String::as_str)
+    }
+
     /// Positions of the key's columns among the wanted ones, in the key's order.
     pub fn key_columns(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.keys.iter().map(|c| c.wanted)

@@ -3,7 +3,7 @@
 use serde_json::{Map as Object, Value as Json};
 
 use super::{Binding, Cell, Column, Record};
-use crate::engine::ports::{Row, key_text};
+use crate::engine::ports::{FieldIx, Row, key_text};
 use crate::value::{Type, Value, parse_instant};
 
 /// Longest record kept for a person, in bytes; a stray quote can make one of a whole file.
@@ -46,6 +46,13 @@ impl Binding {
             spoil(&mut row, record, &why);
         }
         row
+    }
+
+    /// Only the value of a field of a record; none where it is not shown, or does not fit.
+    pub fn decode_field(&self, record: &impl Record, field: FieldIx) -> Option<Value> {
+        let at = self.fields.binary_search_by_key(&field, |c| c.field).ok()?;
+        let column = &self.fields[at];
+        column.read(record.cell(column.wanted)).ok().flatten()
     }
 
     /// Only the canonical key of a record.

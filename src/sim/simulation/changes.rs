@@ -135,11 +135,7 @@ impl Load<'_> {
         let mut found: Option<Value> = None;
         for origin in &field.origins {
             let map: Option<MapIx> = self.program.map_of(entity, *origin);
-            let row = map.and_then(|map| systems.get(*origin).row(map, key));
-            let value = row.and_then(|row| {
-                let value = row.fields.into_iter().find(|(f, _)| *f == ix)?;
-                Some(value.1)
-            });
+            let value = map.and_then(|map| systems.get(*origin).value(map, key, ix));
             let stronger = match (field.rule.resolve, &value) {
                 (Some(ResolveRule::AnyTrue), Some(Value::Bool(b))) => *b,
                 (Some(ResolveRule::AllTrue), Some(Value::Bool(b))) => !*b,
@@ -169,9 +165,8 @@ pub(super) fn back(
         return false;
     }
     let map = program.map_of(entity, way.to);
-    let row = map.and_then(|map| systems.get(way.to).row(map, key));
-    let held = row.and_then(|row| row.fields.into_iter().find(|(f, _)| *f == field));
-    held.is_some_and(|(_, held)| held == *value)
+    let held = map.and_then(|map| systems.get(way.to).value(map, key, field));
+    held.is_some_and(|held| held == *value)
 }
 
 /// The next greater or smaller value.

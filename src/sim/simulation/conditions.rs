@@ -99,19 +99,38 @@ impl<'p> Conditions<'p> {
         passes(self.all[condition].passes, condition as u64, number)
     }
 
-    /// The values of a record's fields that its conditions decide.
-    pub fn decided(&mut self, entity: EntityIx, number: u64) -> Vec<(FieldIx, Value)> {
-        let here = &self.of[usize::from(entity)];
-        if here.is_empty() {
-            return Vec::new();
-        }
-        let bits = here.iter().enumerate();
-        let wanted = bits.fold(0u32, |mask, (bit, at)| {
+    /// What is wanted of a record's conditions, a bit each.
+    fn wanted(&self, entity: EntityIx, number: u64) -> u32 {
+        let bits = self.of[usize::from(entity)].iter().enumerate();
+        bits.fold(0u32, |mask, (bit, at)| {
             mask | u32::from(self.meets(*at, number)) << bit
-        });
-        if let Some(known) = self.known.get(&(entity, wanted)) {
-            return known.clone().unwrap_or_default();
+        })
+    }
+
+    /// Finds the values that the conditions of so many records ask for.
+    pub fn decide(&mut self, entity: EntityIx, records: u64) {
+        if self.of[usize::from(entity)].is_empty() {
+            return;
         }
+        for number in 0..records {
+            let wanted = self.wanted(entity, number);
+            if !self.known.contains_key(&(entity, wanted)) {
+                self.find(entity, wanted);
+            }
+        }
+    }
+
+    /// The values of a record's fields that its conditions decide, as far as they were found (see
+    /// [`Conditions::decide`]).
+    pub fn decided(&self, entity: EntityIx, number: u64) -> &[(FieldIx, Value)] {
+        if self.of[usize::from(entity)].is_empty() {
+            return &[];
+        }
+        let known = self.known.get(&(entity, self.wanted(entity, number)));
+        known.and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    fn find(&mut self, entity: EntityIx, wanted: u32) {
         let found = self.search(entity, wanted);
         if found.is_none() {
             let name = &self.program.entities[usize::from(entity)].name;
@@ -120,8 +139,7 @@ impl<'p> Conditions<'p> {
                  fewer records pass than declared"
             ));
         }
-        self.known.insert((entity, wanted), found.clone());
-        found.unwrap_or_default()
+        self.known.insert((entity, wanted), found);
     }
 
     fn search(&self, entity: EntityIx, wanted: u32) -> Option<Vec<(FieldIx, Value)>> {

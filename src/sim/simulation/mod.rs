@@ -13,6 +13,7 @@
 //! chance comes from one seed.
 
 mod ages;
+mod beginning;
 mod changes;
 mod conditions;
 mod load;
@@ -34,38 +35,30 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub use self::beginning::Reading;
+use self::beginning::quick;
 use self::conditions::Conditions;
 use self::load::{Load, Start, Times};
 use super::emulated::Maps;
-use super::limits::Meter;
-use super::systems::{Driver, Systems};
 use super::world::World;
-use super::{Silent, first_day, start_in};
+use super::{first_day, start_in};
 use crate::arithmetic::formula::DRIFT_SHARE;
 use crate::catalog::{Delivery, Entry, Events as EventFacts, Replay};
 use crate::choice::Ground;
 use crate::connector::decode::Events;
-use crate::engine::ports::{EntityIx, FieldIx, MapIx, RunRecord, ScenarioIx, SystemIx, key_text};
+use crate::engine::ports::{RunRecord, ScenarioIx, SystemIx};
 use crate::engine::program::Program;
 use crate::engine::runner::{Observer, Options, Progress, Standing, Tally};
 use crate::estimate::Estimate;
 use crate::model::ModeKind;
-use crate::plan::{Mode, Plan};
-use crate::terms::ModeClass;
-use crate::time::{Instant, Millis, Schedule};
-use crate::value::Value;
+use crate::plan::Plan;
+use crate::time::{Instant, Millis};
 
-/// Records of an entity that declares no volume.
-const RECORDS: u64 = 1_000;
-/// Records of an entity that are held at most, since they are held in memory.
-const RECORDS_MOST: u64 = 1_000_000;
 /// How long it is waited for what has not arrived, at most.
 const PATIENCE: u64 = 8 * 86_400_000;
 /// How long the load goes on before the span, at least and at most.
 const LEAST_LEAD: Millis = Millis::from_mins(10);
 const MOST_LEAD: Millis = Millis(8 * 86_400_000);
-/// Records in a call, and calls at a time, while the runner gets to know its systems.
-const AT_ONCE: u32 = 10_000;
 
 /// A policy made ready.
 pub struct Simulation<'p> {
@@ -157,17 +150,6 @@ impl Observer for Ear {
     }
 }
 
-/// Nothing happens but what the runner does.
-struct Quiet;
-
-impl Driver for Quiet {
-    fn next(&self) -> Option<Instant> {
-        None
-    }
-
-    fn act(&mut self, _: &mut Systems) {}
-}
-
 impl<'p> Simulation<'p> {
     /// Makes a policy and its plan ready; `estimate` is what is shown beside.
     pub fn new(ground: Ground<'p>, estimate: &'p Estimate, plan: Plan) -> Result<Self, BrokeOff> {
@@ -203,7 +185,7 @@ impl<'p> Simulation<'p> {
         let mut conditions = Conditions::of(&self.program);
         let (streams, unknown) = streams::of(self.ground, &self.program);
         let (systems, keys) = self.in_step(&mut conditions, begin, span.seed);
-        let mut systems = self.get_to_know(systems)?;
+        let mut systems = self.get_to_know(systems, Reading::of(&keys), &keys)?;
         systems.now = begin;
         let ways = ways::of(
             self.ground.policy,
@@ -310,152 +292,4 @@ impl<'p> Simulation<'p> {
             .map(|events| events.filter(|e| !again(e)).map_or(0.0, |_| DRIFT_SHARE))
             .collect()
     }
-
-    /// The systems, each with all records of what it maps, and the records' keys.
-    fn in_step(
-        &self,
-        conditions: &mut Conditions,
-        start: Instant,
-        seed: u64,
-    ) -> (Systems, Vec<Vec<String>>) {
-        let entry = |name: &str| self.entry(name);
-        let before = start.0 - 1_000;
-        let mut systems = Systems::new(
-            &self.program,
-            &self.maps,
-            Instant(before),
-            seed,
-            entry,
-            |_, manner| manner,
-        );
-        let mut keys = Vec::new();
-        for (e, entity) in self.program.plan.entities.iter().enumerate() {
-            let e = e as EntityIx;
-            let names = &self.program.entities[usize::from(e)];
-            let volume = entity.volume.as_ref().and_then(|v| v.records);
-            let records = volume.unwrap_or(RECORDS).min(RECORDS_MOST);
-            if volume.is_some_and(|said| said > RECORDS_MOST) {
-                conditions.notes.insert(format!(
-                    "of the declared records of `{}` only {RECORDS_MOST} are there: reads of all \
-                     take fewer calls, and more changes meet the same record",
-                    entity.name
-                ));
-            }
-            let mut of_entity = Vec::with_capacity(records as usize);
-            let places = self.places_of(e);
-            for number in 0..records {
-                // Over the day before: a read that goes back a little meets few of them.
-                let share = number as f64 / records as f64;
-                let at = Instant(before - 2 * 86_400_000 + (share * 86_400_000.0) as i64);
-                let decided = conditions.decided(e, number);
-                let value = |ix| conditions.at_first(&decided, (e, number), ix);
-                let parts: Vec<Value> = names.keys.iter().map(|ix| value(*ix)).collect();
-                let key = key_text(&parts);
-                for (system, map, fields) in &places {
-                    let values: Vec<(FieldIx, Value)> =
-                        fields.iter().map(|ix| (*ix, value(*ix))).collect();
-                    let there = systems.get(*system);
-                    let cells = there.cells(*map, &key, &values).or_else(|_| {
-                        // What its map cannot write is left out, field by field.
-                        let fits = |v: &&(FieldIx, Value)| {
-                            there.cells(*map, &key, std::slice::from_ref(*v)).is_ok()
-                        };
-                        let fitting: Vec<_> = values.iter().filter(fits).cloned().collect();
-                        there.cells(*map, &key, &fitting)
-                    });
-                    if let Ok(cells) = cells {
-                        there.set(*map, &key, cells, at);
-                    }
-                }
-                of_entity.push(key);
-            }
-            keys.push(of_entity);
-        }
-        (systems, keys)
-    }
-
-    /// Where an entity's records are kept: systems that can be read or written, with the fields
-    /// that they map.
-    fn places_of(&self, entity: EntityIx) -> Vec<(SystemIx, MapIx, Vec<FieldIx>)> {
-        let plan = &self.program.plan;
-        let names = &self.program.entities[usize::from(entity)];
-        let mut out = Vec::new();
-        for (ix, system) in plan.systems.iter().enumerate() {
-            let Some(map) = self.program.map_of(entity, ix as SystemIx) else {
-                continue;
-            };
-            if !system.capabilities.read {
-                continue;
-            }
-            let mapped = plan.maps[usize::from(map)].fields.iter();
-            let fields = mapped.filter_map(|f| names.field(&f.field));
-            let own = fields.filter(|ix| {
-                !names.keys.contains(ix) && names.fields[usize::from(*ix)].derived.is_none()
-            });
-            out.push((ix as SystemIx, map, own.collect()));
-        }
-        out
-    }
-
-    /// Lets the runner read everything once, in no time, without a limit and without a change.
-    fn get_to_know(&self, mut systems: Systems) -> Result<Systems, BrokeOff> {
-        let mut kept = Vec::new();
-        for there in &mut systems.all {
-            let mut manner = there.manner.clone();
-            (manner.read, manner.write) = (Millis::ZERO, Millis::ZERO);
-            (manner.failure, manner.echoes, manner.hidden) = (0.0, false, Millis::ZERO);
-            let manner = std::mem::replace(&mut there.manner, manner);
-            let meter = std::mem::take(&mut there.meter);
-            there.still = true;
-            kept.push((manner, meter));
-        }
-        let mut world = World::new(systems, Quiet);
-        // Nobody tells of anything: a feed that waited for it would wait for ever.
-        world.patient = false;
-        let options = Options {
-            until_idle: true,
-            ..Options::default()
-        };
-        let ran = world.run(&self.quick, &self.decoder, &mut Silent, options);
-        ran.map_err(|e| BrokeOff(e.message))?;
-        if let Some(fault) = world.fault {
-            return Err(BrokeOff(fault));
-        }
-        let mut systems = world.systems;
-        for (there, (manner, meter)) in systems.all.iter_mut().zip(kept) {
-            let meter: Meter = meter;
-            (there.manner, there.meter) = (manner, meter);
-            there.still = false;
-            (there.calls, there.looked_up) = (0, 0);
-        }
-        systems.stopping = false;
-        Ok(systems)
-    }
-}
-
-/// The plan without what makes it slow, and with a read of everything for what moves by events
-/// alone.
-fn quick(mut plan: Plan) -> Plan {
-    for system in &mut plan.systems {
-        system.limits.clear();
-        system.vendor_limits.clear();
-        (system.budget, system.failure) = (1.0, 0.0);
-        (system.latency, system.visibility_lag) = (Millis::ZERO, Millis::ZERO);
-        system.concurrency = 1;
-        (system.write_batch, system.read_page) = (Some(AT_ONCE), Some(AT_ONCE));
-        system.bulk = None;
-    }
-    for scenario in &mut plan.scenarios {
-        scenario.batch = None;
-        if scenario.mode.schedule.is_none() && scenario.when.is_none() {
-            scenario.mode = Mode {
-                class: ModeClass::Hybrid,
-                schedule: Some(Schedule::Daily {
-                    minutes_of_day: vec![0],
-                }),
-                ..scenario.mode.clone()
-            };
-        }
-    }
-    plan
 }

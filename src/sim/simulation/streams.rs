@@ -246,21 +246,38 @@ fn streams_at(
     let peak = together.iter().map(|c| c.peak).fold(1.0, f64::max);
     let mut parts: Vec<Part> = together
         .iter()
-        .map(|clause| {
-            let all = clause.fields.iter().copied();
-            let free: Vec<FieldIx> = all.clone().filter(|f| !single.contains_key(f)).collect();
-            Part {
-                fields: if free.is_empty() { all.collect() } else { free },
-                share: if most > 0.0 {
-                    clause.per_day / most
-                } else {
-                    0.0
-                },
-            }
+        .map(|clause| Part {
+            fields: own_fields(clause, &together, &single),
+            share: if most > 0.0 {
+                clause.per_day / most
+            } else {
+                0.0
+            },
         })
         .collect();
     parts.sort_by(|a, b| b.share.total_cmp(&a.share));
     stream(most, peak, parts, None);
+}
+
+/// The fields that each change of a clause is of: those that no clause with fewer changes carries
+/// and that have no rate of their own, where there are such.
+fn own_fields(
+    clause: &Clause,
+    together: &[&Clause],
+    single: &BTreeMap<FieldIx, (f64, f64)>,
+) -> Vec<FieldIx> {
+    let rarer = |field: &FieldIx| {
+        let mut others = together.iter();
+        others.any(|c| c.per_day < clause.per_day && c.fields.contains(field))
+    };
+    let all = || clause.fields.iter().copied();
+    let free: Vec<FieldIx> = all().filter(|f| !single.contains_key(f)).collect();
+    let own: Vec<FieldIx> = free.iter().copied().filter(|f| !rarer(f)).collect();
+    match (own.is_empty(), free.is_empty()) {
+        (false, _) => own,
+        (true, false) => free,
+        (true, true) => all().collect(),
+    }
 }
 
 /// Where runs read by cursor, an entity changes as often as it says, whoever carries it.

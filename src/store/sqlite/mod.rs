@@ -19,7 +19,6 @@ mod shared;
 mod stage;
 
 use std::cell::Cell;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +50,8 @@ pub use shared::Flusher;
 pub struct SqliteStore {
     db: Db,
     stages: Stages,
-    /// Held as long as the store is open; the system lets go of it whatever ends the process.
-    _lock: Option<File>,
+    /// Held as long as the store is open; dropped last.
+    _lock: Option<open::Lock>,
 }
 
 impl SqliteStore {

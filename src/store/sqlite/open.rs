@@ -45,8 +45,20 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub(super) struct Opened {
     pub(super) conn: Connection,
     pub(super) place: Place,
-    pub(super) lock: Option<File>,
+    pub(super) lock: Option<Lock>,
     pub(super) shared: Option<Arc<Shared>>,
+}
+
+/// The runner's lock on a store; the system lets go of it whatever ends the process.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close the file is not enough: a process that is just being started may still have it,
+        // until it runs its own program. Where it fails closing does it a moment later.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Opens, locks, sets up and migrates.
@@ -217,7 +229,7 @@ fn check_length(place: &Place, header: &[u8; 100], length: u64) -> Stored<()> {
 }
 
 /// Takes the runner's lock and writes this process's number into it.
-fn lock(place: &Place) -> Stored<File> {
+fn lock(place: &Place) -> Stored<Lock> {
     let path = beside(place.path(), ".lock");
     let there = Place::new(&path, Role::Store);
     let mut file = OpenOptions::new()
@@ -236,7 +248,7 @@ fn lock(place: &Place) -> Stored<File> {
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(|e| there.io("write the lock", &e))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn held(place: &Place, file: &mut File) -> StoreError {
@@ -352,5 +364,22 @@ fn sync_directory(place: &Place) {
         };
         // Not every system lets a directory be opened; SQLite syncs it with the log as well.
         let _ = File::open(parent).and_then(|directory| directory.sync_all());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_given_up_is_free_though_somebody_still_has_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(&dir.path().join("s.db"), Role::Store);
+        let first = lock(&place).unwrap();
+        let inherited = first.0.try_clone().unwrap();
+        assert!(lock(&place).is_err());
+        drop(first);
+        assert!(lock(&place).is_ok());
+        drop(inherited);
     }
 }
