@@ -12,10 +12,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::age::HopAge;
+use super::age::{HopAge, Taken};
 use super::demand::{self, Demand};
 use super::facts::SystemFacts;
-use super::formula::DAY_SECONDS;
+use super::formula::{DAY_SECONDS, split_calls};
 use super::passing::Relay;
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
@@ -419,19 +419,19 @@ impl<'a> Walker<'a> {
                 },
                 records: records.map(|n| n.value),
                 times: 1.0,
+                queues: false,
             };
             let passes = relay.by_clock(&starts, period, (taken.looks, taken.read));
+            let passed = starts.iter().zip(passes.made).zip(&passes.carried);
             let mut bunches: Vec<Bunch> = Vec::with_capacity(starts.len());
-            for (at, mut made) in starts.iter().zip(passes.made) {
+            for ((at, mut made), records) in passed {
                 made.retain(|m| m.share >= FOLLOWED);
                 if !made.is_empty() {
-                    bunches.push(Bunch {
-                        first: at + taken.first + waits,
-                        last: at + taken.last + waits,
-                        made,
-                    });
+                    let times = (taken, at + waits);
+                    bunches.extend(self.brought(id, scenario, times, (made, *records)));
                 }
             }
+            bunches.sort_by(|a, b| a.first.total_cmp(&b.first));
             let mut processes: Vec<usize> = Vec::new();
             for inlet in &relay.carried {
                 processes.extend(&inlet.processes);
@@ -451,6 +451,62 @@ impl<'a> Walker<'a> {
             });
         }
         Some(out)
+    }
+
+    /// What one run brings of so many records: in batches, or as often as there are enough in a bulk
+    /// job, which shows all of them at once when it is done.
+    fn brought(
+        &self,
+        id: HopId,
+        scenario: &Scenario,
+        (taken, at): (Taken, f64),
+        (made, records): (Vec<Made>, f64),
+    ) -> Vec<Bunch> {
+        let batches = Bunch {
+            first: at + taken.first,
+            last: at + taken.last,
+            made,
+        };
+        let hop = self.hop(id).1;
+        let facts = self.moves.facts.get(hop.to.value.index());
+        let bulk = facts.and_then(|f| Some((f, f.bulk.as_ref()?)));
+        let Some((facts, bulk)) = bulk.filter(|_| scenario.batch.is_none()) else {
+            return vec![batches];
+        };
+        let demand = self.moves.demands.get(id.0 as usize);
+        let through = demand.map_or(1.0, |d| d.events_share() * d.records_share());
+        let sizes = (facts.write_batch.value, bulk.records.value);
+        let split = split_calls(records * through, bulk.from_records.value, sizes);
+        let job = split.share_above;
+        let part = |bunch: &Bunch, part: f64| Bunch {
+            made: bunch
+                .made
+                .iter()
+                .map(|m| Made {
+                    share: m.share * part,
+                    ..*m
+                })
+                .collect(),
+            ..*bunch
+        };
+        let calls = (split.above / job.max(f64::MIN_POSITIVE)).max(1.0) + bulk.fixed_calls.value;
+        let done = at + taken.read + calls * facts.latency.value;
+        let as_job = Bunch {
+            first: done,
+            last: done,
+            made: Vec::new(),
+        };
+        let mut out = Vec::with_capacity(2);
+        if job < 1.0 - FOLLOWED {
+            out.push(part(&batches, 1.0 - job));
+        }
+        if job > FOLLOWED {
+            out.push(Bunch {
+                made: part(&batches, job).made,
+                ..as_job
+            });
+        }
+        out
     }
 
     fn condition(&mut self, scenario: &Scenario, hop: &Hop, share: f64) -> Option<usize> {
@@ -558,9 +614,11 @@ impl<'a> Walker<'a> {
                 let period = period(scenario, timing)?;
                 let starts = starts(self.moves.policy, scenario, schedule?, period)?;
                 let mut before = starts.last()? - period + taken.looks;
+                // Most reads need no second attempt.
+                let read = taken.read / facts.attempts();
                 let runs = starts.into_iter().map(|at| {
                     let from = std::mem::replace(&mut before, at + taken.looks);
-                    (from, before, at + taken.read)
+                    (from, before, at + read)
                 });
                 Some((period, runs.collect()))
             }

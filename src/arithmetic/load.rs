@@ -7,8 +7,8 @@ use super::calls::Calls;
 use super::demand::{self, Demand};
 use super::facts::{BulkFacts, SystemFacts};
 use super::formula::{
-    Batched, DAY_SECONDS, PassedOn, busiest_stretch, distinct, full_read_calls, grouped_calls,
-    most_records, passed_on, passed_on_exactly, read_calls, split_calls,
+    Batched, DAY_SECONDS, busiest_stretch, distinct, full_read_calls, grouped_calls, most_records,
+    passed_on, passed_on_exactly, read_calls, split_calls,
 };
 use super::passing::{Delays, Found, Together, Walk};
 use super::timing::Timing;
@@ -309,7 +309,11 @@ impl Counting<'_> {
         let known = !load.volume_is_unknown();
         if timing.is_realtime() && load.hop.is_some() {
             let heard = match arrivals {
-                Some(arrivals) => self.heard_together(load, source, target, arrivals),
+                Some(arrivals) => {
+                    let reconciles = schedule.filter(|_| timing.gaps().is_some());
+                    let when = reconciles.map(|schedule| (self.scenario, schedule, timing));
+                    self.heard_together(load, (source, target), arrivals, when)
+                }
                 None => self.heard(load),
             };
             let day = self.by_event(load, source, target, &heard);
@@ -346,7 +350,14 @@ impl Counting<'_> {
                 true => full_read_calls(known.unwrap_or(0.0), source.read_page.value),
                 false => read_calls(met, source.read_page.value),
             };
-            let until = (shown - source.read_lag.value, shown * pages);
+            let read = shown * pages;
+            let queues = source.waits_for_call && pages >= 2.0;
+            // The last page shows what came while the others were read; a read of all goes by key.
+            let looks = match self.scenario.scans_full() {
+                true => shown,
+                false => read,
+            };
+            let until = (looks - source.read_lag.value, read, queues);
             arrivals.walk(self.ground.policy, when, until, (known, self.ground.times))
         });
         if let Some(walk) = walk {
@@ -461,13 +472,14 @@ impl Counting<'_> {
     fn heard_together(
         &self,
         load: &HopLoad,
-        source: &SystemFacts,
-        target: &SystemFacts,
+        (source, target): (&SystemFacts, &SystemFacts),
         arrivals: &Arrivals,
+        reconciles: Option<(&Scenario, &Schedule, &Timing)>,
     ) -> HeardDaily {
         let demand = &load.demand;
         let known = demand.records.as_ref().map(|n| n.value);
-        let comes = arrivals.by_event(known, self.ground.times);
+        let policy = self.ground.policy;
+        let comes = arrivals.by_event(policy, reconciles, (known, self.ground.times));
         let one_by_one = comes.steady * demand.events_share();
         let mut heard = HeardDaily {
             records: one_by_one,
@@ -483,13 +495,9 @@ impl Counting<'_> {
             let pass = self.pass(target);
             let most = most_records(go_on * busier(bunch.made_in));
             let most = most.min(known.unwrap_or(f64::INFINITY));
-            let (mut on, mut longest) = (PassedOn::default(), 0.0_f64);
-            for (likely, feed) in self.feeds(source, &bunch) {
-                let one = passed_on(go_on, feed, pass);
-                on.calls += likely * one.calls;
-                on.mean_wait += likely * one.mean_wait;
-                longest = longest.max(passed_on_exactly(most.ceil(), feed, pass).longest_wait);
-            }
+            let feed = self.feed(source, &bunch);
+            let on = passed_on(go_on, feed, pass);
+            let longest = passed_on_exactly(most.ceil(), feed, pass).longest_wait;
             heard.records += come / comes.days;
             heard.calls += on.calls / comes.days;
             waited += on.mean_wait * go_on / comes.days;
@@ -502,37 +510,31 @@ impl Counting<'_> {
         heard
     }
 
-    /// How the records of a bunch come, each way as often as it does: in the batches of the hop that
-    /// brings them, or of a bulk job where there are enough.
-    fn feeds(&self, source: &SystemFacts, bunch: &Together) -> Vec<(f64, Batched)> {
+    /// How the records of a bunch come.
+    fn feed(&self, source: &SystemFacts, bunch: &Together) -> Batched {
         // What an event only names is looked up, one record after the other.
         if source.reads_per_event > 0.0 {
-            let looked_up = Batched {
+            return Batched {
                 batch: Some(1),
                 at_a_time: source.concurrency.value,
                 seconds: source.reads_per_event * source.latency.value,
             };
-            return vec![(1.0, looked_up)];
         }
-        let batched = |batch| Batched {
-            batch,
-            at_a_time: source.concurrency.value,
-            seconds: source.latency.value,
+        let Some(by) = bunch.by else {
+            return Batched {
+                batch: None,
+                at_a_time: 1.0,
+                seconds: 0.0,
+            };
         };
         let (policy, flows) = (self.ground.policy, &self.ground.graph.flows);
-        let own = flows.scenario(policy, bunch.by).batch.as_ref();
-        if let Some(own) = own {
-            let own = u32::try_from(own.value).unwrap_or(u32::MAX).max(1);
-            return vec![(1.0, batched(Some(own)))];
+        let own = flows.scenario(policy, by).batch.as_ref();
+        let own = own.map(|b| u32::try_from(b.value).unwrap_or(u32::MAX).max(1));
+        Batched {
+            batch: own.or(source.write_batch.value),
+            at_a_time: source.concurrency.value,
+            seconds: source.latency.value,
         }
-        let batch = source.write_batch.value;
-        let Some(bulk) = &source.bulk else {
-            return vec![(1.0, batched(batch))];
-        };
-        let large = bulk.records.value;
-        let split = split_calls(bunch.records, bulk.from_records.value, (batch, large));
-        let job = split.share_above;
-        vec![(1.0 - job, batched(batch)), (job, batched(Some(large)))]
     }
 
     /// How records are written that wait together.

@@ -88,7 +88,7 @@ enum Coming {
 pub struct ScenarioFigures {
     /// When it moves records.
     pub timing: Timing,
-    /// The schedule of a mode by the clock.
+    /// The schedule of a mode by the clock, or of the reconcile of a hybrid.
     pub schedule: Option<Schedule>,
     /// Whose calls go first, which a mode may decide.
     pub priority: Priority,
@@ -399,7 +399,7 @@ struct When {
 
 fn schedule_of(mode: &ModeKind) -> Option<Schedule> {
     match mode {
-        ModeKind::Scheduled(schedule) => schedule.clone(),
+        ModeKind::Scheduled(schedule) | ModeKind::Hybrid(schedule) => schedule.clone(),
         ModeKind::Auto => Some(AUTO_RUNS_AS),
         _ => None,
     }

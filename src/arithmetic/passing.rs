@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::arrivals::{Arrivals, Bunch, Coming, Inlet, Kind, Known, Made, Teller};
+use super::arrivals::{self, Arrivals, Bunch, Coming, Inlet, Kind, Known, Made, Teller};
 use super::formula::{DAY_SECONDS, distinct};
 use super::timing::Timing;
 use crate::graph::HopId;
@@ -45,8 +45,9 @@ pub(super) struct Together {
     pub records: f64,
     /// Within how long they changed, in seconds.
     pub made_in: f64,
-    /// The hop that brings them.
-    pub by: HopId,
+    /// The hop that brings them in its batches; none: they come at once, with one call or a bulk job,
+    /// or a reconcile finds them.
+    pub by: Option<HopId>,
 }
 
 /// What goes on by event in a day.
@@ -119,6 +120,9 @@ pub(super) struct Relay<'a> {
     pub records: Option<f64>,
     /// How many times as many records as declared change.
     pub times: f64,
+    /// Whether its source takes one call at a time and it reads several pages: those after the first
+    /// then wait for all that is being written there, and show it.
+    pub queues: bool,
 }
 
 /// What a relay passes on by the clock.
@@ -379,7 +383,7 @@ impl Relay<'_> {
         for cohort in &cohorts {
             // What comes on one way at this time comes on another at that: each as likely as both
             // together.
-            for (share, shown) in cohort.shown(&clock, looks) {
+            for (share, shown) in cohort.shown(&clock, looks, self.queues) {
                 let changes = cohort.changes * share;
                 for (start, made) in &shown {
                     let slot = clock.slot(*start);
@@ -511,7 +515,7 @@ struct Pending {
 impl Cohort {
     /// The starts to which its arrivals show its records, ascending, each with within how long what
     /// arrives there was made; for each way in which they may come, with the share that does.
-    fn shown(&self, clock: &Clock, looks: f64) -> Vec<(f64, Vec<(i64, f64)>)> {
+    fn shown(&self, clock: &Clock, looks: f64, queues: bool) -> Vec<(f64, Vec<(i64, f64)>)> {
         let mut ways: Vec<(f64, Vec<(i64, f64)>)> = vec![(1.0, Vec::new())];
         let mut inlets: Vec<usize> = self.arrivals.iter().map(|a| a.inlet).collect();
         inlets.sort_unstable();
@@ -520,11 +524,14 @@ impl Cohort {
             let own = self.arrivals.iter().filter(|a| a.inlet == inlet);
             let own: Vec<(i64, f64, f64)> = own
                 .flat_map(|arrival| {
-                    let points = arrival.points();
+                    let first = clock.from(arrival.first - looks);
+                    let points = match queues && clock.time(first) < arrival.last {
+                        true => vec![arrival.first],
+                        false => arrival.points(),
+                    };
                     let share = arrival.share / points.len() as f64;
-                    points
-                        .into_iter()
-                        .map(move |time| (clock.from(time - looks), arrival.made_in, share))
+                    let seen = move |time: f64| (clock.from(time - looks), arrival.made_in, share);
+                    points.into_iter().map(seen).collect::<Vec<_>>()
                 })
                 .collect();
             let sum: f64 = own.iter().map(|o| o.2).sum();
@@ -731,7 +738,12 @@ impl Arrivals {
 
     /// The relay for each kind of records, told apart by the conditions that they have met, with
     /// the share of all records that are such.
-    fn kinds(&self, touched: f64, records: Option<f64>, times: f64) -> Vec<(f64, Relay<'_>)> {
+    fn kinds(
+        &self,
+        (touched, queues): (f64, bool),
+        records: Option<f64>,
+        times: f64,
+    ) -> Vec<(f64, Relay<'_>)> {
         let mut told_apart: Vec<usize> = Vec::new();
         for inlet in &self.all {
             told_apart.extend(&inlet.conditions);
@@ -773,6 +785,7 @@ impl Arrivals {
                 touched,
                 records,
                 times,
+                queues,
             };
             out.push((likely.product(), relay));
         }
@@ -780,18 +793,18 @@ impl Arrivals {
     }
 
     /// What each start of a schedule finds; `looks`, `read`: until how many seconds after its start
-    /// it sees what arrives, and has read everything. None: its starts do not repeat within a week,
+    /// it sees what arrives, and has read everything; `queues`: see [`Relay::queues`]. None: its starts do not repeat within a week,
     /// or are too many.
     pub fn walk(
         &self,
         policy: &Policy,
         (scenario, schedule, timing): (&Scenario, &Schedule, &Timing),
-        (looks, read): (f64, f64),
+        (looks, read, queues): (f64, f64, bool),
         (records, times): (Option<f64>, f64),
     ) -> Option<Walk> {
-        let own = super::arrivals::period(scenario, timing)?;
+        let own = arrivals::period(scenario, timing)?;
         let period = self.period().max(own);
-        let starts = super::arrivals::starts(policy, scenario, schedule, period)?;
+        let starts = arrivals::starts(policy, scenario, schedule, period)?;
         let touched = match scenario.scans_full() {
             true => f64::INFINITY,
             false => self.touched,
@@ -806,7 +819,7 @@ impl Arrivals {
             })
             .collect();
         let mut delays = Sorted::default();
-        for (likely, relay) in self.kinds(touched, records, times) {
+        for (likely, relay) in self.kinds((touched, queues), records, times) {
             let passes = relay.by_clock(&starts, period, (looks, read));
             let each = passes.carried.iter().zip(&passes.met).zip(&passes.made_in);
             for (found, ((carried, met), made_in)) in found.iter_mut().zip(each) {
@@ -823,65 +836,128 @@ impl Arrivals {
         })
     }
 
-    /// What goes on by event: whenever anything of a record arrives, all that is known of it goes.
-    pub fn by_event(&self, records: Option<f64>, times: f64) -> ByEvent {
-        let period = self.period();
-        let mut steady = 0.0;
-        let mut bunches: BTreeMap<Run, (f64, Together)> = BTreeMap::new();
-        let mut delays = Sorted::default();
-        for (likely, relay) in self.kinds(0.0, records, times) {
+    /// What goes on by event: whenever anything of a record arrives, all that is known of it goes,
+    /// and with a reconcile all that is known.
+    pub fn by_event(
+        &self,
+        policy: &Policy,
+        reconciles: Option<(&Scenario, &Schedule, &Timing)>,
+        (records, times): (Option<f64>, f64),
+    ) -> ByEvent {
+        let own = reconciles.and_then(|(scenario, _, timing)| arrivals::period(scenario, timing));
+        let period = own.map_or(self.period(), |own| self.period().max(own));
+        let starts = reconciles.and_then(|(scenario, schedule, _)| {
+            own?;
+            arrivals::starts(policy, scenario, schedule, period)
+        });
+        let starts = starts.unwrap_or_default();
+        let clock = Clock {
+            starts: &starts,
+            period,
+        };
+        let mut all = Gathered::default();
+        for (likely, relay) in self.kinds((0.0, false), records, times) {
             let classes = relay.classes();
-            let mut sums: Sums = vec![(0.0, 0.0); classes.len()];
-            let mut own: BTreeMap<Run, (f64, Together)> = BTreeMap::new();
-            for cohort in relay.cohorts(&classes, period, (&[], &[])) {
-                let time = f64::midpoint(cohort.made.from, cohort.made.to);
-                let mut left: Vec<f64> = vec![1.0; cohort.known.len()];
-                for arrival in &cohort.arrivals {
-                    let at = f64::midpoint(arrival.first, arrival.last);
-                    let mut any = 0.0_f64;
-                    for ((class, known), left) in cohort.known.iter().zip(&mut left) {
-                        if arrival.last < *known {
-                            continue;
-                        }
-                        let goes = *left * arrival.share.min(1.0);
-                        *left -= goes;
-                        any = any.max(goes);
-                        if let Some(sums) = sums.get_mut(*class) {
-                            sums.0 += cohort.changes * goes;
-                            sums.1 += cohort.changes * goes * (at - time);
-                        }
-                    }
-                    let changes = cohort.changes * any;
-                    let (Some((run, copy)), Some(by)) = (arrival.run, arrival.by) else {
-                        steady += likely * changes;
-                        continue;
-                    };
-                    // What wraps around the end of the stretch is one run.
-                    let copies = (period / relay.period_of(arrival.inlet)).round().max(1.0);
-                    let run = (arrival.inlet, run, copy.rem_euclid(copies as i64));
-                    let together = Together {
-                        records: 0.0,
-                        made_in: arrival.made_in,
-                        by,
-                    };
-                    own.entry(run).or_insert((0.0, together)).0 += changes;
-                }
+            let mut own = Gathered::default();
+            own.sums = vec![(0.0, 0.0); classes.len()];
+            for cohort in relay.cohorts(&classes, period, (&starts, &[])) {
+                own.take(&clock, &relay, &cohort);
             }
-            for (at, (changes, together)) in own {
-                let slot = bunches.entry(at).or_insert((0.0, together));
+            all.steady += likely * own.steady;
+            for (at, (changes, together)) in own.bunches {
+                let slot = all.bunches.entry(at).or_insert((0.0, together));
                 slot.0 += likely * distinct(records, changes, 1.0);
             }
-            delays.add(likely, classes, sums);
+            all.delays.add(likely, classes, own.sums);
         }
         let days = period / DAY_SECONDS;
-        let together = bunches.into_values();
+        let together = all.bunches.into_values();
         ByEvent {
-            steady: steady / days,
+            steady: all.steady / days,
             together: together
                 .map(|(records, t)| Together { records, ..t })
                 .collect(),
             days,
-            delays: delays.means(&self.known),
+            delays: all.delays.means(&self.known),
+        }
+    }
+}
+
+/// What goes on by event, as it is gathered.
+#[derive(Default)]
+struct Gathered {
+    steady: f64,
+    bunches: BTreeMap<Run, (f64, Together)>,
+    /// By class.
+    sums: Sums,
+    delays: Sorted,
+}
+
+/// The way of what a reconcile finds.
+const FOUND: usize = usize::MAX;
+
+impl Gathered {
+    fn take(&mut self, clock: &Clock, relay: &Relay<'_>, cohort: &Cohort) {
+        let time = f64::midpoint(cohort.made.from, cohort.made.to);
+        let mut waits: Vec<(usize, f64, f64)> = cohort
+            .known
+            .iter()
+            .map(|(class, known)| (*class, *known, 1.0))
+            .collect();
+        let found = |known: f64| match clock.starts.is_empty() {
+            true => None,
+            false => Some(clock.from(known)),
+        };
+        for arrival in &cohort.arrivals {
+            let at = f64::midpoint(arrival.first, arrival.last);
+            let mut any = 0.0_f64;
+            for (class, known, left) in &mut waits {
+                let reconcile = found(*known).filter(|start| clock.time(*start) < at);
+                if let Some(start) = reconcile.filter(|_| *left > 0.0) {
+                    let changes = cohort.changes * *left;
+                    *left = 0.0;
+                    self.goes(*class, changes, clock.time(start) - time);
+                    let run = (FOUND, clock.slot(start), 0);
+                    self.together(run, changes, (arrival.made_in, None));
+                }
+                if arrival.last < *known {
+                    continue;
+                }
+                let goes = *left * arrival.share.min(1.0);
+                *left -= goes;
+                any = any.max(goes);
+                self.goes(*class, cohort.changes * goes, at - time);
+            }
+            let changes = cohort.changes * any;
+            let Some((run, copy)) = arrival.run else {
+                self.steady += changes;
+                continue;
+            };
+            // What wraps around the end of the stretch is one run.
+            let copies = (clock.period / relay.period_of(arrival.inlet))
+                .round()
+                .max(1.0);
+            let run = (arrival.inlet, run, copy.rem_euclid(copies as i64));
+            let by = arrival.by.filter(|_| arrival.last > arrival.first);
+            self.together(run, changes, (arrival.made_in, by));
+        }
+    }
+
+    fn goes(&mut self, class: usize, changes: f64, after: f64) {
+        if let Some(sums) = self.sums.get_mut(class) {
+            sums.0 += changes;
+            sums.1 += changes * after;
+        }
+    }
+
+    fn together(&mut self, run: Run, changes: f64, (made_in, by): (f64, Option<HopId>)) {
+        if changes > 0.0 {
+            let together = Together {
+                records: 0.0,
+                made_in,
+                by,
+            };
+            self.bunches.entry(run).or_insert((0.0, together)).0 += changes;
         }
     }
 }
