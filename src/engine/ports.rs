@@ -650,16 +650,17 @@ pub fn key_text<'a>(parts: impl IntoIterator<Item = &'a Value>) -> String {
         if i > 0 {
             out.push('|');
         }
-        let text = part.to_string();
-        if text.contains(['|', '\\']) {
+        let start = out.len();
+        // Writing into a String cannot fail.
+        let _ = part.write_to(&mut out);
+        if out[start..].contains(['|', '\\']) {
+            let text = out.split_off(start);
             for c in text.chars() {
                 if matches!(c, '|' | '\\') {
                     out.push('\\');
                 }
                 out.push(c);
             }
-        } else {
-            out.push_str(&text);
         }
     }
     out

@@ -36,7 +36,7 @@ use crate::engine::program::{EntityProgram, FieldProgram};
 use crate::engine::register::{
     Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View, truth,
 };
-use crate::value::Value;
+use crate::value::{Value, write_int};
 
 /// A register that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -209,32 +209,38 @@ fn print_told<'r>(
         }
     }
     for system in systems {
-        let of_system = || all.clone().filter(|w| w.system == system);
-        open_member(out, system_name(entity, system));
-        out.push('[');
-        let mut told: Vec<usize> = Vec::new();
-        for first in of_system() {
-            let mark = marks.add(first.at, first.id);
-            if told.contains(&mark) {
-                continue;
-            }
-            push_all(out, &[if told.is_empty() { "[" } else { ",[" }]);
-            push_number(out, mark as i64);
-            push_all(out, &[",{"]);
-            for word in of_system() {
-                if word.at == first.at && word.id == first.id {
-                    open_field(out, word.program);
-                    match word.value {
-                        Spelt::Value(value) => push_value(out, value),
-                        Spelt::Json(text) => out.push_str(text),
-                    }
-                }
-            }
-            push_all(out, &["}]"]);
-            told.push(mark);
-        }
-        out.push(']');
+        let of_system = all.clone().filter(|w| w.system == system);
+        print_told_by(out, system_name(entity, system), of_system, marks);
     }
+}
+
+/// The same of one origin.
+fn print_told_by<'r>(
+    out: &mut String,
+    system: &str,
+    all: impl Iterator<Item = Word<'r>> + Clone,
+    marks: &mut Marks<'r>,
+) {
+    open_member(out, system);
+    out.push('[');
+    for (n, first) in all.clone().enumerate() {
+        let together = |w: &Word<'_>| w.at == first.at && w.id == first.id;
+        if all.clone().take(n).any(|w| together(&w)) {
+            continue;
+        }
+        push_all(out, &[if n == 0 { "[" } else { ",[" }]);
+        push_number(out, marks.add(first.at, first.id) as i64);
+        push_all(out, &[",{"]);
+        for word in all.clone().skip(n).filter(together) {
+            open_field(out, word.program);
+            match word.value {
+                Spelt::Value(value) => push_value(out, value),
+                Spelt::Json(text) => out.push_str(text),
+            }
+        }
+        push_all(out, &["}]"]);
+    }
+    out.push(']');
 }
 
 fn print_view(
@@ -495,24 +501,9 @@ fn push_all(out: &mut String, parts: &[&str]) {
     parts.iter().for_each(|p| out.push_str(p));
 }
 
-/// By hand: there are a dozen in every register, and the general way takes three times as long.
 fn push_number(out: &mut String, n: i64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut left = n.unsigned_abs();
-    loop {
-        at -= 1;
-        // A digit is less than 10.
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    if n < 0 {
-        out.push('-');
-    }
-    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+    // Writing into a String cannot fail.
+    let _ = write_int(out, n);
 }
 
 fn push_value(out: &mut String, value: &Value) {
@@ -525,9 +516,10 @@ fn push_value(out: &mut String, value: &Value) {
         Value::Json(t) => out.push_str(t),
         // Nothing of these has to be escaped.
         Value::Decimal(_) | Value::Date(_) | Value::Datetime(_) => {
-            use std::fmt::Write;
+            out.push('"');
             // Writing into a String cannot fail.
-            let _ = write!(out, "\"{value}\"");
+            let _ = value.write_to(out);
+            out.push('"');
         }
         Value::Set(_) => out.push_str(&value.to_json().to_string()),
     }

@@ -3,7 +3,10 @@
 //! prints a million of them: so they are read and printed without being made, values staying the
 //! JSON text that they are.
 
-use super::{Marks, Spelt, Word, assemble, open_field, open_member, print_told, push_number};
+use super::{
+    Marks, Spelt, Word, assemble, open_field, open_member, print_told_by, push_number, push_value,
+    system_name,
+};
 use crate::engine::ports::{FieldIx, SystemIx};
 use crate::engine::program::EntityProgram;
 use crate::engine::register_json::read::typed;
@@ -102,25 +105,22 @@ pub fn print(
     tail: &mut String,
 ) -> String {
     let mut marks = Marks::default();
+    let from = system_name(entity, ends.from);
     tail.clear();
     tail.push_str(",\"said\":{");
     let latest = register.fields.iter();
-    print_told(
-        tail,
-        entity,
-        latest.filter_map(|t| word((entity, ends), t.field, t.latest)),
-        &mut marks,
-    );
+    let latest = latest.filter_map(|t| word((entity, ends), t.field, t.latest));
+    print_told_by(tail, from, latest, &mut marks);
     tail.push('}');
     if register.fields.iter().any(|told| told.first.is_some()) {
         tail.push_str(",\"first\":{");
         let first = register.fields.iter();
         let first = first.filter_map(|t| word((entity, ends), t.field, t.first?));
-        print_told(tail, entity, first, &mut marks);
+        print_told_by(tail, from, first, &mut marks);
         tail.push('}');
     }
     tail.push_str(",\"systems\":{");
-    open_member(tail, super::system_name(entity, ends.to));
+    open_member(tail, system_name(entity, ends.to));
     tail.push('{');
     print_sent(tail, entity, &register.fields, &mut marks);
     tail.push_str("}}");
@@ -187,7 +187,7 @@ pub fn differs(ty: &Type, stored: &str, (text, new): (&str, &Value)) -> bool {
 
 /// Appends a value as registers spell it.
 pub fn spell(out: &mut String, value: &Value) {
-    super::push_value(out, value);
+    push_value(out, value);
 }
 
 /// What is left of a text that is read.
@@ -272,7 +272,7 @@ impl<'d> Scan<'d> {
 
     fn system(&mut self, entity: &EntityProgram, system: SystemIx) -> Option<()> {
         self.eat("\"")?;
-        self.eat(super::system_name(entity, system))?;
+        self.eat(system_name(entity, system))?;
         self.eat("\":")
     }
 
