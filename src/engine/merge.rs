@@ -13,9 +13,10 @@ use super::clock::Ahead;
 use super::evaluate::{Absorbed, Report, absorb};
 use super::handed::HandedOver;
 use super::one_way::{Lane, Passed, Reading, Room};
-use super::outbox::idempotency_key;
 use super::owed::{note_written, owed};
-use super::ports::{EntityIx, FieldIx, MapIx, ScenarioIx, Staged, Stored, SystemIx, Write};
+use super::ports::{
+    EntityIx, FieldIx, Idempotency, MapIx, ScenarioIx, Staged, Stored, SystemIx, Write,
+};
 use super::program::Program;
 use super::register::Register;
 use super::register_json;
@@ -172,7 +173,7 @@ fn pass(ground: &Ground<'_>, room: &mut Room, found: &mut Found) -> Option<Merge
     let key = std::mem::take(&mut payload.key);
     let fields = std::mem::take(&mut payload.fields);
     let write = changed.then(|| {
-        let write = upsert(ground, (entity, &key), lane.route.to, version);
+        let write = upsert(&key, version);
         (lane.route.to_map, Write { fields, ..write })
     });
     Some(Merged {
@@ -277,12 +278,11 @@ fn owe(
                 }
             }
             None => {
-                let write = upsert(ground, (entity, key), route.to, register.version + 1);
                 let write = Write {
                     native_key,
                     fields: due.fields,
                     delete: due.deleted.is_some(),
-                    ..write
+                    ..upsert(key, register.version + 1)
                 };
                 writes.push((route.to_map, write));
             }
@@ -292,25 +292,14 @@ fn owe(
 }
 
 /// A write of a record of a version that sets nothing yet.
-fn upsert(
-    ground: &Ground<'_>,
-    (entity, key): (EntityIx, &str),
-    to: SystemIx,
-    version: u64,
-) -> Write {
-    let program = ground.program;
-    let scenario = &program.plan.scenarios[ground.scenario as usize].name;
-    let (entity, to) = (
-        &program.entities[entity as usize].name,
-        program.system_name(to),
-    );
+fn upsert(key: &str, version: u64) -> Write {
     Write {
         key: key.to_owned(),
         native_key: None,
         locator: None,
         fields: Vec::new(),
         delete: false,
-        idempotency_key: idempotency_key(scenario, entity, key, version, to),
+        idempotency: Idempotency::Version(version),
     }
 }
 

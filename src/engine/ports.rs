@@ -83,8 +83,24 @@ pub struct Write {
     pub fields: Vec<(FieldIx, Value)>,
     /// Whether the record is to be deleted.
     pub delete: bool,
-    /// Same effect, same key: a hash of scenario, record, version and destination.
-    pub idempotency_key: String,
+    /// What tells it from others.
+    pub idempotency: Idempotency,
+}
+
+/// Same effect, same key: a hash of scenario, record, version and destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The key itself.
+    Key(String),
+    /// The record's version, of a write of the request's scenario. Few of the systems that runs
+    /// write to by the million ask for the key: the others need not wait for it.
+    Version(u64),
+}
+
+impl Default for Idempotency {
+    fn default() -> Self {
+        Idempotency::Key(String::new())
+    }
 }
 
 /// A batch of writes of one entity into one system, keys all different.
