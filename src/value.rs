@@ -152,21 +152,80 @@ impl Value {
 /// As a person or a CSV cell shows it: null is empty, an instant RFC 3339 in UTC.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
+    }
+}
+
+impl Value {
+    /// Writes what [`fmt::Display`] shows; into a string, without the detour over a formatter.
+    pub fn write_to(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Value::Null => Ok(()),
-            Value::Bool(b) => write!(f, "{b}"),
-            Value::Int(i) => write!(f, "{i}"),
-            Value::Decimal(d) => write!(f, "{}", d.normalize()),
-            Value::Text(t) | Value::Json(t) => f.write_str(t),
-            Value::Date(d) => write_date(f, *d),
-            Value::Datetime(us) => write_instant(f, *us),
-            Value::Set(_) => write!(f, "{}", self.to_json()),
+            Value::Bool(b) => out.write_str(if *b { "true" } else { "false" }),
+            Value::Int(i) => write_int(out, *i),
+            Value::Decimal(d) => write_decimal(out, *d),
+            Value::Text(t) | Value::Json(t) => out.write_str(t),
+            Value::Date(d) => write_date(out, *d),
+            Value::Datetime(us) => write_instant(out, *us),
+            Value::Set(_) => write!(out, "{}", self.to_json()),
         }
     }
 }
 
+/// Writes a whole number. By hand, for the reason of [`write_instant`].
+pub fn write_int(out: &mut impl fmt::Write, n: i64) -> fmt::Result {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut left = n.unsigned_abs();
+    loop {
+        at -= 1;
+        // A digit is less than 10.
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    if n < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default())
+}
+
+/// By hand, for the reason of [`write_instant`], where its digits are few enough.
+fn write_decimal(out: &mut impl fmt::Write, decimal: Decimal) -> fmt::Result {
+    let decimal = decimal.normalize();
+    let Ok(mut left) = u64::try_from(decimal.mantissa().unsigned_abs()) else {
+        return write!(out, "{decimal}");
+    };
+    // 20 digits of the number, or 28 behind the point, with a zero before it; the point; the sign.
+    let mut digits = [0; 32];
+    let mut at = digits.len();
+    let mut behind = decimal.scale();
+    let zero = left == 0;
+    loop {
+        at -= 1;
+        // A digit is less than 10.
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if behind == 1 {
+            at -= 1;
+            digits[at] = b'.';
+        } else if behind == 0 && left == 0 {
+            break;
+        }
+        behind = behind.saturating_sub(1);
+    }
+    if decimal.is_sign_negative() && !zero {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default())
+}
+
 /// By hand, for the reason of [`write_instant`].
-fn write_date(f: &mut fmt::Formatter<'_>, date: NaiveDate) -> fmt::Result {
+fn write_date(f: &mut impl fmt::Write, date: NaiveDate) -> fmt::Result {
     let Some(year) = u32::try_from(date.year()).ok().filter(|y| *y <= 9_999) else {
         return write!(f, "{date}");
     };
@@ -186,7 +245,7 @@ fn put_digits(places: &mut [u8], mut number: u32) {
 }
 
 /// RFC 3339 in UTC, with as many digits of a second as are needed: none, 3 or 6.
-fn write_instant(f: &mut fmt::Formatter<'_>, us: i64) -> fmt::Result {
+fn write_instant(f: &mut impl fmt::Write, us: i64) -> fmt::Result {
     let Some(t) = DateTime::<Utc>::from_timestamp_micros(us) else {
         return write!(f, "{us}");
     };
@@ -426,12 +485,8 @@ impl Type {
             }
             (Type::Decimal { precision, scale }, Value::Decimal(d)) => {
                 let d = d.normalize();
-                let whole = d.trunc().abs();
-                let digits = if whole.is_zero() {
-                    0
-                } else {
-                    whole.to_string().len() as u32
-                };
+                let whole = d.trunc().mantissa().unsigned_abs();
+                let digits = whole.checked_ilog10().map_or(0, |log| log + 1);
                 d.scale() <= *scale && digits <= precision.saturating_sub(*scale)
             }
             (Type::Text { max }, Value::Text(t)) => {
@@ -567,6 +622,26 @@ mod tests {
         }
         let blank = plain_instant("2026-01-05 00:00:00.5+00");
         assert_eq!(blank, Some(1_767_571_200_500_000));
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_general_way_writes_them() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for n in [0, 1, -1, 9, 10, -10, i64::MIN, i64::MAX] {
+            assert_eq!(Value::Int(n).to_string(), n.to_string());
+        }
+        let edges = [0, 1, -1, i64::MAX, i64::MIN, -5, 100, 120];
+        let drawn = (0..3_000).map(|_| random.i64(..) >> random.u32(..64));
+        for n in edges.into_iter().chain(drawn).collect::<Vec<i64>>() {
+            let scale = random.u32(..=28);
+            let decimal = Decimal::from_i128_with_scale(i128::from(n), scale);
+            let wide = Decimal::from_i128_with_scale(i128::from(n) * 1_000_003, scale);
+            for decimal in [decimal, wide, Decimal::new(n, 0)] {
+                let general = decimal.normalize().to_string();
+                assert_eq!(Value::Decimal(decimal).to_string(), general);
+            }
+        }
+        assert_eq!(Value::Decimal(-Decimal::ZERO).to_string(), "0");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::engine::ports::{MapIx, ReadRequest, Row, Write, WriteRequest};
+use crate::engine::ports::{Idempotency, MapIx, ReadRequest, Row, Write, WriteRequest};
 use crate::plan::Plan;
 use crate::value::Value;
 
@@ -117,7 +117,7 @@ pub(super) fn upsert(key: &str, fields: &[(&str, Value)]) -> Write {
         native_key: None,
         fields,
         delete: false,
-        idempotency_key: format!("idem-{key}"),
+        idempotency: Idempotency::Key(format!("idem-{key}")),
     }
 }
 

@@ -5,6 +5,7 @@
 //! key alone), the message's id is the write's idempotency key, so that a receiver can drop
 //! repeats. Any 2xx is taken as durable there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -17,9 +18,10 @@ use super::codec::Binding;
 use super::failure::reject;
 use super::file::{bindings, no_such_map};
 use super::post::{Headers, Post, Told, Whose};
+use crate::engine::idempotency_key;
 use crate::engine::ports::{
-    Answer, Call, Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, Write,
-    WriteReport, WriteRequest,
+    Answer, Call, Connector, EventPage, Failure, Idempotency, MapIx, Page, ReadRequest, SystemIx,
+    Write, WriteReport, WriteRequest,
 };
 use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
@@ -44,6 +46,8 @@ pub struct Webhook {
     system: String,
     post: Post,
     maps: BTreeMap<MapIx, Binding>,
+    /// The plan's scenarios, by position.
+    scenarios: Vec<String>,
     now: Clock,
 }
 
@@ -81,6 +85,7 @@ impl Webhook {
             post: Post::to(whose, url, secret)?,
             system: name,
             maps: bindings(plan, system)?.into_iter().collect(),
+            scenarios: plan.scenarios.iter().map(|s| s.name.clone()).collect(),
             now,
         })
     }
@@ -135,7 +140,7 @@ impl Webhook {
         let mut report = WriteReport::default();
         for (at, write) in request.writes.iter().enumerate() {
             report.calls += 1;
-            let told = self.send(binding, write, headers).await;
+            let told = self.send((binding, request), write, headers).await;
             reach(Point::WebhookPosted);
             if let Told::Refused(why) = told? {
                 report.rejected.push((at, why));
@@ -146,18 +151,32 @@ impl Webhook {
 
     async fn send(
         &self,
-        binding: &Binding,
+        (binding, request): (&Binding, &WriteRequest),
         write: &Write,
         headers: &Headers,
     ) -> Result<Told, Failure> {
         let now = (self.now)();
         match body(binding, write, now) {
             Ok(body) => {
-                let id = &write.idempotency_key;
+                let id = self.key(binding, request, write);
                 let body = body.to_string();
-                self.post.deliver(id, now, body, headers).await
+                self.post.deliver(&id, now, body, headers).await
             }
             Err(why) => Ok(Told::Refused(why)),
+        }
+    }
+
+    fn key<'w>(&self, binding: &Binding, request: &WriteRequest, write: &'w Write) -> Cow<'w, str> {
+        match &write.idempotency {
+            Idempotency::Key(key) => Cow::Borrowed(key),
+            Idempotency::Version(version) => {
+                let scenario = self.scenarios.get(usize::from(request.scenario));
+                let scenario = scenario.map_or("", String::as_str);
+                let (entity, system) = (binding.entity(), binding.system());
+                Cow::Owned(idempotency_key(
+                    scenario, entity, &write.key, *version, system,
+                ))
+            }
         }
     }
 

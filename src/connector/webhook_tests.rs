@@ -164,3 +164,19 @@ fn a_receiver_that_is_away_is_tried_again_and_no_secret_is_told() {
     assert!(webhook.read(&all()).is_err());
     assert!(webhook.events(None, 1).is_err());
 }
+
+#[test]
+fn a_write_of_a_run_has_the_key_that_it_has_where_it_waits() {
+    let (url, got) = receiver(vec![answer("200 OK", "", "")]);
+    let mut webhook = open(&url);
+    webhook.scenarios = vec!["s".to_owned()];
+    let write = Write {
+        idempotency: Idempotency::Version(7),
+        ..upsert("a@x", &[])
+    };
+    webhook.write(&batch(vec![write])).expect("sent");
+    let got = got.recv_timeout(Duration::from_secs(10)).expect("heard");
+    let id = got.headers.iter().find(|(name, _)| name == "webhook-id");
+    let wanted = idempotency_key("s", "contact", "a@x", 7, "desk");
+    assert_eq!(id.map(|(_, id)| id), Some(&wanted));
+}

@@ -81,6 +81,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ports::Idempotency;
 
     fn writes(keys: &[&str]) -> Vec<Write> {
         let write = |key: &&str| Write {
@@ -89,7 +90,7 @@ mod tests {
             locator: None,
             fields: Vec::new(),
             delete: false,
-            idempotency_key: String::new(),
+            idempotency: Idempotency::default(),
         };
         keys.iter().map(write).collect()
     }

@@ -14,6 +14,7 @@ use super::dispatch::Queued;
 use super::evaluate::Absorbed;
 use super::letters::Given;
 use super::merge::{self, Found, Ground, Merged, Shown};
+use super::one_way;
 use super::ports::{
     Answer, Call, EntityIx, Failure, FailureClass, FieldIx, MapIx, ScenarioIx, Staged, Stored,
     SystemIx, Write, WriteReport, WriteRequest,
@@ -151,6 +152,7 @@ impl Runner<'_> {
     ) -> Stored<()> {
         let systems = 0..self.program.plan.systems.len() as SystemIx;
         let redo = run.redo.clone();
+        let scenario = &self.program.scenarios[run.scenario as usize];
         let ground = Ground {
             program: self.program,
             scenario: run.scenario,
@@ -159,6 +161,10 @@ impl Runner<'_> {
             settled: systems.map(|s| self.settled(run, s)).collect(),
             redo: redo.as_deref(),
             ahead: self.ahead,
+            lanes: match redo.is_none() && self.ahead.is_none() {
+                true => one_way::lanes(self.program, scenario),
+                false => Vec::new(),
+            },
         };
         let mut after = after.map(str::to_owned);
         let mut rest = rows;

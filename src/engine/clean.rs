@@ -7,7 +7,7 @@ use super::chunk::{Batches, CHUNK};
 use super::evaluate::absorb;
 use super::merge::report_of;
 use super::outbox::idempotency_key;
-use super::ports::{FieldIx, Staged, Stored, Write};
+use super::ports::{FieldIx, Idempotency, Staged, Stored, Write};
 use super::program::EntityProgram;
 use super::register::{Gone, Register};
 use super::resolve::shown;
@@ -55,13 +55,13 @@ impl Runner<'_> {
                 }
                 let locator = payload.locator.clone().unwrap_or_default();
                 batches.entry(source.map).or_default().push(Write {
-                    idempotency_key: idempotency_key(
+                    idempotency: Idempotency::Key(idempotency_key(
                         &plan.name,
                         &names.name,
                         &format!("{}#{locator}", payload.key),
                         run.record.id as u64,
                         program.system_name(source.system),
-                    ),
+                    )),
                     key: payload.key,
                     native_key: payload.native_key,
                     locator: payload.locator,

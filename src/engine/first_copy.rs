@@ -125,6 +125,7 @@ impl<'p> Run<'p> {
                 settled: settled.collect(),
                 redo: None,
                 ahead: None,
+                lanes: Vec::new(),
             },
             sources: sources.collect(),
             cleans: plan.clean.is_some(),

@@ -139,6 +139,7 @@ impl HandedOver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ports::Idempotency;
     use crate::value::Value;
 
     fn known(at: i64) -> Known {
@@ -156,7 +157,7 @@ mod tests {
             locator: None,
             fields: vec![(0, Value::Int(1))],
             delete: false,
-            idempotency_key: String::new(),
+            idempotency: Idempotency::default(),
         }
     }
 

@@ -12,9 +12,11 @@ use rayon::prelude::*;
 use super::clock::Ahead;
 use super::evaluate::{Absorbed, Report, absorb};
 use super::handed::HandedOver;
-use super::outbox::idempotency_key;
+use super::one_way::{Lane, Passed, Reading, Room};
 use super::owed::{note_written, owed};
-use super::ports::{EntityIx, FieldIx, MapIx, ScenarioIx, Staged, Stored, SystemIx, Write};
+use super::ports::{
+    EntityIx, FieldIx, Idempotency, MapIx, ScenarioIx, Staged, Stored, SystemIx, Write,
+};
 use super::program::Program;
 use super::register::Register;
 use super::register_json;
@@ -43,6 +45,8 @@ pub(super) struct Ground<'g> {
     pub redo: Option<&'g str>,
     /// Stamps that lie ahead of the clock.
     pub ahead: Option<Ahead>,
+    /// By entity, how its records may take the short way; without an entry they may not.
+    pub lanes: Vec<Option<Lane<'g>>>,
 }
 
 /// Writes that were sent to a system before this time would show in what a run that started at
@@ -130,16 +134,70 @@ pub(super) fn records(rows: &[Staged]) -> Stored<Vec<Vec<Shown>>> {
     Ok(records)
 }
 
+/// What a thread works records out with.
+struct Bench {
+    /// The run's id: each thread counts those that hold its own, since one count for all would go
+    /// back and forth between them with every field.
+    stamp: Arc<str>,
+    room: Room,
+}
+
 /// Works records out, all cores at once; what comes of them is in their order.
 pub(super) fn merge_all(ground: &Ground<'_>, found: Vec<Found>) -> Stored<Vec<Merged>> {
     let found = found.into_par_iter().with_min_len(AT_ONCE);
-    // Each thread counts those that hold its own stamp: one count for all would go back and forth
-    // between them with every field.
-    let merged = found.map_init(
-        || Arc::<str>::from(&*ground.stamp),
-        |stamp, record| merge(ground, stamp, record),
-    );
+    let bench = || Bench {
+        stamp: Arc::from(&*ground.stamp),
+        room: Room::default(),
+    };
+    let merged = found.map_init(bench, |bench, mut record| {
+        match pass(ground, &mut bench.room, &mut record) {
+            Some(merged) => Ok(Some(merged)),
+            None => merge(ground, &bench.stamp, record),
+        }
+    });
     merged.filter_map(Stored::transpose).collect()
+}
+
+/// What becomes of a record that may take the short way (see [`super::one_way`]).
+fn pass(ground: &Ground<'_>, room: &mut Room, found: &mut Found) -> Option<Merged> {
+    let [
+        Shown {
+            system, payload, ..
+        },
+    ] = found.rows.as_mut_slice()
+    else {
+        return None;
+    };
+    let entity = payload.entity;
+    let lane = ground.lanes.get(usize::from(entity))?.as_ref();
+    let lane = lane.filter(|lane| lane.route.from == *system)?;
+    let reading = Reading {
+        id: &ground.stamp,
+        now: ground.now.0.saturating_mul(1_000),
+        settled: *ground.settled.get(usize::from(*system))?,
+    };
+    let Passed { doc, version } = lane.pass(payload, found.doc.as_deref(), reading, room)?;
+    let changed = doc.is_some();
+    let key = std::mem::take(&mut payload.key);
+    let fields = std::mem::take(&mut payload.fields);
+    let write = changed.then(|| {
+        let write = upsert(&key, version);
+        (lane.route.to_map, Write { fields, ..write })
+    });
+    Some(Merged {
+        entity,
+        key,
+        doc,
+        held: None,
+        absorbed: Absorbed {
+            changed,
+            shown_changed: changed,
+            ..Absorbed::default()
+        },
+        lost: Vec::new(),
+        writes: write.into_iter().collect(),
+        owed: u64::from(changed),
+    })
 }
 
 /// Takes what was read of one record into its register and works out what is owed for it.
@@ -258,26 +316,30 @@ fn owe(
                     write.fields.clear();
                 }
             }
-            None => writes.push((
-                route.to_map,
-                Write {
-                    key: key.to_owned(),
+            None => {
+                let write = Write {
                     native_key,
-                    locator: None,
                     fields: due.fields,
                     delete: due.deleted.is_some(),
-                    idempotency_key: idempotency_key(
-                        &plan.name,
-                        &names.name,
-                        key,
-                        register.version + 1,
-                        program.system_name(route.to),
-                    ),
-                },
-            )),
+                    ..upsert(key, register.version + 1)
+                };
+                writes.push((route.to_map, write));
+            }
         }
     }
     (writes, any)
+}
+
+/// A write of a record of a version that sets nothing yet.
+fn upsert(key: &str, version: u64) -> Write {
+    Write {
+        key: key.to_owned(),
+        native_key: None,
+        locator: None,
+        fields: Vec::new(),
+        delete: false,
+        idempotency: Idempotency::Version(version),
+    }
 }
 
 /// Whether a record that was read differs from what was written there in a way that a write which

@@ -26,6 +26,7 @@ mod job;
 mod letters;
 mod limits;
 mod merge;
+mod one_way;
 mod outbox;
 pub mod owed;
 pub mod ports;

@@ -7,8 +7,8 @@ use super::handed::Settled;
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
 use super::ports::{
-    Answer, EntityIx, Failure, FailureClass, FieldIx, ScenarioIx, Stored, SystemIx, Waiting, Write,
-    WriteReport, WriteRequest,
+    Answer, EntityIx, Failure, FailureClass, FieldIx, Idempotency, ScenarioIx, Stored, SystemIx,
+    Waiting, Write, WriteReport, WriteRequest,
 };
 use super::register::{How, Known};
 use super::runner::{Alert, Runner};
@@ -173,7 +173,7 @@ impl Runner<'_> {
             locator: None,
             fields,
             delete: waiting.delete,
-            idempotency_key: key_of(waiting),
+            idempotency: Idempotency::Key(key_of(waiting)),
         }))
     }
 
@@ -246,7 +246,7 @@ impl Runner<'_> {
             tries.settled(entity, &write.key);
             let waiting = self.store.waiting(name, entity_name, &write.key)?;
             // A newer version that came in meanwhile stays in the queue.
-            let same = waiting.filter(|w| key_of(w) == write.idempotency_key);
+            let same = waiting.filter(|w| is_of(write, w));
             if let Some(waiting) = &same {
                 self.store
                     .take_waiting(name, entity_name, &write.key, waiting.version)?;
@@ -386,7 +386,7 @@ impl Runner<'_> {
         let entity_name = &program.entities[entity as usize].name;
         let waiting = self.store.waiting(name, entity_name, &write.key)?;
         // A newer version that came in meanwhile has its own first try.
-        let Some(mut waiting) = waiting.filter(|w| key_of(w) == write.idempotency_key) else {
+        let Some(mut waiting) = waiting.filter(|w| is_of(write, w)) else {
             return Ok(());
         };
         let state = &mut self.systems[system as usize];
@@ -535,7 +535,15 @@ fn key_of(waiting: &Waiting) -> String {
     )
 }
 
-/// Same effect, same key: a hash of scenario, record, version and destination.
+/// Whether a write is that of what waits, as it waits now.
+fn is_of(write: &Write, waiting: &Waiting) -> bool {
+    match &write.idempotency {
+        Idempotency::Key(key) => *key == key_of(waiting),
+        Idempotency::Version(version) => *version == waiting.version,
+    }
+}
+
+/// The key of a write (see [`Idempotency`]).
 pub fn idempotency_key(
     scenario: &str,
     entity: &str,

@@ -83,8 +83,24 @@ pub struct Write {
     pub fields: Vec<(FieldIx, Value)>,
     /// Whether the record is to be deleted.
     pub delete: bool,
-    /// Same effect, same key: a hash of scenario, record, version and destination.
-    pub idempotency_key: String,
+    /// What tells it from others.
+    pub idempotency: Idempotency,
+}
+
+/// Same effect, same key: a hash of scenario, record, version and destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The key itself.
+    Key(String),
+    /// The record's version, of a write of the request's scenario. Few of the systems that runs
+    /// write to by the million ask for the key: the others need not wait for it.
+    Version(u64),
+}
+
+impl Default for Idempotency {
+    fn default() -> Self {
+        Idempotency::Key(String::new())
+    }
 }
 
 /// A batch of writes of one entity into one system, keys all different.
@@ -650,16 +666,17 @@ pub fn key_text<'a>(parts: impl IntoIterator<Item = &'a Value>) -> String {
         if i > 0 {
             out.push('|');
         }
-        let text = part.to_string();
-        if text.contains(['|', '\\']) {
+        let start = out.len();
+        // Writing into a String cannot fail.
+        let _ = part.write_to(&mut out);
+        if out[start..].contains(['|', '\\']) {
+            let text = out.split_off(start);
             for c in text.chars() {
                 if matches!(c, '|' | '\\') {
                     out.push('\\');
                 }
                 out.push(c);
             }
-        } else {
-            out.push_str(&text);
         }
     }
     out

@@ -14,7 +14,7 @@ const SECOND_US: i64 = 1_000_000;
 
 /// Reads of a value whose change time was not raised with it raise it by a microsecond each: so
 /// much is no difference.
-const RAISED_US: i64 = 1_000;
+pub(super) const RAISED_US: i64 = 1_000;
 
 /// How a report of a field stands to what the system is known to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::ports::{Write, WriteRequest};
+use crate::engine::ports::{Idempotency, Write, WriteRequest};
 
 /// A plan with one webhook that takes three calls at a time.
 fn plan(url: &str) -> Plan {
@@ -41,7 +41,7 @@ fn write(key: &str) -> Call {
             locator: None,
             fields: vec![(1, crate::value::Value::Text("x".into()))],
             delete: false,
-            idempotency_key: key.into(),
+            idempotency: Idempotency::Key(key.into()),
         }],
     })
 }

@@ -14,8 +14,8 @@ pub use super::native::Native;
 use crate::catalog::{ChangeTime, Group};
 use crate::connector::codec::Binding;
 use crate::engine::ports::{
-    EventPage, Failure, FieldIx, MapIx, Page, RawEvent, ReadRequest, Row, SystemIx, Write,
-    WriteRequest,
+    EventPage, Failure, FieldIx, Idempotency, MapIx, Page, RawEvent, ReadRequest, Row, SystemIx,
+    Write, WriteRequest,
 };
 use crate::plan;
 use crate::time::{Instant, Millis};
@@ -352,7 +352,7 @@ impl Emulated {
             locator: None,
             fields,
             delete: false,
-            idempotency_key: String::new(),
+            idempotency: Idempotency::default(),
         };
         self.written(map, &write)
     }

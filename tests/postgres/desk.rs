@@ -158,7 +158,7 @@ impl Desk {
             locator: None,
             fields,
             delete: false,
-            idempotency_key: format!("idem-{key}"),
+            idempotency: Idempotency::Key(format!("idem-{key}")),
         }
     }
 

@@ -103,6 +103,14 @@ impl Binding {
         if let [column] = self.keys.as_slice() {
             let cell = record.cell(column.wanted);
             let value = self.key_part(column, cell)?;
+            if let (Value::Int(_), true) = (&value, column.is_plain()) {
+                // A number's text is its key.
+                row.key = key_text([&value]);
+                if cell.text().is_none_or(|shown| shown != row.key) {
+                    row.native_key = Some(key_text([&Value::Text(shown(cell))]));
+                }
+                return Ok(());
+            }
             if column.shown_differs(&value, cell) {
                 row.native_key = Some(key_text([&Value::Text(shown(cell))]));
             }
@@ -236,9 +244,14 @@ impl Column {
         }
     }
 
+    /// Whether neither spellings nor expressions stand between the cell and the value.
+    fn is_plain(&self) -> bool {
+        self.spellings.is_empty() && self.read.is_none() && self.write.is_none()
+    }
+
     /// Whether the system shows the key in another way than Syncline would write it.
     fn shown_differs(&self, value: &Value, cell: Cell<'_>) -> bool {
-        if self.spellings.is_empty() && self.read.is_none() && self.write.is_none() {
+        if self.is_plain() {
             match (value, cell) {
                 // Text types keep the text as it is.
                 (Value::Text(_), Cell::Csv(_) | Cell::Text(_) | Cell::Json(Json::String(_)))

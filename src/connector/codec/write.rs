@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::{Binding, Column};
-use crate::engine::ports::{FieldIx, Write, key_parts};
+use crate::engine::ports::{Write, key_parts};
 use crate::value::{Type, Value};
 
 /// A cell to be written.
@@ -50,11 +50,14 @@ impl Binding {
         let native = write.native_key.as_deref();
         let key = native.unwrap_or(&write.key);
         if let [column] = self.keys.as_slice()
-            && (native.is_some() || column.is_plain_text())
             && !key.contains(['|', '\\'])
         {
-            // The common case: the key is the text, without another copy.
-            return Ok(vec![Raw::Text(key)]);
+            if native.is_some() || column.is_plain_text() {
+                // The common case: the key is the text, without another copy.
+                return Ok(vec![Raw::Text(key)]);
+            }
+            let value = column.ty.read_text(key).map_err(|m| m.to_string())?;
+            return column.write_owned(value).map(|raw| vec![raw]);
         }
         let parts = key_parts(key);
         if parts.len() != self.keys.len() {
@@ -85,20 +88,34 @@ impl Binding {
     /// The cells of a write's fields, each with its position among the wanted columns. Fields that
     /// the map does not have are left out.
     pub fn encode<'a>(&self, write: &'a Write) -> Result<Vec<(usize, Raw<'a>)>, String> {
-        let mut cells = Vec::with_capacity(write.fields.len());
-        for (field, value) in &write.fields {
-            if let Some(column) = self.column_of(*field) {
-                cells.push((column.wanted, column.write(value)?));
-            }
-        }
-        Ok(cells)
+        self.cells(write).collect()
     }
 
-    fn column_of(&self, field: FieldIx) -> Option<&Column> {
-        self.fields
-            .binary_search_by_key(&field, |c| c.field)
-            .ok()
-            .and_then(|at| self.fields.get(at))
+    /// The same, one after the other.
+    pub fn cells<'a>(
+        &self,
+        write: &'a Write,
+    ) -> impl Iterator<Item = Result<(usize, Raw<'a>), String>> {
+        let fields = self.mapped(write);
+        fields.map(|(column, value)| Ok((column.wanted, column.write(value)?)))
+    }
+
+    /// The wanted columns that a write's fields go to, in the order of [`Binding::cells`].
+    pub fn columns_of(&self, write: &Write) -> impl Iterator<Item = usize> {
+        self.mapped(write).map(|(column, _)| column.wanted)
+    }
+
+    /// The fields of a write that the map has: mostly one after the other.
+    fn mapped<'a>(&self, write: &'a Write) -> impl Iterator<Item = (&Column, &'a Value)> {
+        let mut next = 0;
+        write.fields.iter().filter_map(move |(field, value)| {
+            let at = match self.fields.get(next).is_some_and(|c| c.field == *field) {
+                true => next,
+                false => self.fields.binary_search_by_key(field, |c| c.field).ok()?,
+            };
+            next = at + 1;
+            Some((self.fields.get(at)?, value))
+        })
     }
 }
 

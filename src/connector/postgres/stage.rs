@@ -1,7 +1,6 @@
 //! Records as the lines of `COPY`, and the temporary tables that take them.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
@@ -9,7 +8,7 @@ use super::connect::Session;
 use super::quoted;
 use super::table::{Kind, Table};
 use crate::connector::codec::Raw;
-use crate::value::Value;
+use crate::value::{Value, write_int};
 
 /// Appends a value as a field of a line of `COPY`, in the spelling that a column of a kind takes.
 pub(super) fn spell(line: &mut String, raw: &Raw<'_>, kind: Kind) -> Result<(), String> {
@@ -24,7 +23,7 @@ pub(super) fn spell(line: &mut String, raw: &Raw<'_>, kind: Kind) -> Result<(), 
             }
             Value::Decimal(_) | Value::Date(_) | Value::Datetime(_) => {
                 // Writing into a String cannot fail; none of these holds what ends a field.
-                let _ = write!(line, "{value}");
+                let _ = value.write_to(line);
             }
             other => match (other.to_json(), kind) {
                 (Json::Array(parts), Kind::Array) => return field(line, &array(&parts)),
@@ -44,7 +43,7 @@ pub(super) fn spell(line: &mut String, raw: &Raw<'_>, kind: Kind) -> Result<(), 
 /// Appends a number.
 pub(super) fn push_number(line: &mut String, number: i64) {
     // Writing into a String cannot fail.
-    let _ = write!(line, "{number}");
+    let _ = write_int(line, number);
 }
 
 /// An array as PostgreSQL writes it.
@@ -64,8 +63,9 @@ fn array(parts: &[Json]) -> String {
 
 /// Appends a text as a field of a line of `COPY` in its text format.
 fn field(line: &mut String, text: &str) -> Result<(), String> {
-    let plain = |b: u8| !matches!(b, 0 | b'\\' | b'\t' | b'\n' | b'\r');
-    if text.bytes().all(plain) {
+    let special = |b: u8| matches!(b, 0 | b'\\' | b'\t' | b'\n' | b'\r');
+    // All of it, without an end in the middle: that goes many bytes at a time.
+    if !text.bytes().fold(false, |any, b| any | special(b)) {
         line.push_str(text);
         return Ok(());
     }

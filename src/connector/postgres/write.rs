@@ -168,15 +168,8 @@ fn sorted<'a>(
     let mut singles = Vec::new();
     let mut shapes: Vec<Vec<usize>> = Vec::new();
     for (at, write) in writes.iter().enumerate() {
-        let encoded = binding.encode_key(write).and_then(|key| {
-            let cells = match write.delete {
-                true => Vec::new(),
-                false => binding.encode(write)?,
-            };
-            Ok((key, cells))
-        });
-        let (key, cells) = match encoded {
-            Ok(done) => done,
+        let key = match binding.encode_key(write) {
+            Ok(key) => key,
             Err(why) => {
                 rejected.insert(at, why);
                 continue;
@@ -189,13 +182,14 @@ fn sorted<'a>(
         // A deletion has a shape that no upsert has.
         let shape = || {
             let deletion = write.delete.then_some(usize::MAX);
-            deletion.into_iter().chain(cells.iter().map(|(w, _)| *w))
+            let set = binding.columns_of(write).filter(|_| !write.delete);
+            deletion.into_iter().chain(set)
         };
         let found = match shapes.iter().position(|s| s.iter().copied().eq(shape())) {
             Some(found) => found,
             None => {
-                shapes.push(shape().collect());
-                let fields = cells.iter().map(|(wanted, _)| binding.name_of(*wanted));
+                let fields = shape().filter(|wanted| *wanted != usize::MAX);
+                let fields = fields.map(|wanted| binding.name_of(wanted));
                 groups.push(Group {
                     action: if write.delete {
                         Action::Delete
@@ -208,40 +202,45 @@ fn sorted<'a>(
                     text: String::new(),
                     lines: Vec::new(),
                 });
+                shapes.push(shape().collect());
                 groups.len() - 1
             }
         };
         let Some(group) = groups.get_mut(found) else {
             continue;
         };
-        let key = wanted.iter().copied().zip(&key);
-        let values = key.chain(cells.iter().map(|(wanted, raw)| (*wanted, raw)));
-        if let Err(why) = group.add(at, values, &kinds) {
+        let key = wanted.iter().copied().zip(key).map(Ok);
+        let cells = binding.cells(write).filter(|_| !write.delete);
+        if let Err(why) = group.add(at, key.chain(cells), &kinds) {
             rejected.insert(at, why);
         }
     }
+    groups.retain(|group| !group.lines.is_empty());
     (groups, singles)
 }
 
 impl Group<'_> {
     /// Adds a record: its values in the order key, fields, each with its position among the wanted
-    /// columns.
+    /// columns. One that no column can take adds nothing.
     fn add<'r>(
         &mut self,
         at: usize,
-        values: impl Iterator<Item = (usize, &'r Raw<'r>)>,
+        mut values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
         kinds: &[Kind],
     ) -> Result<(), String> {
         let start = self.text.len();
-        for (i, (wanted, raw)) in values.enumerate() {
+        let mut first = true;
+        let spelt = values.try_for_each(|value| {
+            let (wanted, raw) = value?;
             let kind = kinds.get(wanted).copied().unwrap_or(Kind::Other);
-            if i > 0 {
+            if !std::mem::take(&mut first) {
                 self.text.push('\t');
             }
-            if let Err(why) = spell(&mut self.text, raw, kind) {
-                self.text.truncate(start);
-                return Err(why);
-            }
+            spell(&mut self.text, &raw, kind)
+        });
+        if let Err(why) = spelt {
+            self.text.truncate(start);
+            return Err(why);
         }
         self.text.push('\n');
         let text = start..self.text.len();

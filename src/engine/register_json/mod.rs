@@ -24,11 +24,10 @@
 //! handed over and told of. Nothing depends on a rule, so that a
 //! changed policy reads what an older one wrote.
 
+pub mod one_way;
 mod read;
 
 pub use read::parse;
-
-use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -37,40 +36,50 @@ use crate::engine::program::{EntityProgram, FieldProgram};
 use crate::engine::register::{
     Echoes, FieldRegister, How, Known, Origin, Register, Stamp, View, truth,
 };
-use crate::value::Value;
+use crate::value::{Value, write_int};
 
 /// A register that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a stored register cannot be read: {0}")]
 pub struct BadRegister(pub String);
 
+/// Change times with the events that told of them, each once.
 #[derive(Default)]
-struct Marks(Vec<(i64, Arc<str>)>);
+struct Marks<'r>(Vec<(i64, &'r str)>);
 
-impl Marks {
-    fn add(&mut self, at: i64, id: &Arc<str>) -> usize {
+impl<'r> Marks<'r> {
+    fn add(&mut self, at: i64, id: &'r str) -> usize {
         // A record has a handful of marks: a scan beats a map.
-        match self.0.iter().position(|(a, i)| *a == at && i == id) {
+        match self.0.iter().position(|(a, i)| *a == at && *i == id) {
             Some(i) => i,
             None => {
-                self.0.push((at, Arc::clone(id)));
+                self.0.push((at, id));
                 self.0.len() - 1
             }
         }
+    }
+
+    /// A time that no event stands for.
+    fn add_unnamed(&mut self, at: i64) -> usize {
+        self.add(at, "")
     }
 }
 
-impl Marks {
-    /// A time that no event stands for.
-    fn add_unnamed(&mut self, at: i64) -> usize {
-        match self.0.iter().position(|(a, i)| *a == at && i.is_empty()) {
-            Some(i) => i,
-            None => {
-                self.0.push((at, Arc::from("")));
-                self.0.len() - 1
-            }
-        }
-    }
+/// What an origin said of a field, on its way into a text.
+#[derive(Clone, Copy)]
+struct Word<'r> {
+    program: &'r FieldProgram,
+    system: SystemIx,
+    at: i64,
+    id: &'r str,
+    value: Spelt<'r>,
+}
+
+/// A value, or the JSON text that it is.
+#[derive(Clone, Copy)]
+enum Spelt<'r> {
+    Value(&'r Value),
+    Json(&'r str),
 }
 
 /// Prints a register.
@@ -78,13 +87,11 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
     let mut marks = Marks::default();
     let plain = plain_fields(entity, register);
     let mut said = String::with_capacity(256);
-    let latest = plain
-        .iter()
-        .map(|p| (p.program, p.system, &p.origin.latest));
+    let latest = plain.iter().map(|p| p.word(&p.origin.latest));
     print_told(&mut said, entity, latest, &mut marks);
     let mut first = String::new();
     let changed = plain.iter().filter(|p| p.origin.has_changed());
-    let earliest = changed.map(|p| (p.program, p.system, p.origin.earliest()));
+    let earliest = changed.map(|p| p.word(p.origin.earliest()));
     print_told(&mut first, entity, earliest, &mut marks);
     let mut fields = String::new();
     let mut agreed = String::new();
@@ -117,10 +124,26 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
             push_all(&mut systems, &["{", &members, "}"]);
         }
     }
-    let parts = said.len() + first.len() + fields.len() + agreed.len() + systems.len();
-    let mut out = String::with_capacity(192 + parts);
+    let mut tail = String::with_capacity(
+        64 + said.len() + first.len() + fields.len() + agreed.len() + systems.len(),
+    );
+    let told = [("said", &said), ("first", &first)];
+    let more = [("fields", &fields), ("agreed", &agreed)];
+    for (name, members) in told.into_iter().chain(more) {
+        if !members.is_empty() {
+            push_all(&mut tail, &[",\"", name, "\":{", members, "}"]);
+        }
+    }
+    push_all(&mut tail, &[",\"systems\":{", &systems, "}"]);
+    assemble(register.version, &marks, &tail)
+}
+
+/// The whole text: the marks are only known once all that names them is printed.
+fn assemble(version: u64, marks: &Marks<'_>, tail: &str) -> String {
+    let ids: usize = marks.0.iter().map(|(_, id)| id.len() + 28).sum();
+    let mut out = String::with_capacity(48 + ids + tail.len());
     push_all(&mut out, &["{\"version\":"]);
-    push_number(&mut out, register.version as i64);
+    push_number(&mut out, version as i64);
     push_all(&mut out, &[",\"marks\":["]);
     for (i, (at, id)) in marks.0.iter().enumerate() {
         push_all(&mut out, &[if i > 0 { ",[" } else { "[" }]);
@@ -129,15 +152,7 @@ pub fn print(entity: &EntityProgram, register: &Register) -> String {
         push_text(&mut out, id);
         push_all(&mut out, &["]"]);
     }
-    push_all(&mut out, &["]"]);
-    let told = [("said", &said), ("first", &first)];
-    let more = [("fields", &fields), ("agreed", &agreed)];
-    for (name, members) in told.into_iter().chain(more) {
-        if !members.is_empty() {
-            push_all(&mut out, &[",\"", name, "\":{", members, "}"]);
-        }
-    }
-    push_all(&mut out, &[",\"systems\":{", &systems, "}}"]);
+    push_all(&mut out, &["]", tail, "}"]);
     out
 }
 
@@ -147,6 +162,18 @@ struct Plain<'r> {
     program: &'r FieldProgram,
     system: SystemIx,
     origin: &'r Origin,
+}
+
+impl<'r> Plain<'r> {
+    fn word(&self, stamp: &'r Stamp) -> Word<'r> {
+        Word {
+            program: self.program,
+            system: self.system,
+            at: stamp.at,
+            id: &stamp.id,
+            value: Spelt::Value(&stamp.value),
+        }
+    }
 }
 
 fn plain_fields<'r>(entity: &'r EntityProgram, register: &'r Register) -> Vec<Plain<'r>> {
@@ -167,44 +194,53 @@ fn plain_fields<'r>(entity: &'r EntityProgram, register: &'r Register) -> Vec<Pl
     out
 }
 
-/// By origin and mark what was told with it: fields, who spoke, and their stamps.
+/// By origin and mark what was told with it.
 fn print_told<'r>(
     out: &mut String,
     entity: &EntityProgram,
-    all: impl Iterator<Item = (&'r FieldProgram, SystemIx, &'r Stamp)> + Clone,
-    marks: &mut Marks,
+    all: impl Iterator<Item = Word<'r>> + Clone,
+    marks: &mut Marks<'r>,
 ) {
     // A record has a handful of origins and marks: walking them again beats sorting into lists.
     let mut systems: Vec<SystemIx> = Vec::new();
-    for (_, system, _) in all.clone() {
-        if !systems.contains(&system) {
-            systems.push(system);
+    for word in all.clone() {
+        if !systems.contains(&word.system) {
+            systems.push(word.system);
         }
     }
     for system in systems {
-        let of_system = || all.clone().filter(|(_, s, _)| *s == system);
-        open_member(out, system_name(entity, system));
-        out.push('[');
-        let mut told: Vec<usize> = Vec::new();
-        for (_, _, first) in of_system() {
-            let mark = marks.add(first.at, &first.id);
-            if told.contains(&mark) {
-                continue;
-            }
-            push_all(out, &[if told.is_empty() { "[" } else { ",[" }]);
-            push_number(out, mark as i64);
-            push_all(out, &[",{"]);
-            for (program, _, stamp) in of_system() {
-                if stamp.at == first.at && stamp.id == first.id {
-                    open_field(out, program);
-                    push_value(out, &stamp.value);
-                }
-            }
-            push_all(out, &["}]"]);
-            told.push(mark);
-        }
-        out.push(']');
+        let of_system = all.clone().filter(|w| w.system == system);
+        print_told_by(out, system_name(entity, system), of_system, marks);
     }
+}
+
+/// The same of one origin.
+fn print_told_by<'r>(
+    out: &mut String,
+    system: &str,
+    all: impl Iterator<Item = Word<'r>> + Clone,
+    marks: &mut Marks<'r>,
+) {
+    open_member(out, system);
+    out.push('[');
+    for (n, first) in all.clone().enumerate() {
+        let together = |w: &Word<'_>| w.at == first.at && w.id == first.id;
+        if all.clone().take(n).any(|w| together(&w)) {
+            continue;
+        }
+        push_all(out, &[if n == 0 { "[" } else { ",[" }]);
+        push_number(out, marks.add(first.at, first.id) as i64);
+        push_all(out, &[",{"]);
+        for word in all.clone().skip(n).filter(together) {
+            open_field(out, word.program);
+            match word.value {
+                Spelt::Value(value) => push_value(out, value),
+                Spelt::Json(text) => out.push_str(text),
+            }
+        }
+        push_all(out, &["}]"]);
+    }
+    out.push(']');
 }
 
 fn print_view(
@@ -212,7 +248,7 @@ fn print_view(
     entity: &EntityProgram,
     said: (&Register, &[Plain<'_>]),
     (system, view): (SystemIx, &View),
-    marks: &mut Marks,
+    marks: &mut Marks<'_>,
 ) {
     if let Some(key) = &view.native_key {
         open_member(out, "key");
@@ -284,7 +320,7 @@ fn print_known(
     entity: &EntityProgram,
     (register, plain): (&Register, &[Plain<'_>]),
     (system, view, held): (SystemIx, &View, Option<i64>),
-    marks: &mut Marks,
+    marks: &mut Marks<'_>,
 ) {
     let is_said = |ix: FieldIx| plain.binary_search_by_key(&ix, |p| p.field).is_ok();
     for (ix, known) in &view.known {
@@ -415,7 +451,7 @@ fn is_plain(origin: &Origin) -> bool {
     in_order && origin.true_at == now.0.max(then.0) && origin.false_at == now.1.max(then.1)
 }
 
-fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
+fn print_origin<'r>(out: &mut String, origin: &'r Origin, marks: &mut Marks<'r>) {
     if is_stamp(origin) {
         return print_stamp(out, &origin.latest, marks);
     }
@@ -435,7 +471,7 @@ fn print_origin(out: &mut String, origin: &Origin, marks: &mut Marks) {
     push_all(out, &["}"]);
 }
 
-fn print_stamp(out: &mut String, stamp: &Stamp, marks: &mut Marks) {
+fn print_stamp<'r>(out: &mut String, stamp: &'r Stamp, marks: &mut Marks<'r>) {
     push_all(out, &["["]);
     push_value(out, &stamp.value);
     push_all(out, &[","]);
@@ -465,24 +501,9 @@ fn push_all(out: &mut String, parts: &[&str]) {
     parts.iter().for_each(|p| out.push_str(p));
 }
 
-/// By hand: there are a dozen in every register, and the general way takes three times as long.
 fn push_number(out: &mut String, n: i64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut left = n.unsigned_abs();
-    loop {
-        at -= 1;
-        // A digit is less than 10.
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    if n < 0 {
-        out.push('-');
-    }
-    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+    // Writing into a String cannot fail.
+    let _ = write_int(out, n);
 }
 
 fn push_value(out: &mut String, value: &Value) {
@@ -495,9 +516,10 @@ fn push_value(out: &mut String, value: &Value) {
         Value::Json(t) => out.push_str(t),
         // Nothing of these has to be escaped.
         Value::Decimal(_) | Value::Date(_) | Value::Datetime(_) => {
-            use std::fmt::Write;
+            out.push('"');
             // Writing into a String cannot fail.
-            let _ = write!(out, "\"{value}\"");
+            let _ = value.write_to(out);
+            out.push('"');
         }
         Value::Set(_) => out.push_str(&value.to_json().to_string()),
     }

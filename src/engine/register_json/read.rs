@@ -267,6 +267,12 @@ fn stored(ty: &Type, cell: Cell<'_>) -> Value {
     })
 }
 
+/// A stored value from its JSON text; none where that is no JSON.
+pub(super) fn typed(ty: &Type, text: &str) -> Option<Value> {
+    let cell = serde_json::from_str(text).ok()?;
+    Some(stored(ty, cell))
+}
+
 #[derive(Deserialize)]
 struct Doc<'a> {
     version: u64,

@@ -16,8 +16,9 @@ use crate::engine::ports::Stored;
 
 use super::shared::{Shared, lock};
 
-/// Pages of the log from which on the engine's connection writes it back itself: 64 MB.
-pub(super) const LOG_PAGES: u32 = 8_192;
+/// Pages of the log from which on the engine's connection writes it back itself: 256 MB, several
+/// chunks of records each of which has a page of its own.
+pub(super) const LOG_PAGES: u32 = 32_768;
 
 /// The thread, and what was handed to it.
 #[derive(Debug)]

@@ -23,13 +23,14 @@ pub(super) fn put(db: &Db, entity: &str, key: &str, doc: &str) -> Stored<()> {
 const PASSED: u32 = 8;
 
 /// Wanted records mostly lie side by side: the walk goes on from one to the next, and starts anew
-/// only where others lie between.
+/// only where others lie between. Where they always do, looking over them is soon left.
 pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
     db.check()?;
     let sql = "SELECT key, doc FROM records WHERE entity = ?1 AND key >= ?2 ORDER BY key";
     let all = || -> rusqlite::Result<Vec<Option<String>>> {
         let mut out: Vec<Option<String>> = Vec::with_capacity(keys.len());
         let mut walk = db.conn.prepare_cached(sql)?;
+        let mut most = PASSED;
         while let Some(from) = keys.get(out.len()) {
             let mut rows = walk.query([entity, from])?;
             let mut passed = 0;
@@ -41,10 +42,16 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
                     continue;
                 };
                 match found.get_ref(0)?.as_bytes()?.cmp(wanted.as_bytes()) {
-                    Ordering::Less if passed == PASSED => break,
+                    Ordering::Less if passed >= most => {
+                        most = (most / 2).max(1);
+                        break;
+                    }
                     Ordering::Less => passed += 1,
                     Ordering::Equal => {
                         out.push(Some(found.get(1)?));
+                        if passed > 0 {
+                            most = PASSED;
+                        }
                         passed = 0;
                     }
                     Ordering::Greater => {
