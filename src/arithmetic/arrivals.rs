@@ -4,7 +4,7 @@
 //! once, at a known time, and of a record that changed twice since the run before only once. What a
 //! relay finds at each of its starts, and how many records come to it together, therefore follows
 //! from the starts of the runs that feed it. They are walked here, over one stretch after which all
-//! of them repeat; [`super::passing`] works out what is passed on.
+//! of them repeat; [`super::passing`] works out what is passed on of it.
 //!
 //! What is kept of a record that arrives is not what it is but when its change was made: changes
 //! that come to a system by two ways are the same records where both ways took the same time along.
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::age::{HopAge, Taken};
+use super::cohorts::Relay;
 use super::demand::{self, Demand};
 use super::facts::SystemFacts;
 use super::formula::{DAY_SECONDS, split_calls};
-use super::passing::Relay;
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, FieldId, Hop, Policy, Scenario, ScenarioId, SystemId};
@@ -129,9 +129,25 @@ pub(super) struct Teller {
     origin: SystemId,
     /// How long after a change, by event.
     pub delay: f64,
-    /// By the clock: after how many seconds it repeats, and what was made between two times is
-    /// known at a third.
-    pub runs: Option<(f64, Vec<(f64, f64, f64)>)>,
+    /// By the clock: its runs.
+    pub runs: Option<Telling>,
+}
+
+/// Runs that tell of changes.
+#[derive(Debug)]
+pub(super) struct Telling {
+    /// After how many seconds they repeat.
+    pub period: f64,
+    pub runs: Vec<Told>,
+}
+
+/// What one run tells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// From when on changes were made of which it tells.
+    pub from: f64,
+    /// When they are known.
+    pub known: f64,
 }
 
 /// All that arrives at the source of a hop, some of it with runs by the clock.
@@ -230,12 +246,12 @@ pub(super) fn of_hops<'a>(moves: &'a Moves<'a>) -> Vec<Option<Arrivals>> {
     let known = Arc::new(walk.known);
     out.into_iter()
         .map(|found| {
-            let (fields, carried, all, touched) = found?;
+            let fed = found?;
             Some(Arrivals {
-                fields,
-                carried,
-                all,
-                touched,
+                fields: fed.fields,
+                carried: fed.carried,
+                all: fed.all,
+                touched: fed.touched,
                 known: Arc::clone(&known),
             })
         })
@@ -248,6 +264,14 @@ enum State {
     /// On the way down: a circle of relays adds nothing to itself.
     Asked,
     Done(Option<Vec<Inlet>>),
+}
+
+/// [`Arrivals`], as long as not all is known.
+struct Fed {
+    fields: Vec<FieldId>,
+    carried: Vec<Inlet>,
+    all: Vec<Inlet>,
+    touched: f64,
 }
 
 struct Walker<'a> {
@@ -269,14 +293,19 @@ impl<'a> Walker<'a> {
 
     /// What a relay carries and what it meets, where some of it comes with runs, and what else
     /// touches the records there.
-    fn arrives(&mut self, id: HopId) -> Option<(Vec<FieldId>, Vec<Inlet>, Vec<Inlet>, f64)> {
+    fn arrives(&mut self, id: HopId) -> Option<Fed> {
         let carried = self.carried(id, 0)?;
         if !carried.iter().any(Inlet::is_bunched) {
             return None;
         }
         let hop = self.hop(id).1;
         let (all, touched) = self.all_at(hop.entity, hop.from.value)?;
-        Some((self.fields_of(hop), carried, all, touched))
+        Some(Fed {
+            fields: self.fields_of(hop),
+            carried,
+            all,
+            touched,
+        })
     }
 
     fn fields_of(&self, hop: &Hop) -> Vec<FieldId> {
@@ -616,11 +645,12 @@ impl<'a> Walker<'a> {
                 let mut before = starts.last()? - period + taken.looks;
                 // Most reads need no second attempt.
                 let read = taken.read / facts.attempts();
-                let runs = starts.into_iter().map(|at| {
-                    let from = std::mem::replace(&mut before, at + taken.looks);
-                    (from, before, at + read)
+                let runs = starts.into_iter().map(|at| Told {
+                    from: std::mem::replace(&mut before, at + taken.looks),
+                    known: at + read,
                 });
-                Some((period, runs.collect()))
+                let runs = runs.collect();
+                Some(Telling { period, runs })
             }
         };
         self.known.tellers.push(Teller {

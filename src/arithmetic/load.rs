@@ -10,7 +10,7 @@ use super::formula::{
     Batched, DAY_SECONDS, busiest_stretch, distinct, full_read_calls, grouped_calls, most_records,
     passed_on, passed_on_exactly, read_calls, split_calls,
 };
-use super::passing::{Delays, Found, Together, Walk};
+use super::relays::{Delays, Found, Together, Walk};
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, Policy, Scenario, ScenarioId, SystemId};

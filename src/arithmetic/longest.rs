@@ -7,7 +7,7 @@ use super::formula::{
     DAY_SECONDS, busiest_stretch, distinct, fewest_records, full_read_calls, most_records,
 };
 use super::load::{Counting, Ends, HopLoad};
-use super::passing::Found;
+use super::relays::Found;
 
 impl Counting<'_> {
     /// The share of all records that a run is shown so many days after the last; none where it is

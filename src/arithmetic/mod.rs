@@ -20,6 +20,7 @@
 mod age;
 mod arrivals;
 mod calls;
+mod cohorts;
 mod cost;
 mod demand;
 mod dual;
@@ -32,6 +33,7 @@ mod longest;
 mod passing;
 mod path;
 pub mod polling;
+mod relays;
 pub mod sharing;
 mod system;
 mod timing;

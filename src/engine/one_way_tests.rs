@@ -132,7 +132,7 @@ fn merged(
     let ground = Ground {
         program,
         scenario: 0,
-        stamp: &step.run,
+        stamp: Arc::clone(&step.run),
         now: step.now,
         settled: vec![step.settled; 2],
         redo: None,

@@ -43,7 +43,7 @@ pub(super) fn conditional(
             routes,
             field: *field,
         };
-        let ways = ground.into_system(route.from, &mut Vec::new())?;
+        let ways = ground.ways_to(route.from, &mut Vec::new())?;
         let open = ways.is_empty() || ways.iter().any(Vec::is_empty) || ways.len() > WAYS_MAX;
         (!open).then_some(Conditional {
             field: *field,
@@ -62,7 +62,7 @@ struct Ground<'a> {
 impl Ground<'_> {
     /// The ways of the field into a system; none: the system is an origin of it, so that whatever
     /// is known of the field may leave from there. `passed`: systems on the way back.
-    fn into_system(&self, system: SystemIx, passed: &mut Vec<SystemIx>) -> Option<Vec<Way>> {
+    fn ways_to(&self, system: SystemIx, passed: &mut Vec<SystemIx>) -> Option<Vec<Way>> {
         let field = self.entity.1.fields.get(usize::from(self.field))?;
         if field.derived.is_some() || field.origins.contains(&system) {
             return None;
@@ -78,7 +78,7 @@ impl Ground<'_> {
                 continue;
             }
             let own = route.filter.clone();
-            match self.into_system(route.from, passed) {
+            match self.ways_to(route.from, passed) {
                 None => all.push(own.into_iter().collect()),
                 Some(ways) => all.extend(ways.into_iter().map(|mut way| {
                     way.extend(own.clone());
