@@ -7,6 +7,8 @@
 //! * [`SystemFacts`], [`Demand`]: the inputs, each with where it comes from ([`Known`]).
 //! * [`HopLoad`], [`SystemLoad`]: calls of each hop, sums by system against its limits.
 //! * [`HopAge`], [`Run`]: how old a change is behind a hop, how long a run takes.
+//! * [`arrivals`], [`cohorts`], [`passing`], [`relays`]: what hops do that pass on what runs by the
+//!   clock bring them.
 //! * [`Path`]: how old a field gets in a system, over all hops on its way.
 //! * [`Alternative`]: the same figures if one scenario had another mode.
 //! * [`Guessed`], [`Turn`]: what is only guessed, and all figures if that turns out well or badly.

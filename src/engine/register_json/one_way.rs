@@ -54,7 +54,7 @@ pub struct OneWay<'d> {
     pub fields: Vec<Told<'d>>,
 }
 
-/// Reads a register; none where it tells of anything else, or is not as [`print`] would print it.
+/// Reads a register; none where it tells of anything else, or is not as [`print()`] would print it.
 pub fn parse<'d>(entity: &EntityProgram, ends: Ends, text: &'d str) -> Option<OneWay<'d>> {
     let mut scan = Scan(text);
     scan.eat("{\"version\":")?;
