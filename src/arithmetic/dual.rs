@@ -44,7 +44,11 @@ pub(super) fn least(start: Vec<f64>, at: &dyn Fn(&[f64]) -> Point) -> Vec<f64> {
             break;
         }
         let step = newton(&here, &free);
-        let Some((next, there)) = stride(&prices, &here, &step, rise, at) else {
+        let moved = stride(&prices, &here, &step, rise, at).or_else(|| {
+            let straight = straight(&prices, &here, &free, &step)?;
+            stride(&prices, &here, &straight, rise, at)
+        });
+        let Some((next, there)) = moved else {
             break;
         };
         prices = next;
@@ -76,6 +80,22 @@ fn newton(here: &Point, free: &[usize]) -> Vec<f64> {
         step[*quota] = by;
     }
     step
+}
+
+/// A step for where Newton's would bend at nothing and not lead down: multipliers that it takes there
+/// though their quotas have something left go there straight, and the others step by themselves.
+/// None: there are no such.
+fn straight(prices: &[f64], here: &Point, free: &[usize], step: &[f64]) -> Option<Vec<f64>> {
+    let falls = |q: &usize| here.left[*q] > 0.0 && prices[*q] + step[*q] < 0.0;
+    let (falling, others): (Vec<usize>, Vec<usize>) = free.iter().partition(|q| falls(q));
+    if falling.is_empty() {
+        return None;
+    }
+    let mut step = newton(here, &others);
+    for quota in falling {
+        step[quota] = -prices[quota];
+    }
+    Some(step)
 }
 
 /// Solves a symmetric positive definite system; each row ends with its right side.
