@@ -33,7 +33,6 @@ const FOLLOWED: f64 = 0.01;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Process {
     pub of: Kind,
-    pub entity: EntityId,
     /// Where they are made.
     pub origin: SystemId,
     pub per_second: f64,
@@ -335,7 +334,7 @@ impl<'a> Walker<'a> {
         let fields = self.moves.policy.entity(entity).fields.iter();
         let mut fields = fields.filter(|f| f.is_data());
         if fields.any(|f| f.is_origin(system)) {
-            let process = self.process(Kind::Entity(entity, system), (entity, system), per_day);
+            let process = self.process(Kind::Entity(entity, system), system, per_day);
             all.push(Inlet::steady(vec![process], 0.0));
             return Some((all, 0.0));
         }
@@ -507,35 +506,23 @@ impl<'a> Walker<'a> {
         let sizes = (facts.write_batch.value, bulk.records.value);
         let split = split_calls(records * through, bulk.from_records.value, sizes);
         let job = split.share_above;
-        let part = |bunch: &Bunch, part: f64| Bunch {
-            made: bunch
-                .made
-                .iter()
-                .map(|m| Made {
-                    share: m.share * part,
-                    ..*m
-                })
-                .collect(),
-            ..*bunch
-        };
         let calls = (split.above / job.max(f64::MIN_POSITIVE)).max(1.0) + bulk.fixed_calls.value;
         let done = at + taken.read + calls * facts.latency.value;
         let as_job = Bunch {
             first: done,
             last: done,
-            made: Vec::new(),
+            made: batches.made.clone(),
         };
-        let mut out = Vec::with_capacity(2);
-        if job < 1.0 - FOLLOWED {
-            out.push(part(&batches, 1.0 - job));
-        }
-        if job > FOLLOWED {
-            out.push(Bunch {
-                made: part(&batches, job).made,
-                ..as_job
-            });
-        }
-        out
+        [(batches, 1.0 - job), (as_job, job)]
+            .into_iter()
+            .filter(|(_, part)| *part > FOLLOWED)
+            .map(|(mut bunch, part)| {
+                for made in &mut bunch.made {
+                    made.share *= part;
+                }
+                bunch
+            })
+            .collect()
     }
 
     fn condition(&mut self, scenario: &Scenario, hop: &Hop, share: f64) -> Option<usize> {
@@ -557,7 +544,7 @@ impl<'a> Walker<'a> {
         let all = demand.map_or(0.0, Demand::carried_per_day);
         let from = hop.from.value;
         if scenario.volume.is_some() {
-            return vec![self.process(Kind::Scenario(scenario.id), (hop.entity, from), all)];
+            return vec![self.process(Kind::Scenario(scenario.id), from, all)];
         }
         let fields = self.fields_of(hop).into_iter();
         let rates: Option<Vec<(FieldId, f64)>> = fields
@@ -572,20 +559,14 @@ impl<'a> Walker<'a> {
                 let scale = if sum > 0.0 { all / sum } else { 0.0 };
                 let rates = rates.into_iter();
                 rates
-                    .map(|(f, rate)| {
-                        let place = (hop.entity, from);
-                        self.process(Kind::Field(f, from), place, rate * scale)
-                    })
+                    .map(|(f, rate)| self.process(Kind::Field(f, from), from, rate * scale))
                     .collect()
             }
-            None => {
-                let place = (hop.entity, from);
-                vec![self.process(Kind::Entity(hop.entity, from), place, all)]
-            }
+            None => vec![self.process(Kind::Entity(hop.entity, from), from, all)],
         }
     }
 
-    fn process(&mut self, of: Kind, (entity, origin): (EntityId, SystemId), per_day: f64) -> usize {
+    fn process(&mut self, of: Kind, origin: SystemId, per_day: f64) -> usize {
         let per_second = per_day / DAY_SECONDS;
         let processes = &mut self.known.processes;
         if let Some(at) = processes.iter().position(|p| p.of == of) {
@@ -594,7 +575,6 @@ impl<'a> Walker<'a> {
         }
         processes.push(Process {
             of,
-            entity,
             origin,
             per_second,
         });

@@ -528,8 +528,7 @@ impl Counting<'_> {
             };
         };
         let (policy, flows) = (self.ground.policy, &self.ground.graph.flows);
-        let own = flows.scenario(policy, by).batch.as_ref();
-        let own = own.map(|b| u32::try_from(b.value).unwrap_or(u32::MAX).max(1));
+        let own = own_batch(flows.scenario(policy, by));
         Batched {
             batch: own.or(source.write_batch.value),
             at_a_time: source.concurrency.value,
@@ -594,10 +593,7 @@ impl Counting<'_> {
 
     /// Records of one write call; none: all that there are.
     pub(super) fn batch(&self, target: &SystemFacts) -> Option<u32> {
-        match &self.scenario.batch {
-            Some(own) => Some(u32::try_from(own.value).unwrap_or(u32::MAX).max(1)),
-            None => target.write_batch.value,
-        }
+        own_batch(self.scenario).or(target.write_batch.value)
     }
 
     /// Calls that write a Poisson number of records with this mean: one bulk job where the catalog
@@ -648,6 +644,12 @@ impl Counting<'_> {
             target: Calls::reads(read(target, at_target)) + self.writes(target, drifted),
         }
     }
+}
+
+/// Records of one write call as a scenario declares it.
+fn own_batch(scenario: &Scenario) -> Option<u32> {
+    let own = scenario.batch.as_ref()?;
+    Some(u32::try_from(own.value).unwrap_or(u32::MAX).max(1))
 }
 
 /// Calls of batches and of a bulk job that write a Poisson number of records with this mean: the

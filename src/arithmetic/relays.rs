@@ -119,24 +119,16 @@ impl Arrivals {
                     false => 1.0 - share,
                 }
             });
-            let open = |inlets: &'_ [Inlet]| -> Vec<usize> {
-                let all = inlets.iter().enumerate();
-                let open = all.filter(|(_, inlet)| inlet.conditions.iter().all(meets));
-                open.map(|(at, _)| at).collect()
-            };
-            let carried: Vec<&Inlet> = open(&self.carried)
-                .into_iter()
-                .filter_map(|at| self.carried.get(at))
-                .collect();
+            let open = |inlet: &&Inlet| inlet.conditions.iter().all(meets);
+            let carried: Vec<&Inlet> = self.carried.iter().filter(open).collect();
             if carried.is_empty() {
                 continue;
             }
-            let all = open(&self.all).into_iter();
             let relay = Relay {
                 known: &self.known,
                 fields: &self.fields,
                 carried,
-                all: all.filter_map(|at| self.all.get(at)).collect(),
+                all: self.all.iter().filter(open).collect(),
                 touched,
                 records,
                 times,
@@ -148,8 +140,8 @@ impl Arrivals {
     }
 
     /// What each start of a schedule finds; `looks`, `read`: until how many seconds after its start
-    /// it sees what arrives, and has read everything; `queues`: see [`Relay::queues`]. None: its starts do not repeat within a week,
-    /// or are too many.
+    /// it sees what arrives, and has read everything; `queues`: see [`Relay::queues`]. None: its
+    /// starts do not repeat within a week, or are too many.
     pub fn walk(
         &self,
         policy: &Policy,
