@@ -313,6 +313,11 @@ fn arriving_at(
 }
 
 impl Arrival {
+    /// The hop that brings it in its batches, where it does not come all at once.
+    pub fn brought_by(&self) -> Option<HopId> {
+        self.by.filter(|_| self.last > self.first)
+    }
+
     /// Times at which equal parts of it arrive.
     pub fn points(&self) -> Vec<f64> {
         match self.last - self.first > 1.0 {

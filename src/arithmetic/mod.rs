@@ -21,6 +21,7 @@
 
 mod age;
 mod arrivals;
+mod beside;
 mod calls;
 mod cohorts;
 mod cost;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::arrivals::{self, Arrivals, Inlet, Kind, Known};
-use super::cohorts::{Class, Cohort, Relay};
+use super::beside::{Shows, With};
+use super::cohorts::{Arrival, Class, Cohort, Relay};
 use super::formula::{DAY_SECONDS, distinct};
 use super::passing::{Clock, Sums};
 use super::timing::Timing;
@@ -203,14 +204,16 @@ impl Arrivals {
             period,
         };
         let mut all = Gathered::default();
-        for (likely, relay) in self.kinds((0.0, false), records, times) {
+        for (likely, relay) in self.kinds((self.touched, false), records, times) {
             let classes = relay.classes();
             let mut own = Gathered {
                 sums: vec![(0.0, 0.0); classes.len()],
                 ..Gathered::default()
             };
-            for cohort in relay.cohorts(&classes, period, (&starts, &[])) {
-                own.take(&clock, &relay, &cohort);
+            let cohorts = relay.cohorts(&classes, period, (&starts, &[]));
+            let shows = Shows::of(&relay, &cohorts, period);
+            for cohort in &cohorts {
+                own.take(&clock, (&relay, &shows), cohort);
             }
             all.steady += likely * own.steady;
             for (at, (changes, together)) in own.bunches {
@@ -246,49 +249,71 @@ struct Gathered {
 const FOUND: usize = usize::MAX;
 
 impl Gathered {
-    fn take(&mut self, clock: &Clock, relay: &Relay<'_>, cohort: &Cohort) {
+    fn take(&mut self, clock: &Clock, (relay, shows): (&Relay<'_>, &Shows), cohort: &Cohort) {
         let time = f64::midpoint(cohort.made.from, cohort.made.to);
-        let mut waits: Vec<(usize, f64, f64)> = cohort
+        let mut waits: Vec<Waits> = cohort
             .known
             .iter()
-            .map(|(class, known)| (*class, *known, 1.0))
+            .map(|(class, known)| Waits {
+                class: *class,
+                known: *known,
+                from: *known,
+                left: 1.0,
+            })
             .collect();
-        let found = |known: f64| match clock.starts.is_empty() {
-            true => None,
-            false => Some(clock.from(known)),
-        };
+        waits.sort_by(|a, b| a.known.total_cmp(&b.known));
         for arrival in &cohort.arrivals {
             let at = f64::midpoint(arrival.first, arrival.last);
             let mut any = 0.0_f64;
-            for (class, known, left) in &mut waits {
-                let reconcile = found(*known).filter(|start| clock.time(*start) < at);
-                if let Some(start) = reconcile.filter(|_| *left > 0.0) {
-                    let changes = cohort.changes * *left;
-                    *left = 0.0;
-                    self.goes(*class, changes, clock.time(start) - time);
+            for (number, wait) in waits.iter_mut().enumerate() {
+                let known = wait.known;
+                let reconcile = match clock.starts.is_empty() {
+                    true => None,
+                    false => Some(clock.from(known)).filter(|start| clock.time(*start) < at),
+                };
+                let until = reconcile.map_or(at, |start| clock.time(start));
+                if until > wait.from {
+                    let changes = cohort.changes * wait.left;
+                    wait.left *= shows.before(wait.from, until, |share, when, with| {
+                        self.goes(wait.class, changes * share, when - time);
+                        // Fields that wait together go together.
+                        if number == 0 {
+                            self.taken_along(changes * share, with);
+                        }
+                    });
+                    wait.from = until;
+                }
+                if let Some(start) = reconcile.filter(|_| wait.left > 0.0) {
+                    let changes = cohort.changes * wait.left;
+                    wait.left = 0.0;
+                    self.goes(wait.class, changes, until - time);
                     let run = (FOUND, clock.slot(start), 0);
                     self.together(run, changes, (arrival.made_in, None));
                 }
-                if arrival.last < *known {
+                if arrival.last < known {
                     continue;
                 }
-                let goes = *left * arrival.share.min(1.0);
-                *left -= goes;
+                let goes = wait.left * arrival.share.min(1.0);
+                wait.left -= goes;
                 any = any.max(goes);
-                self.goes(*class, cohort.changes * goes, at - time);
+                self.goes(wait.class, cohort.changes * goes, at - time);
             }
             let changes = cohort.changes * any;
-            let Some((run, copy)) = arrival.run else {
-                self.steady += changes;
-                continue;
-            };
-            // What wraps around the end of the stretch is one run.
-            let copies = (clock.period / relay.period_of(arrival.inlet))
-                .round()
-                .max(1.0);
-            let run = (arrival.inlet, run, copy.rem_euclid(copies as i64));
-            let by = arrival.by.filter(|_| arrival.last > arrival.first);
-            self.together(run, changes, (arrival.made_in, by));
+            match relay.run_of(arrival, clock.period) {
+                None => self.steady += changes,
+                Some(run) => {
+                    let by = arrival.brought_by();
+                    self.together(run, changes, (arrival.made_in, by));
+                }
+            }
+        }
+    }
+
+    fn taken_along(&mut self, changes: f64, with: With) {
+        match with {
+            With::Another => {}
+            With::Alone => self.steady += changes,
+            With::Run(run, made_in, by) => self.together(run, changes, (made_in, by)),
         }
     }
 
@@ -312,7 +337,26 @@ impl Gathered {
 }
 
 /// A run: its way, its position there, and in which copy of its own stretch.
-type Run = (usize, usize, i64);
+pub(super) type Run = (usize, usize, i64);
+
+/// A class of a cohort that is known and has not gone on.
+struct Waits {
+    class: usize,
+    known: f64,
+    /// Up to when what went along with others is counted.
+    from: f64,
+    left: f64,
+}
+
+impl Relay<'_> {
+    /// The run that an arrival comes with; none: it comes steadily. What wraps around the end of
+    /// the stretch is one run.
+    pub fn run_of(&self, arrival: &Arrival, period: f64) -> Option<Run> {
+        let (run, copy) = arrival.run?;
+        let copies = (period / self.period_of(arrival.inlet)).round().max(1.0);
+        Some((arrival.inlet, run, copy.rem_euclid(copies as i64)))
+    }
+}
 
 /// Delays by class, whatever the conditions.
 #[derive(Debug, Default)]

@@ -186,6 +186,22 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Lets out chunks that are ready before further ones are worked out, so that their systems do
+    /// not wait for that. What a limit holds is told of by [`Self::dispatch`].
+    pub(super) fn dispatch_chunks(&mut self) -> Stored<()> {
+        let works = |run: &ActiveRun| matches!(run.phase, Phase::Write(_));
+        if self.world.stopping() || !self.runs.iter().any(works) {
+            return Ok(());
+        }
+        let chunk = |queued: &Queued| matches!(queued.errand, Errand::RunWrite(..));
+        for i in 0..self.gates.len() {
+            if self.gates[i].queue.iter().flatten().any(chunk) {
+                self.let_out(i as SystemIx)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Lets out of a system's queue what may go; gives the runs that a limit holds for long.
     pub(super) fn let_out(&mut self, system: SystemIx) -> Stored<Vec<(i64, Held)>> {
         let at = system as usize;

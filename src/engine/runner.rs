@@ -345,6 +345,7 @@ impl<'a> Runner<'a> {
                 self.follow_feeds()?;
                 self.start_due()?;
             }
+            self.dispatch_chunks()?;
             self.advance_runs()?;
             self.dispatch()?;
             self.report();
