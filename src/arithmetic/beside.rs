@@ -71,10 +71,7 @@ impl Shows {
     /// Of all that arrives at a relay.
     pub fn of(relay: &Relay<'_>, cohorts: &[Cohort], period: f64) -> Shows {
         let records = relay.records.unwrap_or(f64::INFINITY).max(1.0);
-        let mut steady = Often {
-            carried: 0.0,
-            other: relay.touched * relay.times / records,
-        };
+        let mut steady = Often::default();
         let mut runs: BTreeMap<Run, (f64, Shown)> = BTreeMap::new();
         for cohort in cohorts {
             let carried = relay.carries(cohort.made.process);

@@ -204,7 +204,7 @@ impl Arrivals {
             period,
         };
         let mut all = Gathered::default();
-        for (likely, relay) in self.kinds((self.touched, false), records, times) {
+        for (likely, relay) in self.kinds((0.0, false), records, times) {
             let classes = relay.classes();
             let mut own = Gathered {
                 sums: vec![(0.0, 0.0); classes.len()],
