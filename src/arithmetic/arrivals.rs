@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::age::{HopAge, Taken};
-use super::cohorts::Relay;
+use super::cohorts::{CLOSE, Relay};
 use super::demand::{self, Demand};
 use super::facts::SystemFacts;
 use super::formula::{DAY_SECONDS, split_calls};
+use super::paging::Looks;
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
 use crate::model::{EntityId, FieldId, Hop, Policy, Scenario, ScenarioId, SystemId};
@@ -273,6 +274,27 @@ struct Fed {
     touched: f64,
 }
 
+/// Scenarios that have the first turn at a source.
+#[derive(Default)]
+struct Ahead {
+    /// How long a call there takes, in seconds.
+    call: f64,
+    /// Of each its starts, and after how many seconds they repeat.
+    starts: Vec<(f64, Vec<f64>)>,
+}
+
+impl Ahead {
+    /// How long a run that starts at a time waits for the first pages of those that start with it.
+    fn wait(&self, at: f64) -> f64 {
+        let with_it = self.starts.iter().filter(|(period, starts)| {
+            let at = at.rem_euclid(*period);
+            let next = starts.partition_point(|s| *s < at - CLOSE);
+            starts.get(next).is_some_and(|s| *s <= at + CLOSE)
+        });
+        with_it.count() as f64 * self.call
+    }
+}
+
 struct Walker<'a> {
     moves: &'a Moves<'a>,
     known: Known,
@@ -432,6 +454,7 @@ impl<'a> Walker<'a> {
         sets.sort();
         sets.dedup();
         let waits = age.mean.queue.unwrap_or(0.0);
+        let ahead = self.ahead_of(scenario, hop.from.value);
         let mut out = Vec::with_capacity(sets.len());
         for conditions in sets {
             let met = |inlet: &Inlet| inlet.conditions.iter().all(|c| conditions.contains(c));
@@ -447,15 +470,15 @@ impl<'a> Walker<'a> {
                 },
                 records: records.map(|n| n.value),
                 times: 1.0,
-                queues: false,
             };
-            let passes = relay.by_clock(&starts, period, (taken.looks, taken.read));
+            let looks = Looks::alike(&starts, (taken.looks, taken.read));
+            let passes = relay.by_clock(&starts, period, &looks);
             let passed = starts.iter().zip(passes.made).zip(&passes.carried);
             let mut bunches: Vec<Bunch> = Vec::with_capacity(starts.len());
             for ((at, mut made), records) in passed {
                 made.retain(|m| m.share >= FOLLOWED);
                 if !made.is_empty() {
-                    let times = (taken, at + waits);
+                    let times = (taken, at + waits + ahead.wait(*at));
                     bunches.extend(self.brought(id, scenario, times, (made, *records)));
                 }
             }
@@ -479,6 +502,29 @@ impl<'a> Walker<'a> {
             });
         }
         Some(out)
+    }
+
+    /// The other scenarios that read from a system before a scenario does where both start at once.
+    fn ahead_of(&self, own: &Scenario, from: SystemId) -> Ahead {
+        let facts = self.moves.facts.get(from.index());
+        let Some(facts) = facts.filter(|f| f.waits_for_call) else {
+            return Ahead::default();
+        };
+        let policy = self.moves.policy;
+        let order = |s: &Scenario| (s.priority, s.id.index());
+        let first = |s: &&Scenario| {
+            let reads = s.hops.iter().any(|hop| hop.from.value == from);
+            reads && order(s) < order(own)
+        };
+        let starts = policy.scenarios.iter().filter(first).filter_map(|other| {
+            let (timing, schedule) = (self.moves.when)(other.id)?;
+            let period = period(other, timing)?;
+            Some((period, starts(policy, other, schedule?, period)?))
+        });
+        Ahead {
+            call: facts.latency.value,
+            starts: starts.collect(),
+        }
     }
 
     /// What one run brings of so many records: in batches, or as often as there are enough in a bulk

@@ -25,9 +25,6 @@ pub(super) struct Relay<'a> {
     pub records: Option<f64>,
     /// How many times as many records as declared change.
     pub times: f64,
-    /// Whether its source takes one call at a time and it reads several pages: those after the first
-    /// then wait for all that is being written there, and show it.
-    pub queues: bool,
 }
 
 /// Fields of which the runner is told on the same ways.

@@ -10,6 +10,7 @@ use super::formula::{
     Batched, DAY_SECONDS, busiest_stretch, distinct, full_read_calls, grouped_calls, most_records,
     passed_on, passed_on_exactly, read_calls, split_calls,
 };
+use super::paging::Paging;
 use super::relays::{Delays, Found, Together, Walk};
 use super::timing::Timing;
 use crate::graph::{Graph, HopId};
@@ -341,24 +342,16 @@ impl Counting<'_> {
             return;
         }
         let walk = arrivals.zip(schedule).and_then(|(arrivals, schedule)| {
-            let shown = source.latency.value;
             let known = load.demand.records.as_ref().map(|n| n.value);
             let when = (self.scenario, schedule, timing);
-            // A page says where the next one begins.
-            let met = self.meets(load, 1.0 / gaps.starts_per_day().max(1e-9)).met;
-            let pages = match self.scenario.scans_full() {
-                true => full_read_calls(known.unwrap_or(0.0), source.read_page.value),
-                false => read_calls(met, source.read_page.value),
+            let paging = Paging {
+                call: source.latency.value,
+                page: source.read_page.value,
+                lag: source.read_lag.value,
+                one_at_a_time: source.waits_for_call,
+                all: self.scenario.scans_full().then(|| known.unwrap_or(0.0)),
             };
-            let read = shown * pages;
-            let queues = source.waits_for_call && pages >= 2.0;
-            // The last page shows what came while the others were read; a read of all goes by key.
-            let looks = match self.scenario.scans_full() {
-                true => shown,
-                false => read,
-            };
-            let until = (looks - source.read_lag.value, read, queues);
-            arrivals.walk(self.ground.policy, when, until, (known, self.ground.times))
+            arrivals.walk(self.ground.policy, when, paging, (known, self.ground.times))
         });
         if let Some(walk) = walk {
             self.fill_walked(load, (source, target), (gaps, walk));

@@ -33,6 +33,7 @@ mod guess;
 mod known;
 mod load;
 mod longest;
+mod paging;
 mod passing;
 mod path;
 pub mod polling;

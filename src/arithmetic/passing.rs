@@ -10,6 +10,7 @@
 use super::arrivals::Made;
 use super::cohorts::{CLOSE, Cohort, Relay};
 use super::formula::distinct;
+use super::paging::Looks;
 
 /// Below this share of changes nothing more is followed.
 const LITTLE: f64 = 1e-3;
@@ -32,15 +33,13 @@ pub(super) struct Passes {
 }
 
 impl Relay<'_> {
-    /// What it passes on at each start of a stretch. `looks`, `read`: until how many seconds after
-    /// its start a run sees what arrives, and has read everything.
-    pub fn by_clock(&self, starts: &[f64], period: f64, (looks, read): (f64, f64)) -> Passes {
+    /// What it passes on at each start of a stretch.
+    pub fn by_clock(&self, starts: &[f64], period: f64, looks: &Looks) -> Passes {
         let clock = Clock { starts, period };
+        let [sees, knows] = [&looks.sees, &looks.knows].map(|starts| Clock { starts, period });
         let n = self.records.unwrap_or(1e12).max(1.0);
-        let knows: Vec<f64> = starts.iter().map(|s| s + read).collect();
-        let sees: Vec<f64> = starts.iter().map(|s| s + looks).collect();
         let classes = self.classes();
-        let cohorts = self.cohorts(&classes, period, (&knows, &sees));
+        let cohorts = self.cohorts(&classes, period, (&looks.knows, &looks.sees));
         let count = starts.len();
         let mut arrived = vec![0.0; count];
         let mut made_in = vec![0.0_f64; count];
@@ -50,7 +49,7 @@ impl Relay<'_> {
         for cohort in &cohorts {
             // What comes on one way at this time comes on another at that: each as likely as both
             // together.
-            for (share, shown) in cohort.shown(&clock, looks, self.queues) {
+            for (share, shown) in cohort.shown(&sees) {
                 let changes = cohort.changes * share;
                 for (start, made) in &shown {
                     let slot = clock.slot(*start);
@@ -61,7 +60,7 @@ impl Relay<'_> {
                     .known
                     .iter()
                     .filter_map(|(class, known)| {
-                        let known = clock.from(known - read);
+                        let known = knows.from(*known);
                         let mut ends = shown.iter().map(|s| s.0).filter(|s| *s >= known);
                         Some(Waits {
                             class: *class,
@@ -182,7 +181,7 @@ struct Pending {
 impl Cohort {
     /// The starts to which its arrivals show its records, ascending, each with within how long what
     /// arrives there was made; for each way in which they may come, with the share that does.
-    fn shown(&self, clock: &Clock, looks: f64, queues: bool) -> Vec<(f64, Vec<(i64, f64)>)> {
+    fn shown(&self, sees: &Clock) -> Vec<(f64, Vec<(i64, f64)>)> {
         let mut ways: Vec<(f64, Vec<(i64, f64)>)> = vec![(1.0, Vec::new())];
         let mut inlets: Vec<usize> = self.arrivals.iter().map(|a| a.inlet).collect();
         inlets.sort_unstable();
@@ -191,13 +190,9 @@ impl Cohort {
             let own = self.arrivals.iter().filter(|a| a.inlet == inlet);
             let own: Vec<(i64, f64, f64)> = own
                 .flat_map(|arrival| {
-                    let first = clock.from(arrival.first - looks);
-                    let points = match queues && clock.time(first) < arrival.last {
-                        true => vec![arrival.first],
-                        false => arrival.points(),
-                    };
+                    let points = arrival.points();
                     let share = arrival.share / points.len() as f64;
-                    let seen = move |time: f64| (clock.from(time - looks), arrival.made_in, share);
+                    let seen = move |time: f64| (sees.from(time), arrival.made_in, share);
                     points.into_iter().map(seen).collect::<Vec<_>>()
                 })
                 .collect();

@@ -7,6 +7,7 @@ use super::arrivals::{self, Arrivals, Inlet, Kind, Known};
 use super::beside::{Shows, With};
 use super::cohorts::{Arrival, Class, Cohort, Relay};
 use super::formula::{DAY_SECONDS, distinct};
+use super::paging::Paging;
 use super::passing::{Clock, Sums};
 use super::timing::Timing;
 use crate::graph::HopId;
@@ -94,12 +95,7 @@ impl Arrivals {
 
     /// The relay for each kind of records, told apart by the conditions that they have met, with
     /// the share of all records that are such.
-    fn kinds(
-        &self,
-        (touched, queues): (f64, bool),
-        records: Option<f64>,
-        times: f64,
-    ) -> Vec<(f64, Relay<'_>)> {
+    fn kinds(&self, touched: f64, records: Option<f64>, times: f64) -> Vec<(f64, Relay<'_>)> {
         let mut told_apart: Vec<usize> = Vec::new();
         for inlet in &self.all {
             told_apart.extend(&inlet.conditions);
@@ -133,26 +129,25 @@ impl Arrivals {
                 touched,
                 records,
                 times,
-                queues,
             };
             out.push((likely.product(), relay));
         }
         out
     }
 
-    /// What each start of a schedule finds; `looks`, `read`: until how many seconds after its start
-    /// it sees what arrives, and has read everything; `queues`: see [`Relay::queues`]. None: its
-    /// starts do not repeat within a week, or are too many.
+    /// What each start of a schedule finds. None: its starts do not repeat within a week, or are
+    /// too many.
     pub fn walk(
         &self,
         policy: &Policy,
         (scenario, schedule, timing): (&Scenario, &Schedule, &Timing),
-        (looks, read, queues): (f64, f64, bool),
+        paging: Paging,
         (records, times): (Option<f64>, f64),
     ) -> Option<Walk> {
         let own = arrivals::period(scenario, timing)?;
         let period = self.period().max(own);
         let starts = arrivals::starts(policy, scenario, schedule, period)?;
+        let looks = paging.looks(self, (&starts, period), (records, times));
         let touched = match scenario.scans_full() {
             true => f64::INFINITY,
             false => self.touched,
@@ -167,8 +162,8 @@ impl Arrivals {
             })
             .collect();
         let mut delays = Sorted::default();
-        for (likely, relay) in self.kinds((touched, queues), records, times) {
-            let passes = relay.by_clock(&starts, period, (looks, read));
+        for (likely, relay) in self.kinds(touched, records, times) {
+            let passes = relay.by_clock(&starts, period, &looks);
             let each = passes.carried.iter().zip(&passes.met).zip(&passes.made_in);
             for (found, ((carried, met), made_in)) in found.iter_mut().zip(each) {
                 found.carried += likely * carried;
@@ -204,7 +199,7 @@ impl Arrivals {
             period,
         };
         let mut all = Gathered::default();
-        for (likely, relay) in self.kinds((0.0, false), records, times) {
+        for (likely, relay) in self.kinds(0.0, records, times) {
             let classes = relay.classes();
             let mut own = Gathered {
                 sums: vec![(0.0, 0.0); classes.len()],
