@@ -123,7 +123,7 @@ impl Load<'_> {
     }
 
     /// What a record's field is in the eyes of its origins.
-    fn shown(
+    pub(super) fn shown(
         &self,
         systems: &mut Systems,
         entity: EntityIx,

@@ -1,7 +1,8 @@
 //! Records and events made so that the declared share of them meets the policy's conditions.
 //!
-//! Each record meets a condition for good or does not; which is decided by its number. What a
-//! condition with a declared share reads is therefore not changed while the load runs.
+//! Each record meets a condition with a declared share for good or does not; which is decided by its
+//! number. What such a condition reads is therefore not changed while the load runs. Whether a
+//! record meets one without a share is asked of its values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,6 +98,19 @@ impl<'p> Conditions<'p> {
     /// Whether a record was made to meet a condition.
     pub fn meets(&self, condition: usize, number: u64) -> bool {
         passes(self.all[condition].passes, condition as u64, number)
+    }
+
+    /// What a condition without a declared share reads, to be asked of a record's values; none: it
+    /// declares its share, or reads what no origin says as it is.
+    pub fn asks(&self, condition: usize) -> Option<&'p RecordExpr> {
+        let condition = &self.all[condition];
+        let entity = &self.program.entities[usize::from(condition.entity)];
+        let plain = |ix: &FieldIx| {
+            let derived = entity.fields[usize::from(*ix)].derived.is_some();
+            !derived && !entity.keys.contains(ix)
+        };
+        let plainly = condition.expression.reads().iter().all(plain);
+        (!condition.declared && plainly).then_some(condition.expression)
     }
 
     /// What is wanted of a record's conditions, a bit each.

@@ -239,6 +239,56 @@ impl<'p> Load<'p> {
         );
     }
 
+    /// Whether a record meets a condition now.
+    fn meets(
+        &self,
+        systems: &mut Systems,
+        condition: usize,
+        (entity, number): (EntityIx, u64),
+    ) -> bool {
+        let Some(asked) = self.conditions.asks(condition) else {
+            return self.conditions.meets(condition, number);
+        };
+        let reads = asked.reads().iter();
+        let values: Vec<(FieldIx, Value)> = reads
+            .filter_map(|ix| Some((*ix, self.shown(systems, entity, number as usize, *ix)?)))
+            .collect();
+        let lookup = |ix: FieldIx| {
+            let found = values.iter().find(|(f, _)| *f == ix);
+            found.map(|(_, v)| v).filter(|v| !v.is_null())
+        };
+        asked.holds(lookup).unwrap_or(false)
+    }
+
+    /// What is on its way past a condition that a record no longer meets is not to arrive. What was
+    /// held back before goes when it meets it again, without being waited for.
+    fn hold_back(
+        &mut self,
+        systems: &mut Systems,
+        (entity, number, key): (EntityIx, u64, &str),
+        values: &[(FieldIx, Value)],
+        met: &mut BTreeMap<usize, bool>,
+    ) {
+        let of_entity = (entity, SystemIx::MIN, FieldIx::MIN)..;
+        let ways = self.ways.range(of_entity);
+        let ways = ways.take_while(|(place, _)| place.0 == entity);
+        let mut gone = Vec::new();
+        for way in ways.flat_map(|(_, ways)| ways) {
+            for condition in &way.conditions {
+                let reads = self.conditions.asks(*condition);
+                let reads =
+                    reads.is_some_and(|x| values.iter().any(|(f, _)| x.reads().contains(f)));
+                let ask = || self.meets(systems, *condition, (entity, number));
+                if reads && !*met.entry(*condition).or_insert_with(ask) {
+                    gone.push((entity, way.field, way.to));
+                }
+            }
+        }
+        for place in gone {
+            self.watch.overtaken(place, key);
+        }
+    }
+
     /// Notes where the changed values are to go.
     fn note_made(
         &mut self,
@@ -248,12 +298,17 @@ impl<'p> Load<'p> {
         (lost, systems): (bool, &mut Systems),
     ) {
         let now = systems.now;
+        let mut met: BTreeMap<usize, bool> = BTreeMap::new();
+        self.hold_back(systems, (entity, number, key), values, &mut met);
         for (field, value) in values {
             self.watch.overtaken((entity, *field, system), key);
             let ways = self.ways.get(&(entity, system, *field));
             for way in ways.into_iter().flatten() {
-                let meets = |c: &usize| self.conditions.meets(*c, number);
-                if (lost && way.by_event) || !way.conditions.iter().all(meets) {
+                let mut meets = |c: &usize| {
+                    let ask = || self.meets(systems, *c, (entity, number));
+                    *met.entry(*c).or_insert_with(ask)
+                };
+                if (lost && way.by_event) || !way.conditions.iter().all(&mut meets) {
                     continue;
                 }
                 if back(self.program, (entity, way), (key, *field, value), systems) {

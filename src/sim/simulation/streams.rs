@@ -3,8 +3,8 @@
 //! The rates are the estimate's own λ, hop by hop, so that both speak of the same load. All clauses
 //! that take an entity's records from one system are fed by one stream of changes there, as busy as
 //! the busiest of them; one that carries fewer changes has its fields changed in so many of them
-//! only. Fields that declare `changes` have streams of their own, and so has a scenario that an
-//! event starts. Where an entity changes more often than all this, a last stream touches records
+//! only. Fields that declare `changes` have streams of their own, and so have those that decide by a
+//! condition which records go on, and a scenario that an event starts. Where an entity changes more often than all this, a last stream touches records
 //! without changing what anybody carries.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +114,8 @@ pub(super) fn of(ground: Ground, program: &Program) -> (Vec<Stream>, Vec<String>
     let mut out = Vec::new();
     for ((entity, system), clauses) in makers {
         if let Some(map) = program.map_of(entity, system) {
-            streams_at((entity, system, map), clauses, works, &mut out);
+            let decides = deciding(program, entity);
+            streams_at((entity, system, map), (clauses, &decides), works, &mut out);
         }
     }
     fill_up(ground, program, &incoming, works, &mut out);
@@ -192,9 +193,18 @@ fn clause(
     }
 }
 
+/// Fields that decide which records of an entity go on, by conditions without a declared share.
+fn deciding(program: &Program, entity: EntityIx) -> BTreeSet<FieldIx> {
+    let plans = program.plan.scenarios.iter().zip(&program.scenarios);
+    let routes = plans.flat_map(|(plan, scenario)| plan.routes.iter().zip(&scenario.routes));
+    let open = routes.filter(|(said, route)| route.entity == entity && said.passes.is_none());
+    let filters = open.filter_map(|(_, route)| route.filter.as_ref());
+    filters.flat_map(|f| f.reads().iter().copied()).collect()
+}
+
 fn streams_at(
     (entity, system, map): (EntityIx, SystemIx, MapIx),
-    clauses: Vec<Clause>,
+    (clauses, decides): (Vec<Clause>, &BTreeSet<FieldIx>),
     works: bool,
     out: &mut Vec<Stream>,
 ) {
@@ -244,8 +254,19 @@ fn streams_at(
     }
     let most = together.iter().map(|c| c.per_day).fold(0.0, f64::max);
     let peak = together.iter().map(|c| c.peak).fold(1.0, f64::max);
+    // What decides whether a record goes on changes in records of its own: it would else hold back
+    // each change that it comes with.
+    let apart = |c: &Clause| c.per_day < most && !c.fields.is_disjoint(decides);
+    for clause in together.iter().filter(|c| apart(c)) {
+        let part = Part {
+            fields: own_fields(clause, &together, &single),
+            share: 1.0,
+        };
+        stream(clause.per_day, clause.peak, vec![part], None);
+    }
     let mut parts: Vec<Part> = together
         .iter()
+        .filter(|clause| !apart(clause))
         .map(|clause| Part {
             fields: own_fields(clause, &together, &single),
             share: if most > 0.0 {
