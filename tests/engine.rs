@@ -16,6 +16,8 @@ mod resolve;
 
 #[path = "engine/checkpoints.rs"]
 mod checkpoints;
+#[path = "engine/chunks.rs"]
+mod chunks;
 #[path = "engine/clock.rs"]
 mod clock;
 #[path = "engine/deletes.rs"]

@@ -161,3 +161,71 @@ impl Shows {
         all.take_while(move |(at, _)| *at < to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gone(shows: &Shows, known: f64, arrives: f64) -> (f64, Vec<(f64, f64)>) {
+        let mut all = Vec::new();
+        let left = shows.before(known, arrives, |share, at, _| {
+            if share > 0.0 {
+                all.push((share, at));
+            }
+        });
+        (left, all)
+    }
+
+    #[test]
+    fn what_nothing_shows_waits_until_it_arrives() {
+        let shows = Shows {
+            period: 100.0,
+            steady: Often::default(),
+            runs: Vec::new(),
+        };
+        assert_eq!(gone(&shows, 3.0, 900.0), (1.0, Vec::new()));
+    }
+
+    #[test]
+    fn shares_add_up_and_go_while_they_wait() {
+        let run = |at: f64| {
+            let often = Often {
+                carried: 0.2,
+                other: 0.3,
+            };
+            let shown = Shown {
+                often,
+                run: (0, at as usize, 0),
+                made_in: 0.0,
+                by: None,
+            };
+            (at, shown)
+        };
+        let shows = Shows {
+            period: 100.0,
+            steady: Often {
+                carried: 0.0,
+                other: 0.001,
+            },
+            runs: vec![run(10.0), run(60.0)],
+        };
+        for (known, arrives) in [(0.0, 5.0), (0.0, 50.0), (65.0, 130.0), (-45.0, 430.0)] {
+            let (left, all) = gone(&shows, known, arrives);
+            let sum: f64 = all.iter().map(|(share, _)| share).sum();
+            // What is left is given up where it is next to nothing.
+            assert!(
+                (left + sum - 1.0).abs() < 2e-3,
+                "{known} {arrives}: {left} {sum}"
+            );
+            assert!(all.iter().all(|(_, at)| *at > known && *at < arrives));
+            let steadily = (-0.001 * (arrives - known)).exp();
+            let runs =
+                (known as i64..arrives as i64).filter(|s| [10, 60].contains(&s.rem_euclid(100)));
+            let exact = steadily * (-0.5 * runs.count() as f64).exp();
+            assert!(
+                (left - exact).abs() < 2e-3,
+                "{known} {arrives}: {left} {exact}"
+            );
+        }
+    }
+}

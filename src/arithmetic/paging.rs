@@ -215,3 +215,70 @@ impl Paging {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(steady: f64, runs: Vec<Comes>) -> Flow {
+        let longest = runs.iter().map(|r| r.last - r.first).fold(0.0, f64::max);
+        Flow {
+            period: 1_000.0,
+            records: None,
+            steady,
+            runs,
+            longest,
+        }
+    }
+
+    fn paging(one_at_a_time: bool) -> Paging {
+        Paging {
+            call: 0.2,
+            page: Some(100),
+            lag: 0.0,
+            one_at_a_time,
+            all: None,
+        }
+    }
+
+    #[test]
+    fn as_many_pages_are_read_as_there_are() {
+        for (steady, pages) in [(0.0, 1), (0.05, 1), (0.25, 3), (20.0, 201)] {
+            let ends = paging(true).ends(&flow(steady, Vec::new()), 1_000.0, 0.0);
+            let read = ((ends - 1_000.0) / 0.2).round() as i64;
+            assert!((read - pages).abs() <= 2, "{steady}: {read} of {pages}");
+        }
+    }
+
+    #[test]
+    fn a_page_after_what_is_being_written_shows_all_of_it() {
+        let run = || {
+            vec![Comes {
+                first: 0.3,
+                last: 18.0,
+                changes: 90.0,
+            }]
+        };
+        // The second page waits, and there is a third of what it shows.
+        let ends = paging(true).ends(&flow(0.15, run()), 0.0, -900.0);
+        assert!((ends - 18.4).abs() < 1e-9, "{ends}");
+        // Where calls go side by side it does not; nor is a page that is the only one late.
+        let ends = paging(false).ends(&flow(0.15, run()), 0.0, -900.0);
+        assert!((ends - 0.4).abs() < 1e-9, "{ends}");
+        let ends = paging(true).ends(&flow(0.05, run()), 0.0, -950.0);
+        assert!((ends - 0.2).abs() < 1e-9, "{ends}");
+    }
+
+    #[test]
+    fn what_comes_is_met_once() {
+        let run = Comes {
+            first: 990.0,
+            last: 1_010.0,
+            changes: 40.0,
+        };
+        let flow = flow(0.0, vec![run]);
+        let parts = [(-500.0, -5.0), (-5.0, 0.0), (0.0, 3.0), (3.0, 500.0)];
+        let sum: f64 = parts.iter().map(|(from, to)| flow.met(*from, *to)).sum();
+        assert!((sum - 40.0).abs() < 1e-9, "{sum}");
+    }
+}

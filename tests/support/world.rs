@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use syncline::engine::ports::*;
 use syncline::engine::program::Program;
 use syncline::engine::runner::{Alert, Observer, Options, Progress, Runner, Tally};
+use syncline::engine::steps::{Cause, Step};
 use syncline::sim::SharedStore;
 use syncline::store::MemoryStore;
 use syncline::time::{Instant, Millis};
@@ -551,12 +552,24 @@ impl Decoder for Events {
     }
 }
 
-/// Notes what a person should hear of.
+/// Notes what a person should hear of, and what becomes of chunks.
 #[derive(Default)]
-struct Ear(Vec<String>);
+struct Ear(Vec<String>, Vec<String>);
 
 impl Observer for Ear {
     fn progress(&mut self, _: &Progress<'_>) {}
+
+    fn step(&mut self, step: &Step<'_>) {
+        match step {
+            Step::ChunkBegins(_, chunk) => self.1.push(format!("begin {chunk}")),
+            Step::CallBegins { cause, .. } => {
+                if let Cause::Chunk(_, chunk) = cause {
+                    self.1.push(format!("send {chunk}"));
+                }
+            }
+            _ => {}
+        }
+    }
 
     fn alert(&mut self, alert: &Alert<'_>) {
         self.0.push(match alert {
@@ -577,6 +590,8 @@ pub struct Bench {
     pub troubles: Vec<(String, String)>,
     /// What a person heard of, in order.
     pub alerts: Vec<String>,
+    /// When chunks were begun and sent, in order.
+    pub chunks: Vec<String>,
 }
 
 impl Bench {
@@ -647,6 +662,7 @@ impl Bench {
             tallies: BTreeMap::new(),
             troubles: Vec::new(),
             alerts: Vec::new(),
+            chunks: Vec::new(),
         }
     }
 
@@ -690,6 +706,7 @@ impl Bench {
         self.troubles = runner.troubles();
         drop(runner);
         self.alerts.append(&mut ear.0);
+        self.chunks.append(&mut ear.1);
         Ok(())
     }
 
