@@ -116,7 +116,7 @@ impl Shows {
             let with = With::Run(shown.run, shown.made_in, shown.by);
             goes(share - along, at, with);
             if left < LITTLE {
-                return 0.0;
+                return left;
             }
         }
         left - self.meanwhile(left, (from, arrives), &mut goes)

@@ -172,7 +172,7 @@ impl Paging {
         }
         let flow = Flow::of(arrivals, period, records, times);
         let last = starts.last().copied().unwrap_or_default();
-        let mut seen = last - period + self.call - self.lag;
+        let mut seen = last - 2.0 * period + self.call - self.lag;
         let mut looks = Looks {
             sees: Vec::with_capacity(starts.len()),
             knows: Vec::with_capacity(starts.len()),
@@ -190,7 +190,8 @@ impl Paging {
         looks
     }
 
-    /// When a start that was last shown what came until `seen` has read its last page.
+    /// When a start that was last shown what came until `seen` has read its last page; as many pages
+    /// as the mean of what there is fills.
     fn ends(&self, flow: &Flow, start: f64, seen: f64) -> f64 {
         let mut asked = start;
         let mut pages = 1.0;

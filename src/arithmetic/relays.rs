@@ -201,21 +201,21 @@ impl Arrivals {
         let mut all = Gathered::default();
         for (likely, relay) in self.kinds(0.0, records, times) {
             let classes = relay.classes();
-            let mut own = Gathered {
+            let mut gathered = Gathered {
                 sums: vec![(0.0, 0.0); classes.len()],
                 ..Gathered::default()
             };
             let cohorts = relay.cohorts(&classes, period, (&starts, &[]));
             let shows = Shows::of(&relay, &cohorts, period);
             for cohort in &cohorts {
-                own.take(&clock, (&relay, &shows), cohort);
+                gathered.take(&clock, (&relay, &shows), cohort);
             }
-            all.steady += likely * own.steady;
-            for (at, (changes, together)) in own.bunches {
+            all.steady += likely * gathered.steady;
+            for (at, (changes, together)) in gathered.bunches {
                 let slot = all.bunches.entry(at).or_insert((0.0, together));
                 slot.0 += likely * distinct(records, changes, 1.0);
             }
-            all.delays.add(likely, classes, own.sums);
+            all.delays.add(likely, classes, gathered.sums);
         }
         let days = period / DAY_SECONDS;
         let together = all.bunches.into_values();
@@ -260,6 +260,9 @@ impl Gathered {
         for arrival in &cohort.arrivals {
             let at = f64::midpoint(arrival.first, arrival.last);
             let mut any = 0.0_f64;
+            let mut found: Option<(Run, f64)> = None;
+            // Fields that wait together go together.
+            let first = waits.iter().position(|w| w.left > 0.0);
             for (number, wait) in waits.iter_mut().enumerate() {
                 let known = wait.known;
                 let reconcile = match clock.starts.is_empty() {
@@ -271,8 +274,7 @@ impl Gathered {
                     let changes = cohort.changes * wait.left;
                     wait.left *= shows.before(wait.from, until, |share, when, with| {
                         self.goes(wait.class, changes * share, when - time);
-                        // Fields that wait together go together.
-                        if number == 0 {
+                        if Some(number) == first {
                             self.taken_along(changes * share, with);
                         }
                     });
@@ -283,7 +285,9 @@ impl Gathered {
                     wait.left = 0.0;
                     self.goes(wait.class, changes, until - time);
                     let run = (FOUND, clock.slot(start), 0);
-                    self.together(run, changes, (arrival.made_in, None));
+                    if found.is_none_or(|(_, most)| most < changes) {
+                        found = Some((run, changes));
+                    }
                 }
                 if arrival.last < known {
                     continue;
@@ -292,6 +296,9 @@ impl Gathered {
                 wait.left -= goes;
                 any = any.max(goes);
                 self.goes(wait.class, cohort.changes * goes, at - time);
+            }
+            if let Some((run, changes)) = found {
+                self.together(run, changes, (arrival.made_in, None));
             }
             let changes = cohort.changes * any;
             match relay.run_of(arrival, clock.period) {
@@ -326,7 +333,9 @@ impl Gathered {
                 made_in,
                 by,
             };
-            self.bunches.entry(run).or_insert((0.0, together)).0 += changes;
+            let bunch = self.bunches.entry(run).or_insert((0.0, together));
+            bunch.0 += changes;
+            bunch.1.made_in = bunch.1.made_in.max(made_in);
         }
     }
 }

@@ -186,8 +186,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Lets out chunks that are ready before further ones are worked out, so that their systems do
-    /// not wait for that. What a limit holds is told of by [`Self::dispatch`].
+    /// Lets out what may go to systems for which chunks queue, before further ones are worked out, so
+    /// that the systems do not wait for that. What a limit holds is told of by [`Self::dispatch`].
     pub(super) fn dispatch_chunks(&mut self) -> Stored<()> {
         let works = |run: &ActiveRun| matches!(run.phase, Phase::Write(_));
         if self.world.stopping() || !self.runs.iter().any(works) {
@@ -195,8 +195,10 @@ impl Runner<'_> {
         }
         let chunk = |queued: &Queued| matches!(queued.errand, Errand::RunWrite(..));
         for i in 0..self.gates.len() {
+            let system = i as SystemIx;
+            self.leave_queued_of_down(system)?;
             if self.gates[i].queue.iter().flatten().any(chunk) {
-                self.let_out(i as SystemIx)?;
+                self.let_out(system)?;
             }
         }
         Ok(())

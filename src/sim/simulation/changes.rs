@@ -1,5 +1,6 @@
 //! Changes that count: which record changes, and into what.
 
+use super::conditions::holds;
 use super::load::Load;
 use super::values::value;
 use super::ways::Way;
@@ -7,7 +8,7 @@ use crate::engine::ports::{EntityIx, FieldIx, MapIx, SystemIx, key_text};
 use crate::engine::program::Program;
 use crate::sim::Systems;
 use crate::terms::ResolveRule;
-use crate::value::{Type, Value};
+use crate::value::Value;
 
 /// Records looked at for one in which a change would count.
 const TRIES: usize = 24;
@@ -41,6 +42,8 @@ impl Load<'_> {
             let values: Vec<_> = values.collect();
             return Some((number, values));
         }
+        let kept = |ix: &FieldIx| self.conditions.keeps(entity, *ix);
+        let (kept, free): (Vec<FieldIx>, Vec<FieldIx>) = fields.iter().partition(|ix| kept(ix));
         for _ in 0..TRIES {
             let known = self.keys[usize::from(entity)].len();
             if known == 0 {
@@ -48,11 +51,44 @@ impl Load<'_> {
             }
             let number = self.rng.usize(0..known);
             let mut values = Vec::with_capacity(fields.len());
-            for ix in fields {
+            for ix in &free {
                 values.extend(self.next_value(systems, (entity, system), number, *ix));
             }
-            if values.len() == fields.len() {
+            if values.len() < free.len() {
+                continue;
+            }
+            for ix in &kept {
+                values.extend(self.value_within(systems, (entity, system), number, *ix));
+            }
+            if !values.is_empty() {
                 return Some((number, values));
+            }
+        }
+        None
+    }
+
+    /// The next value of a field that a condition with a declared share reads: one with which the
+    /// record meets its conditions as before; none: there is none among those tried.
+    fn value_within(
+        &mut self,
+        systems: &mut Systems,
+        (entity, system): (EntityIx, SystemIx),
+        number: usize,
+        ix: FieldIx,
+    ) -> Option<(FieldIx, Value)> {
+        for _ in 0..TRIES {
+            let (_, next) = self.next_value(systems, (entity, system), number, ix)?;
+            let stays = self.conditions.declared_over(entity, ix).all(|(at, read)| {
+                let reads = read.reads().iter();
+                let others = reads
+                    .filter(|f| **f != ix)
+                    .filter_map(|f| Some((*f, self.shown(systems, entity, number, *f)?)));
+                let mut values: Vec<(FieldIx, Value)> = others.collect();
+                values.push((ix, next.clone()));
+                holds(read, &values) == self.conditions.meets(at, number as u64)
+            });
+            if stays {
+                return Some((ix, next));
             }
         }
         None
@@ -153,15 +189,14 @@ impl Load<'_> {
     }
 }
 
-/// Whether a value of a small type has come back to what the system still holds: nothing is owed.
+/// Whether a value has come back to what the system still holds: nothing is owed.
 pub(super) fn back(
     program: &Program,
     (entity, way): (EntityIx, &Way),
     (key, field, value): (&str, FieldIx, &Value),
     systems: &mut Systems,
 ) -> bool {
-    let ty = &program.entities[usize::from(entity)].fields[usize::from(field)].ty;
-    if way.field != field || !matches!(ty, Type::Bool | Type::Enum { .. }) {
+    if way.field != field {
         return false;
     }
     let map = program.map_of(entity, way.to);

@@ -1,8 +1,8 @@
 //! Records and events made so that the declared share of them meets the policy's conditions.
 //!
 //! Each record meets a condition with a declared share for good or does not; which is decided by its
-//! number. What such a condition reads is therefore not changed while the load runs. Whether a
-//! record meets one without a share is asked of its values.
+//! number. What such a condition reads changes only into what leaves that as it is, and not at all
+//! where there is nothing such. Whether a record meets one without a share is asked of its values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,12 +86,26 @@ impl<'p> Conditions<'p> {
         here.iter().find(same).copied()
     }
 
-    /// Fields that keep their values, since a condition with a declared share reads them.
+    /// Whether a condition with a declared share reads a field.
     pub fn keeps(&self, entity: EntityIx, field: FieldIx) -> bool {
         let here = &self.of[usize::from(entity)];
         here.iter().any(|at| {
             let condition = &self.all[*at];
             condition.declared && condition.expression.reads().contains(&field)
+        })
+    }
+
+    /// The conditions with a declared share that read a field, with their numbers.
+    pub fn declared_over(
+        &self,
+        entity: EntityIx,
+        field: FieldIx,
+    ) -> impl Iterator<Item = (usize, &'p RecordExpr)> {
+        let here = self.of[usize::from(entity)].iter();
+        here.filter_map(move |at| {
+            let condition = &self.all[*at];
+            let reads = condition.expression.reads().contains(&field);
+            (condition.declared && reads).then_some((*at, condition.expression))
         })
     }
 
@@ -229,6 +243,15 @@ impl<'p> Conditions<'p> {
         }
         found.unwrap_or_default()
     }
+}
+
+/// Whether a condition holds over a record's values; not where it cannot be told.
+pub(super) fn holds(condition: &RecordExpr, values: &[(FieldIx, Value)]) -> bool {
+    let lookup = |ix: FieldIx| {
+        let found = values.iter().find(|(f, _)| *f == ix);
+        found.map(|(_, v)| v).filter(|v| !v.is_null())
+    };
+    condition.holds(lookup).unwrap_or(false)
 }
 
 /// Whether a record is one of the share that passes: of any first so many records as many do as the

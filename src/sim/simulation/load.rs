@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde_json::Map as Object;
 
 use super::changes::back;
-use super::conditions::Conditions;
+use super::conditions::{Conditions, holds};
 use super::streams::Stream;
 use super::watch::{Bound, Watch};
 use super::ways::Ways;
@@ -197,11 +197,7 @@ impl<'p> Load<'p> {
         if all.is_empty() && !touched {
             return;
         }
-        let free = |f: &FieldIx| !self.conditions.keeps(entity, *f);
-        let mut fields: Vec<FieldIx> = all.iter().copied().filter(free).collect();
-        if fields.is_empty() {
-            fields = all.into_iter().collect();
-        }
+        let fields: Vec<FieldIx> = all.into_iter().collect();
         let Some((number, values)) = self.choose(systems, (entity, system), &fields) else {
             self.idle += 1;
             return;
@@ -253,11 +249,7 @@ impl<'p> Load<'p> {
         let values: Vec<(FieldIx, Value)> = reads
             .filter_map(|ix| Some((*ix, self.shown(systems, entity, number as usize, *ix)?)))
             .collect();
-        let lookup = |ix: FieldIx| {
-            let found = values.iter().find(|(f, _)| *f == ix);
-            found.map(|(_, v)| v).filter(|v| !v.is_null())
-        };
-        asked.holds(lookup).unwrap_or(false)
+        holds(asked, &values)
     }
 
     /// What is on its way past a condition that a record no longer meets is not to arrive. What was
