@@ -562,11 +562,10 @@ impl Observer for Ear {
     fn step(&mut self, step: &Step<'_>) {
         match step {
             Step::ChunkBegins(_, chunk) => self.1.push(format!("begin {chunk}")),
-            Step::CallBegins { cause, .. } => {
-                if let Cause::Chunk(_, chunk) = cause {
-                    self.1.push(format!("send {chunk}"));
-                }
-            }
+            Step::CallBegins {
+                cause: Cause::Chunk(_, chunk),
+                ..
+            } => self.1.push(format!("send {chunk}")),
             _ => {}
         }
     }
