@@ -60,7 +60,7 @@ impl Load<'_> {
             for ix in &kept {
                 values.extend(self.value_within(systems, (entity, system), number, *ix));
             }
-            if !values.is_empty() {
+            if !values.is_empty() || fields.is_empty() {
                 return Some((number, values));
             }
         }
