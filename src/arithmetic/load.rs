@@ -354,7 +354,7 @@ impl Counting<'_> {
             arrivals.walk(self.ground.policy, when, paging, (known, self.ground.times))
         });
         if let Some(walk) = walk {
-            self.fill_walked(load, (source, target), (gaps, walk));
+            self.fill_walked(load, (source, target), walk);
             return;
         }
         let start = |days: f64| self.by_clock(load, source, target, self.meets(load, days));
@@ -375,17 +375,16 @@ impl Counting<'_> {
         &self,
         load: &mut HopLoad,
         (source, target): (&SystemFacts, &SystemFacts),
-        (gaps, walk): (&Gaps, Walk),
+        walk: Walk,
     ) {
-        let mean_gap = 1.0 / gaps.starts_per_day().max(f64::MIN_POSITIVE);
         let mut days: BTreeMap<u64, Ends> = BTreeMap::new();
         let (mut sum, mut run, mut records) = (Ends::default(), Ends::default(), 0.0);
         let mut most: Option<Found> = None;
         for found in &walk.starts {
             let meets = Meets {
                 carried: found.carried,
-                // An entity's volume counts wherever it is read.
-                met: self.meets(load, mean_gap).met.max(found.met),
+                // What of an entity's volume is brought comes when it is brought.
+                met: found.shown,
             };
             let start = self.by_clock(load, source, target, meets);
             records += self.written(load, found.carried);

@@ -26,6 +26,8 @@ pub(super) struct Found {
     pub carried: f64,
     /// Records of which it is shown a change that has arrived.
     pub met: f64,
+    /// The same, with those that something else touched since the start before.
+    pub shown: f64,
     /// Within how long what arrived was made, in seconds.
     pub made_in: f64,
 }
@@ -158,6 +160,7 @@ impl Arrivals {
                 at: *at,
                 carried: 0.0,
                 met: 0.0,
+                shown: 0.0,
                 made_in: 0.0,
             })
             .collect();
@@ -171,6 +174,15 @@ impl Arrivals {
                 found.made_in = found.made_in.max(*made_in);
             }
             delays.add(likely, relay.classes(), passes.delays);
+        }
+        let mut before = starts.last().copied().unwrap_or_default() - period;
+        for found in &mut found {
+            let changes = self.touched * times * (found.at - before);
+            let touched = distinct(records, changes, 1.0);
+            // A record that both showed is one.
+            let both = records.map_or(0.0, |n| touched * found.met / n.max(1.0));
+            found.shown = touched + found.met - both;
+            before = found.at;
         }
         Some(Walk {
             days: period / DAY_SECONDS,
