@@ -192,17 +192,12 @@ impl<'p> Conditions<'p> {
                 .zip(&at)
                 .map(|((ix, values), at)| (*ix, values[*at].clone()))
                 .collect();
-            let lookup = |ix: FieldIx| {
-                let found = values.iter().find(|(f, _)| *f == ix);
-                found.map(|(_, v)| v).filter(|v| !v.is_null())
-            };
-            let holds = here.iter().enumerate().all(|(bit, at)| {
+            let all_hold = here.iter().enumerate().all(|(bit, at)| {
                 let condition = &self.all[*at];
                 debug_assert_eq!(condition.entity, entity);
-                let holds = condition.expression.holds(lookup).unwrap_or(false);
-                holds == (wanted >> bit & 1 == 1)
+                holds(condition.expression, &values) == (wanted >> bit & 1 == 1)
             });
-            holds.then_some(values)
+            all_hold.then_some(values)
         })
     }
 

@@ -4,8 +4,8 @@
 //! that take an entity's records from one system are fed by one stream of changes there, as busy as
 //! the busiest of them; one that carries fewer changes has its fields changed in so many of them
 //! only. Fields that declare `changes` have streams of their own, and so have those that decide by a
-//! condition which records go on, and a scenario that an event starts. Where an entity changes more often than all this, a last stream touches records
-//! without changing what anybody carries.
+//! condition which records go on, and a scenario that an event starts. Where an entity changes more
+//! often than all this, a last stream touches records without changing what anybody carries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
