@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::account::Account;
 use super::books::Books;
 use super::dispatch::Queued;
+use super::filling::Chunks;
 use super::ports::{
     Answer, Call, FailureClass, MapIx, Page, ReadRequest, RunCounts, RunRecord, RunStatus,
     ScenarioIx, Stored, SystemIx,
@@ -112,13 +113,25 @@ impl ActiveRun {
         self.record.why == OPENING
     }
 
-    /// A batch of a chunk is done with: confirmed, or left to the outbox. Chunks are confirmed from
-    /// the front while they have nothing outstanding.
-    pub(super) fn batch_done(&mut self, chunk: u64) {
-        if let Some(slot) = self.chunks.iter_mut().find(|(n, _, _)| *n == chunk) {
+    /// A batch is done with: confirmed, or left to the outbox. Chunks are confirmed from the front
+    /// while they have nothing outstanding.
+    pub(super) fn batch_done(&mut self, chunks: Chunks) {
+        self.batch_taken(chunks);
+        self.settle();
+    }
+
+    /// A batch is taken back before it went, so that its writes go with others.
+    pub(super) fn batch_taken(&mut self, chunks: Chunks) {
+        for slot in self.chunks.iter_mut().filter(|c| chunks.has(c.0)) {
             slot.2 = slot.2.saturating_sub(1);
         }
-        self.settle();
+    }
+
+    /// A batch is outstanding.
+    pub(super) fn batch_queued(&mut self, chunks: Chunks) {
+        for slot in self.chunks.iter_mut().filter(|c| chunks.has(c.0)) {
+            slot.2 += 1;
+        }
     }
 
     /// The number of the chunk that is handed out next.
@@ -265,7 +278,7 @@ impl Runner<'_> {
         self.runs.iter().filter(moving).any(|run| match &run.phase {
             _ if run.left => true,
             Phase::Ask(_) => self.may_ask(run),
-            Phase::Write(_) => run.chunks.len() < super::chunk::CHUNKS_AHEAD && self.in_window(run),
+            Phase::Write(_) => self.has_room(run) && self.in_window(run),
             Phase::Check | Phase::Absent(..) => self.in_window(run),
             Phase::Drain => run.chunks.is_empty(),
             Phase::Reading(_) | Phase::Over => false,
@@ -321,7 +334,7 @@ impl Runner<'_> {
                 checked
             }
             Phase::Write(after) => {
-                if run.chunks.len() < super::chunk::CHUNKS_AHEAD && self.in_window(run) {
+                if self.has_room(run) && self.in_window(run) {
                     self.write_chunk(run, after.as_deref())?;
                 }
                 Ok(())
@@ -361,6 +374,7 @@ impl Runner<'_> {
             errand: Errand::RunRead(run.record.id),
             call: Call::Read(request),
             after: 0,
+            fills: false,
         };
         self.queue(run.scenario, source.system, queued);
     }

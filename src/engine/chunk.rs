@@ -6,12 +6,14 @@
 //! committed but not confirmed once more, whatever the registers say.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, note_held, order_of, waits};
 use super::dispatch::Queued;
 use super::evaluate::Absorbed;
+use super::filling::Chunks;
 use super::letters::Given;
 use super::merge::{self, Found, Ground, Merged, Shown};
 use super::one_way;
@@ -37,7 +39,8 @@ pub(super) type Batches = BTreeMap<MapIx, Vec<Write>>;
 impl Runner<'_> {
     /// Works out the next chunk and hands its writes out.
     pub(super) fn write_chunk(&mut self, run: &mut ActiveRun, after: Option<&str>) -> Stored<()> {
-        let rows = self.store.stage_after(run.record.id, after, CHUNK)?;
+        let most = self.options.chunk.map_or(CHUNK, NonZeroUsize::get);
+        let rows = self.store.stage_after(run.record.id, after, most)?;
         let Some(last) = rows.last().map(|r| r.key.clone()) else {
             run.redo = None;
             run.phase = Phase::Absent(0, None);
@@ -85,56 +88,88 @@ impl Runner<'_> {
         batches: Batches,
     ) -> Stored<()> {
         let number = run.next_chunk();
-        let now = self.world.now();
-        let mut outstanding = 0;
-        for (map, mut writes) in batches {
+        run.chunks.push_back((number, last, 0));
+        for (map, writes) in batches {
             run.account.owes(writes.len());
             let (_, system) = self.program.map_ends(map);
-            let limit = self.program.plan.systems[system as usize].write_batch;
-            // A job that is open takes what further chunks owe.
-            let job = self
-                .job_of(system, run.scenario)
-                .filter(|job| run.jobs.contains(&map) || writes.len() > job.from_records as usize);
-            let limit = self.program.scenarios[run.scenario as usize]
-                .batch
-                .or(job.map(|job| job.records).or(limit).map(|l| l as usize))
-                .unwrap_or(usize::MAX)
-                .max(1);
-            let down = !self.systems[system as usize].can_be_called(now) || self.given_up(system);
-            while !writes.is_empty() {
-                let rest = match down {
-                    true => Vec::new(),
-                    false => writes.split_off(limit.min(writes.len())),
-                };
-                let job_calls = match job.filter(|_| !down) {
-                    Some(job) if run.jobs.insert(map) => 1 + u64::from(job.fixed_calls),
-                    Some(_) => 1,
-                    None => 0,
-                };
-                let request = WriteRequest {
-                    map,
-                    scenario: run.scenario,
-                    writes,
-                    job_calls,
-                };
-                if down {
-                    run.record.counts.postponed += request.writes.len() as u64;
-                    self.leave_to_outbox(&request, None, now)?;
-                } else {
-                    let queued = Queued {
-                        errand: Errand::RunWrite(run.record.id, number),
-                        call: Call::Write(request),
-                        after,
-                    };
-                    self.queue(run.scenario, system, queued);
-                    outstanding += 1;
-                }
-                writes = rest;
+            let now = self.world.now();
+            let mut request = WriteRequest {
+                map,
+                scenario: run.scenario,
+                writes,
+                job_calls: 0,
+            };
+            if !self.systems[system as usize].can_be_called(now) || self.given_up(system) {
+                run.record.counts.postponed += request.writes.len() as u64;
+                self.leave_to_outbox(&request, None, now)?;
+            } else {
+                self.join_queued(run, system, &mut request)?;
+                self.queue_batches(run, (system, request), number, after);
             }
         }
-        run.chunks.push_back((number, last, outstanding));
         run.settle();
         Ok(())
+    }
+
+    /// Queues what a chunk owes one destination in batches; the first takes up what the chunks
+    /// before it left, and the last may be filled by the next chunk.
+    fn queue_batches(
+        &mut self,
+        run: &mut ActiveRun,
+        (system, mut request): (SystemIx, WriteRequest),
+        number: u64,
+        after: u64,
+    ) {
+        let map = request.map;
+        let mut chunks = Chunks {
+            first: number,
+            last: number,
+        };
+        // Writes of earlier chunks come first, and the calls that a job began with.
+        let (mut earlier, mut begun) = (0, 0);
+        if let Some((before, filling)) = self.take_filling(run, (system, map)) {
+            run.batch_taken(before);
+            chunks.first = before.first;
+            (earlier, begun) = (filling.writes.len(), filling.job_calls);
+            let more = std::mem::replace(&mut request.writes, filling.writes);
+            request.writes.extend(more);
+        }
+        let limit = self.program.plan.systems[system as usize].write_batch;
+        // A job that is open takes what further chunks owe.
+        let job = self.job_of(system, run.scenario).filter(|job| {
+            run.jobs.contains(&map) || request.writes.len() > job.from_records as usize
+        });
+        let limit = self.program.scenarios[run.scenario as usize]
+            .batch
+            .or(job.map(|job| job.records).or(limit).map(|l| l as usize))
+            .unwrap_or(usize::MAX)
+            .max(1);
+        while !request.writes.is_empty() {
+            let rest = request.writes.split_off(limit.min(request.writes.len()));
+            request.job_calls = match job {
+                _ if begun > 0 => std::mem::take(&mut begun),
+                Some(job) if run.jobs.insert(map) => 1 + u64::from(job.fixed_calls),
+                Some(_) => 1,
+                None => 0,
+            };
+            let next = WriteRequest {
+                writes: rest,
+                ..request
+            };
+            let batch = std::mem::replace(&mut request, next);
+            run.batch_queued(chunks);
+            let queued = Queued {
+                errand: Errand::RunWrite(run.record.id, chunks),
+                fills: chunks.may_wait(batch.writes.len(), limit),
+                call: Call::Write(batch),
+                after,
+            };
+            earlier = earlier.saturating_sub(limit);
+            if earlier == 0 {
+                chunks.first = number;
+            }
+            self.queue(run.scenario, system, queued);
+        }
     }
 
     /// Writes that were sent before this time would show in what a run reads of a system;
@@ -334,7 +369,7 @@ impl Runner<'_> {
     pub(super) fn run_written(
         &mut self,
         id: i64,
-        chunk: u64,
+        chunks: Chunks,
         system: SystemIx,
         answer: Answer,
     ) -> Stored<()> {
@@ -353,7 +388,7 @@ impl Runner<'_> {
             }
             _ => Ok(()),
         };
-        run.batch_done(chunk);
+        run.batch_done(chunks);
         self.runs.insert(i.min(self.runs.len()), run);
         done
     }

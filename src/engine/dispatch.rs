@@ -27,6 +27,8 @@ pub(super) struct Queued {
     pub call: Call,
     /// The commit it follows from, which has to be durable first (see [`super::ports::Store::durable`]).
     pub after: u64,
+    /// Whether it waits for what further chunks of its run owe (see [`super::filling`]).
+    pub fills: bool,
 }
 
 /// Writes of a batch up to which the outbox is read ahead, and how many are then read.
@@ -54,7 +56,7 @@ type Ready = (Errand, (Kind, u64), Call);
 pub(super) struct Gate {
     pub limits: Limits,
     /// Calls of runs by priority.
-    queue: [VecDeque<Queued>; Priority::ALL.len()],
+    pub(super) queue: [VecDeque<Queued>; Priority::ALL.len()],
     /// Calls under way.
     under_way: u32,
     /// Keys of records whose writes of the outbox are under way, by entity. Only asked, never listed.
@@ -161,7 +163,7 @@ impl Runner<'_> {
         self.gates[system as usize].queue[priority as usize].push_back(queued);
     }
 
-    fn priority(&self, scenario: ScenarioIx) -> Priority {
+    pub(super) fn priority(&self, scenario: ScenarioIx) -> Priority {
         let plan = self.program.plan.scenarios.get(scenario as usize);
         plan.map_or(Priority::Normal, |s| s.priority)
     }
@@ -193,7 +195,8 @@ impl Runner<'_> {
         if self.world.stopping() || !self.runs.iter().any(works) {
             return Ok(());
         }
-        let chunk = |queued: &Queued| matches!(queued.errand, Errand::RunWrite(..));
+        let chunk =
+            |queued: &Queued| !queued.fills && matches!(queued.errand, Errand::RunWrite(..));
         for i in 0..self.gates.len() {
             let system = i as SystemIx;
             self.leave_queued_of_down(system)?;
@@ -544,10 +547,23 @@ impl Runner<'_> {
             .iter()
             .filter_map(|w| Some((program.entity(&w.entity)?, &*w.key)))
             .collect();
+        Ok(!self.leave_queued_of(system, &keys, None)?.is_empty())
+    }
+
+    /// Writes of these records wait in the outbox from now on, if they queue for a run (`but`: for
+    /// another than that); gives which they were.
+    fn leave_queued_of(
+        &mut self,
+        system: SystemIx,
+        keys: &BTreeSet<(EntityIx, &str)>,
+        but: Option<i64>,
+    ) -> Stored<BTreeSet<String>> {
+        let program = self.program;
         let mut taken = Vec::new();
         for queued in self.gates[system as usize].queue.iter_mut().flatten() {
             if let (Errand::RunWrite(run, _), Call::Write(request)) =
                 (queued.errand, &mut queued.call)
+                && but != Some(run)
             {
                 let (entity, _) = program.map_ends(request.map);
                 let over = |w: &Write| keys.contains(&(entity, &w.key));
@@ -564,16 +580,53 @@ impl Runner<'_> {
                 taken.push((run, overtaken));
             }
         }
-        let any = !taken.is_empty();
+        let now = self.world.now();
+        let mut left = BTreeSet::new();
         for (run, request) in taken {
             self.count_left(run, request.writes.len() as u64);
-            let now = self.world.now();
             self.leave_to_outbox(&request, None, now)?;
+            left.extend(request.writes.into_iter().map(|w| w.key));
         }
-        if any {
+        if !left.is_empty() {
             self.drop_empty(system);
         }
-        Ok(any)
+        Ok(left)
+    }
+
+    /// What a run owes records whose older writes queue for another run, which may have its turn
+    /// later: both wait in the outbox, as one.
+    pub(super) fn join_queued(
+        &mut self,
+        run: &mut ActiveRun,
+        system: SystemIx,
+        request: &mut WriteRequest,
+    ) -> Stored<()> {
+        let program = self.program;
+        let (entity, _) = program.map_ends(request.map);
+        let older = |queued: &Queued| match (queued.errand, &queued.call) {
+            (Errand::RunWrite(id, _), Call::Write(request)) => {
+                id != run.record.id && program.map_ends(request.map).0 == entity
+            }
+            _ => false,
+        };
+        let mut queued = self.gates[system as usize].queue.iter().flatten();
+        if !queued.any(older) {
+            return Ok(());
+        }
+        let keys = request.writes.iter().map(|w| (entity, &*w.key)).collect();
+        let left = self.leave_queued_of(system, &keys, Some(run.record.id))?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let writes = std::mem::take(&mut request.writes);
+        let (joined, apart) = writes.into_iter().partition(|w| left.contains(&w.key));
+        request.writes = apart;
+        let joined = WriteRequest {
+            writes: joined,
+            ..*request
+        };
+        run.record.counts.postponed += joined.writes.len() as u64;
+        self.leave_to_outbox(&joined, None, self.world.now())
     }
 
     /// Batches of which nothing is left are done.
@@ -609,25 +662,26 @@ impl Runner<'_> {
         let mut left = Vec::new();
         for queue in &mut self.gates[system as usize].queue {
             for queued in std::mem::take(queue) {
-                let after = queued.after;
+                let (after, fills) = (queued.after, queued.fills);
                 match (queued.errand, queued.call) {
-                    (Errand::RunWrite(run, chunk), Call::Write(request))
+                    (Errand::RunWrite(run, chunks), Call::Write(request))
                         if only.is_none_or(|only| only == run) =>
                     {
-                        left.push((run, chunk, request));
+                        left.push((run, chunks, request));
                     }
                     (errand, call) => queue.push_back(Queued {
                         errand,
                         call,
                         after,
+                        fills,
                     }),
                 }
             }
         }
-        for (run, chunk, request) in left {
+        for (run, chunks, request) in left {
             self.count_left(run, request.writes.len() as u64);
             self.leave_to_outbox(&request, None, now)?;
-            self.batch_done(Errand::RunWrite(run, chunk));
+            self.batch_done(Errand::RunWrite(run, chunks));
         }
         Ok(())
     }
@@ -648,10 +702,10 @@ impl Runner<'_> {
     }
 
     fn batch_done(&mut self, errand: Errand) {
-        if let Errand::RunWrite(run, chunk) = errand
+        if let Errand::RunWrite(run, chunks) = errand
             && let Some(run) = self.runs.iter_mut().find(|r| r.record.id == run)
         {
-            run.batch_done(chunk);
+            run.batch_done(chunks);
         }
     }
 
@@ -697,18 +751,18 @@ impl Runner<'_> {
         Some((queued.errand, kind, queued.call))
     }
 
-    /// The first call of a queue whose run no person holds.
+    /// The first call of a queue whose run no person holds, and that no chunk is to fill up.
     fn first_queued(&self, at: usize, priority: Priority) -> Option<usize> {
         let queue = &self.gates[at].queue[priority as usize];
-        if self.paused.is_empty() || self.options.until_idle {
-            return (!queue.is_empty()).then_some(0);
-        }
         let held = |id: i64| {
+            if self.paused.is_empty() || self.options.until_idle {
+                return false;
+            }
             let run = self.runs.iter().find(|r| r.record.id == id);
             run.is_some_and(|r| !r.is_opening() && self.paused.contains(&r.scenario))
         };
         queue.iter().position(|queued| match queued.errand {
-            Errand::RunRead(id) | Errand::RunWrite(id, _) => !held(id),
+            Errand::RunRead(id) | Errand::RunWrite(id, _) => !held(id) && !self.still_fills(queued),
             Errand::Send(_) | Errand::Follow(_) => true,
         })
     }

@@ -17,6 +17,7 @@ mod dispatch;
 mod due;
 pub mod evaluate;
 pub mod expression;
+mod filling;
 pub mod first_copy;
 pub mod freshness;
 pub mod handed;

@@ -5,12 +5,14 @@
 //! from which a killed runner goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 
 use super::batch::ActiveRun;
 use super::books::Office;
 use super::clock::Ahead;
 use super::dispatch::Gate;
 use super::due::StartClock;
+use super::filling::Chunks;
 use super::handed::Calls;
 use super::limits::Limits;
 use super::ports::{
@@ -30,6 +32,8 @@ pub struct Options {
     pub until_idle: bool,
     /// Only these scenarios; empty: all.
     pub only: BTreeSet<ScenarioIx>,
+    /// Records that a run works out at once; none: as many as suit a batch of a database.
+    pub chunk: Option<NonZeroUsize>,
 }
 
 /// Hears of progress; for progress bars and logs.
@@ -200,8 +204,8 @@ impl SystemState {
 pub(super) enum Errand {
     /// A read of a run, by the run's number.
     RunRead(i64),
-    /// A write of a run, with its chunk.
-    RunWrite(i64, u64),
+    /// A write of a run, with the chunks that it comes from.
+    RunWrite(i64, Chunks),
     /// A write of the outbox.
     Send(SystemIx),
     /// A read of events.
@@ -213,7 +217,7 @@ impl Errand {
     fn cause(self) -> Cause {
         match self {
             Errand::RunRead(run) => Cause::Read(run),
-            Errand::RunWrite(run, chunk) => Cause::Chunk(run, chunk),
+            Errand::RunWrite(run, chunks) => Cause::Chunk(run, chunks.last),
             Errand::Send(_) => Cause::Outbox,
             Errand::Follow(_) => Cause::Feed,
         }
@@ -526,9 +530,9 @@ impl<'a> Runner<'a> {
                     reach(Point::RunRead);
                     self.run_read(run, system, answer)?;
                 }
-                Errand::RunWrite(run, chunk) => {
+                Errand::RunWrite(run, chunks) => {
                     reach(Point::RunAnswered);
-                    self.run_written(run, chunk, system, answer)?;
+                    self.run_written(run, chunks, system, answer)?;
                 }
             }
         }

@@ -162,6 +162,7 @@ pub fn run(
     let options = Options {
         until_idle: settings.until_idle,
         only,
+        ..Options::default()
     };
     let (tallies, troubles) = {
         let spans = traces.clone().map(|t| Spans::new(t, Arc::clone(&program)));

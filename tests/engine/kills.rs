@@ -1,6 +1,8 @@
 //! Runners killed at any call of the store: nothing is lost, and the end is that of an
 //! undisturbed run.
 
+use std::num::NonZeroUsize;
+
 use syncline::engine::ports::Store as _;
 use syncline::engine::runner::Options;
 use syncline::value::Value;
@@ -14,6 +16,7 @@ const FIELDS: &str = "field name: text? field score: int? owner b accepts c reso
 fn until_idle() -> Options {
     Options {
         until_idle: true,
+        chunk: NonZeroUsize::new(7),
         ..Options::default()
     }
 }

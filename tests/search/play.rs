@@ -1,5 +1,7 @@
 //! A case as it happens: the world of its policy, the runner in it, killed and started again.
 
+use std::num::NonZeroUsize;
+
 use syncline::catalog::{ChangeTime, Payload};
 use syncline::connector::decode::Events;
 use syncline::engine::ports::{FieldIx, MapIx, SystemIx};
@@ -133,8 +135,13 @@ pub fn play(case: &Case) -> Played {
     world.repeats = f64::from(case.answers_again) / 100.0;
     let store = world.systems.store.clone();
     let mut played = Played::default();
+    // So few records fit one chunk: often they are several.
+    let options = Options {
+        chunk: NonZeroUsize::new((case.seed % 4) as usize),
+        ..Options::default()
+    };
     loop {
-        let ran = world.run(&program, &decoder, &mut Silent, Options::default());
+        let ran = world.run(&program, &decoder, &mut Silent, options.clone());
         if ran.is_ok() || world.fault.is_some() {
             break;
         }

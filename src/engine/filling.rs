@@ -1,0 +1,117 @@
+//! Batches of a run that its next chunks fill up: a chunk seldom owes whole batches, and calls are
+//! what systems count. Such a batch stays in its system's queue, where newer writes find it like any
+//! other (see [`super::dispatch`]), until it is full or its run has no more to add.
+//!
+//! Must not know how calls are let out, nor what a chunk makes of its records.
+
+use super::batch::{ActiveRun, Phase};
+use super::chunk::CHUNKS_AHEAD;
+use super::dispatch::Queued;
+use super::ports::{Call, MapIx, SystemIx, WriteRequest};
+use super::runner::{Errand, Runner};
+
+/// Chunks over which one batch is filled at most: all of them are written once more where a runner
+/// is killed before it is confirmed.
+const OVER: u64 = 16;
+/// Writes up to which a batch is filled: it is kept in memory.
+const FILLED: usize = 16_384;
+
+/// The chunks of a run from which the writes of one batch come, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunks {
+    pub first: u64,
+    pub last: u64,
+}
+
+impl Chunks {
+    pub fn has(self, chunk: u64) -> bool {
+        self.first <= chunk && chunk <= self.last
+    }
+
+    /// Whether a batch of so many writes, of which so many fit, may wait for further chunks.
+    pub fn may_wait(self, writes: usize, limit: usize) -> bool {
+        writes < limit && limit <= FILLED && self.last - self.first < OVER
+    }
+}
+
+impl Queued {
+    fn of_run(&self) -> Option<(i64, Chunks, &WriteRequest)> {
+        match (self.errand, &self.call) {
+            (Errand::RunWrite(run, chunks), Call::Write(request)) => Some((run, chunks, request)),
+            _ => None,
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Takes the batch out of a system's queue that a run's next chunk may fill. None as well where
+    /// another run has put writes of the same entity behind it: what is added now would go out
+    /// before them, though it was worked out after.
+    pub(super) fn take_filling(
+        &mut self,
+        run: &ActiveRun,
+        (system, map): (SystemIx, MapIx),
+    ) -> Option<(Chunks, WriteRequest)> {
+        let program = self.program;
+        let entity = |map: MapIx| program.map_ends(map).0;
+        let priority = self.priority(run.scenario);
+        let queue = &mut self.gates[system as usize].queue[priority as usize];
+        let mine = |queued: &Queued| {
+            let of_run = queued.of_run();
+            of_run.is_some_and(|(id, _, request)| id == run.record.id && request.map == map)
+        };
+        let at = queue.iter().rposition(|q| q.fills && mine(q))?;
+        let others = |queued: &Queued| {
+            let of_run = queued.of_run();
+            of_run.is_some_and(|(id, _, r)| id != run.record.id && entity(r.map) == entity(map))
+        };
+        if queue.iter().skip(at).any(others) {
+            queue.get_mut(at)?.fills = false;
+            return None;
+        }
+        match queue.remove(at)? {
+            Queued {
+                errand: Errand::RunWrite(_, chunks),
+                call: Call::Write(request),
+                ..
+            } => Some((chunks, request)),
+            _ => None,
+        }
+    }
+
+    /// Whether a batch waits for further chunks of its run.
+    pub(super) fn still_fills(&self, queued: &Queued) -> bool {
+        let Some((id, ..)) = queued.of_run().filter(|_| queued.fills) else {
+            return false;
+        };
+        self.runs.iter().any(|run| {
+            run.record.id == id
+                && matches!(run.phase, Phase::Write(_))
+                && !run.left
+                && run.record.goes_on.is_none()
+                && self.in_window(run)
+        })
+    }
+
+    /// Whether a run may work out a further chunk, while those before it are written.
+    pub(super) fn has_room(&self, run: &ActiveRun) -> bool {
+        if run.chunks.len() < CHUNKS_AHEAD {
+            return true;
+        }
+        let queued = self
+            .gates
+            .iter()
+            .flat_map(|gate| gate.queue.iter().flatten());
+        let filling: Vec<Chunks> = queued
+            .filter(|queued| queued.fills)
+            .filter_map(Queued::of_run)
+            .filter(|(id, ..)| *id == run.record.id)
+            .map(|(_, chunks, _)| chunks)
+            .collect();
+        let goes = run.chunks.iter().filter(|(number, _, outstanding)| {
+            let fill = filling.iter().filter(|c| c.has(*number));
+            *outstanding as usize > fill.count()
+        });
+        goes.count() < CHUNKS_AHEAD
+    }
+}
