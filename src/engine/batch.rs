@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::account::Account;
 use super::books::Books;
 use super::dispatch::Queued;
+use super::evaluate::RUN_STAMP;
 use super::filling::Chunks;
 use super::ports::{
     Answer, Call, FailureClass, MapIx, Page, ReadRequest, RunCounts, RunRecord, RunStatus,
@@ -626,7 +627,7 @@ impl Runner<'_> {
 
 /// The id that stamps of a run carry.
 pub(super) fn stamp_of(record: &RunRecord) -> Arc<str> {
-    Arc::from(format!("run {}", record.id))
+    Arc::from(format!("{RUN_STAMP}{}", record.id))
 }
 
 fn cursor_key(scenario: &str, source: &str) -> String {

@@ -14,6 +14,9 @@ use super::standing::{
 use crate::terms::ResolveRule;
 use crate::value::Value;
 
+/// What the ids of runs begin with, where a stamp says what told of a value.
+pub(super) const RUN_STAMP: &str = "run ";
+
 /// How far a change time may lie in the future before it is taken for arrival: 5 minutes, in
 /// microseconds. The same allowance is made for a system's clock when its report is compared with
 /// the time of a write.
@@ -255,6 +258,12 @@ fn absorb_field(
         return;
     };
     let system = report.system;
+    if report
+        .read
+        .is_some_and(|settled| told_meanwhile(register, system, ix, (settled, at, value)))
+    {
+        return;
+    }
     let several = field.origins.len() > 1;
     let own = register.field(ix).and_then(|f| f.origin(system));
     // What was read needs none, and there are many of it.
@@ -430,6 +439,31 @@ fn came_back(view: &View, ix: FieldIx, at: i64, says_whose: bool) -> Vec<(Value,
         .filter(|(_, first, last)| *first < at && at < *last)
         .map(|(value, _, last)| (value.clone(), last))
         .collect()
+}
+
+/// Whether an event told of a change of the same time as what was read shows, or of a later one, and
+/// may have been made since: systems that tell times to the second make several changes in one.
+/// Whatever came after it is told by an event of its own, or shown by the next read.
+fn told_meanwhile(
+    register: &Register,
+    system: SystemIx,
+    ix: FieldIx,
+    (settled, at, value): (i64, i64, &Value),
+) -> bool {
+    let own = register.field(ix).and_then(|f| f.origin(system));
+    let known = register.view(system).and_then(|v| v.field(ix));
+    own.zip(known).is_some_and(|(own, known)| {
+        let own = &own.latest;
+        let holds_it = !known.how.written() && known.value == own.value;
+        holds_it && own.value != *value && by_event_since(&own.id, own.at, (settled, at))
+    })
+}
+
+/// Whether a word came by an event, and tells of no earlier time than `at` and of none that is
+/// certainly before a read (see [`Report::read`]), whoever's clock is right.
+pub(super) fn by_event_since(id: &str, told: i64, (settled, at): (i64, i64)) -> bool {
+    let of_run = id.starts_with(RUN_STAMP);
+    !of_run && told >= at && told.saturating_add(TOLERANCE_US) >= settled
 }
 
 /// A record read whole is as it is now: another value than the system last told of is a change

@@ -5,7 +5,7 @@
 //! [`super::register_json`] together make of it: a test holds the two ways against each other.
 //! Whatever is not as plain as this takes the long way.
 
-use super::evaluate::TOLERANCE_US;
+use super::evaluate::{TOLERANCE_US, by_event_since};
 use super::ports::{EntityIx, FieldIx};
 use super::program::{EntityProgram, Program, RouteProgram, ScenarioProgram};
 use super::register_json::one_way::{Ends, OneWay, Said, Told, differs, parse, print, spell};
@@ -188,7 +188,8 @@ fn change<'d>(
     // When a bool was true between its first and its latest value is kept apart.
     let bool = *ty == Type::Bool || matches!(before.text, "true" | "false");
     let third = told.first.is_some() && bool && before.text != "null";
-    if told_later || by_its_own_clock || third {
+    let by_event = by_event_since(before.id, before.at, (reading.settled, at));
+    if told_later || by_its_own_clock || by_event || third {
         return None;
     }
     told.first.get_or_insert(before);

@@ -106,3 +106,30 @@ fn a_newer_write_of_another_run_is_not_overwritten_by_one_that_waits() {
     bench.for_ms(3 * 3_600_000);
     assert_eq!(bench.value("b", "k00990", "name"), Some(text("newer")));
 }
+
+#[test]
+fn what_was_read_before_an_event_of_the_same_time_does_not_undo_it() {
+    // `a` tells times coarsely: two changes bear one time, and a page was read between them.
+    let flows = "scenario s { sync contact(name) from a to b mode realtime with reconcile hourly }";
+    let mut bench = Bench::new(&policy(FIELDS, flows), 3).with_plan(|plan| {
+        plan.systems[0].read_page = Some(1);
+    });
+    bench.sim.system("a").manner.slowness = 20_000;
+    seeded(&mut bench, 20);
+    let told = crate::world::START + 3_600_000;
+    for (ms, name) in [(3_599_999, "first"), (3_640_000, "second")] {
+        let sets = move |sim: &mut crate::world::Sim| {
+            let fields = named(&[("name", text(name))]);
+            sim.sets_at("a", "contact", "k00000", &fields, told);
+        };
+        bench.sim.at(ms, Act::Do(Box::new(sets)));
+    }
+    bench.for_ms(4_500_000);
+    assert_eq!(bench.value("b", "k00000", "name"), Some(text("second")));
+    let written = bench.sim.system("b").writes.iter();
+    let written: Vec<_> = written
+        .filter(|w| w.1 == "k00000")
+        .map(|w| w.2["name"].clone())
+        .collect();
+    assert_eq!(written, [text("x"), text("first"), text("second")]);
+}

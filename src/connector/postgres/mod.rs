@@ -28,6 +28,7 @@ mod table;
 mod write;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::codec::Binding;
 use super::file::{bindings, no_such_map};
@@ -37,17 +38,20 @@ use crate::engine::ports::{
 use crate::plan::Plan;
 use connect::{Address, Session};
 use follow::Feed;
-use read::Reading;
+use read::{Ahead, Reading};
 use table::Table;
+
+/// The system's maps. A read ahead has a hold of its own.
+type Maps = BTreeMap<MapIx, Arc<Binding>>;
 
 /// A system that is a PostgreSQL database.
 pub struct Postgres {
     address: Address,
-    maps: BTreeMap<MapIx, Binding>,
+    maps: Maps,
     /// For writes and for looking at the schema.
     session: Option<Session>,
     /// For a read that goes on from page to page.
-    reading: Option<Reading>,
+    reading: Option<Ahead>,
     tables: BTreeMap<MapIx, Table>,
     feed: Feed,
     follower: String,
@@ -64,15 +68,22 @@ impl Postgres {
             feed: found.map_or(Ok(Feed::Trigger), Feed::of)?,
             following: None,
             address: Address::parse(name, url)?,
-            maps: bindings(plan, system)?.into_iter().collect(),
+            maps: Self::maps(plan, system)?,
             session: None,
             reading: None,
             tables: BTreeMap::new(),
         })
     }
 
+    fn maps(plan: &Plan, system: SystemIx) -> Result<Maps, Failure> {
+        let maps = bindings(plan, system)?.into_iter();
+        Ok(maps
+            .map(|(map, binding)| (map, Arc::new(binding)))
+            .collect())
+    }
+
     /// The binding, the open session and the map's table as it is now.
-    fn of(&mut self, map: MapIx) -> Result<(&Binding, &mut Session, &Table), Failure> {
+    fn of(&mut self, map: MapIx) -> Result<(&Arc<Binding>, &mut Session, &Table), Failure> {
         let binding = self.maps.get(&map).ok_or_else(|| no_such_map(map))?;
         if self.session.as_ref().is_none_or(Session::is_closed) {
             self.session = None;
@@ -102,30 +113,21 @@ impl Postgres {
 
 impl Connector for Postgres {
     fn read(&mut self, request: &ReadRequest) -> Result<Page, Failure> {
-        let going_on = self.reading.take_if(|r| r.serves(request));
-        let mut reading = match going_on {
-            Some(reading) => reading,
-            None => {
-                self.reading = None;
-                let address = self.address.clone();
-                let (binding, session, table) = self.of(request.map)?;
-                table.complete(binding)?;
-                Reading::start(&address, session, binding, table, request)?
-            }
-        };
-        let binding = self.maps.get(&request.map);
-        let binding = binding.ok_or_else(|| no_such_map(request.map))?;
-        let page = reading.page(binding, request);
-        match page {
-            Ok(page) => {
-                self.reading = page.next.is_some().then_some(reading);
-                Ok(page)
-            }
-            Err(failure) => {
-                self.forget(request.map);
-                Err(failure)
-            }
+        let going_on = self.reading.take().filter(|r| r.serves(request));
+        if let Some(mut reading) = going_on
+            && let Some(page) = reading.page()
+        {
+            self.reading = reading.goes_on().then_some(reading);
+            return page.inspect_err(|_| self.forget(request.map));
         }
+        let address = self.address.clone();
+        let (binding, session, table) = self.of(request.map)?;
+        table.complete(binding)?;
+        let reading = Reading::start(&address, session, binding, table, request)?;
+        let mut reading = Ahead::of(reading, Arc::clone(binding), request.clone())?;
+        let page = reading.first();
+        self.reading = reading.goes_on().then_some(reading);
+        page.inspect_err(|_| self.forget(request.map))
     }
 
     fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {

@@ -1,5 +1,10 @@
 //! Reading page by page through a cursor on the server.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
 use fallible_iterator::FallibleIterator as _;
 use postgres::Error;
 use postgres::Row as SqlRow;
@@ -13,7 +18,7 @@ use super::quoted;
 use super::table::{Kind, Table};
 use crate::connector::codec::{Binding, Cell, Record};
 use crate::connector::cursor::{Mark, lower_text};
-use crate::connector::failure::reject;
+use crate::connector::failure::{reject, retry};
 use crate::engine::ports::{Failure, MapIx, Page, ReadRequest};
 
 /// Records in a page, whatever the request allows: a page is what memory holds.
@@ -41,30 +46,93 @@ struct Token {
     cursor: Option<String>,
 }
 
+/// A read whose next page is fetched while the last one is looked at, by a thread of its own. The
+/// thread ends with the read, and where nobody wants its pages any more.
+pub(super) struct Ahead {
+    system: String,
+    map: MapIx,
+    since: Option<String>,
+    /// What the last page said to go on with.
+    next: Option<String>,
+    pages: Receiver<Result<Page, Failure>>,
+}
+
+impl Ahead {
+    /// Has the pages of a read fetched, one ahead.
+    pub(super) fn of(
+        mut reading: Reading,
+        binding: Arc<Binding>,
+        request: ReadRequest,
+    ) -> Result<Ahead, Failure> {
+        let system = reading.session.address.system().to_owned();
+        let (map, since) = (request.map, request.since.clone());
+        // A page is handed over when it is asked for.
+        let (hand, pages) = sync_channel(0);
+        let fetch = move || {
+            for number in 0_u64.. {
+                let page = reading.page(&binding, &request);
+                // Between pages much time may have passed: whoever asks then connects anew.
+                let gone = number > 0 && page.is_err() && reading.session.is_closed();
+                let ends = !page.as_ref().is_ok_and(|page| page.next.is_some());
+                if gone || hand.send(page).is_err() || ends {
+                    break;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name(format!("read {system}"));
+        thread.spawn(fetch).map_err(|e| no_thread(&system, e))?;
+        Ok(Ahead {
+            system,
+            map,
+            since,
+            next: None,
+            pages,
+        })
+    }
+
+    /// Whether it is the one that a request goes on with.
+    pub(super) fn serves(&self, request: &ReadRequest) -> bool {
+        self.map == request.map && self.since == request.since && self.next == request.page
+    }
+
+    /// Whether there are further pages.
+    pub(super) fn goes_on(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// The first page.
+    pub(super) fn first(&mut self) -> Result<Page, Failure> {
+        let page = self.page();
+        page.unwrap_or_else(|| Err(no_thread(&self.system, "the reading ended early")))
+    }
+
+    /// The next page; none: its connection is gone.
+    pub(super) fn page(&mut self) -> Option<Result<Page, Failure>> {
+        let page = self.pages.recv().ok()?;
+        self.next = page.as_ref().ok().and_then(|page| page.next.clone());
+        Some(page)
+    }
+}
+
+fn no_thread(system: &str, why: impl fmt::Display) -> Failure {
+    retry(
+        format!("`{system}` cannot be read now: {why}"),
+        "the machine may be short of threads or memory; it is tried again by itself",
+    )
+}
+
 /// A read that goes on from page to page, on a connection of its own.
 pub(super) struct Reading {
     session: Session,
-    map: MapIx,
     since: Option<String>,
     locate: bool,
     table: Table,
     token: Token,
-    /// What the last page said to go on with.
-    next: Option<String>,
     /// Whether the server's cursor is open.
     open: bool,
 }
 
 impl Reading {
-    /// Whether it is the one that a request goes on with.
-    pub(super) fn serves(&self, request: &ReadRequest) -> bool {
-        let (map, since) = (self.map == request.map, self.since == request.since);
-        map && since
-            && self.next.is_some()
-            && self.next == request.page
-            && !self.session.is_closed()
-    }
-
     /// Begins a read, or takes one up again where its last page ended.
     pub(super) fn start(
         address: &Address,
@@ -100,12 +168,10 @@ impl Reading {
         begun.map_err(|e| statement(address, "read from", &e))?;
         Ok(Reading {
             session,
-            map: request.map,
             since: request.since.clone(),
             locate: request.locate && table.order.is_some(),
             table: table.clone(),
             token,
-            next: None,
             open: false,
         })
     }
@@ -136,7 +202,6 @@ impl Reading {
             // The connection goes with the reading; the transaction had better end first.
             let _ = self.session.client.batch_execute("COMMIT");
         }
-        self.next.clone_from(&page.next);
         page.cursor.clone_from(&self.token.cursor);
         Ok(page)
     }

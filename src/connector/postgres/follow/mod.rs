@@ -8,17 +8,16 @@
 mod slot;
 mod trigger;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map as Object, Value as Json, json};
 
+use super::Maps;
 use super::connect::{Address, Session};
 use super::failure::statement;
 use super::table::{Kind, Table};
 use crate::connector::codec::Binding;
 use crate::connector::event::{CHANGED, OBJECT, OWN};
 use crate::connector::failure::setup;
-use crate::engine::ports::{EventPage, Failure, MapIx, RawEvent};
+use crate::engine::ports::{EventPage, Failure, RawEvent};
 use crate::plan::{Plan, Setting, System};
 
 pub(super) use slot::Slot;
@@ -75,10 +74,7 @@ pub(super) struct Followed<'a> {
 
 impl<'a> Followed<'a> {
     /// Looks at every table that the system's maps name; a view tells of nothing.
-    pub(super) fn of(
-        session: &mut Session,
-        maps: &'a BTreeMap<MapIx, Binding>,
-    ) -> Result<Followed<'a>, Failure> {
+    pub(super) fn of(session: &mut Session, maps: &'a Maps) -> Result<Followed<'a>, Failure> {
         let mut tables = Vec::new();
         for binding in maps.values() {
             let table = Table::describe(session, binding)?;
@@ -93,7 +89,7 @@ impl<'a> Followed<'a> {
                     "map the table itself, or read the view on a schedule",
                 ));
             }
-            tables.push((binding, table));
+            tables.push((&**binding, table));
         }
         Ok(Followed { tables })
     }
@@ -181,7 +177,7 @@ impl Open {
         feed: Feed,
         address: &Address,
         follower: &str,
-        maps: &BTreeMap<MapIx, Binding>,
+        maps: &Maps,
     ) -> Result<Open, Failure> {
         let mut session = address.connect()?;
         let followed = Followed::of(&mut session, maps)?;
@@ -202,7 +198,7 @@ impl Open {
     /// What came since a position.
     pub(super) fn events(
         &mut self,
-        maps: &BTreeMap<MapIx, Binding>,
+        maps: &Maps,
         position: Option<&str>,
         limit: usize,
     ) -> Result<EventPage, Failure> {

@@ -12,6 +12,7 @@ use postgres::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map as Object, Value as Json};
 
+use super::super::Maps;
 use super::{Change, Followed, event};
 use crate::connector::codec::Binding;
 use crate::connector::failure::{retry, setup};
@@ -20,7 +21,7 @@ use crate::connector::postgres::failure::statement;
 use crate::connector::postgres::param::{Param, refs};
 use crate::connector::postgres::quoted;
 use crate::connector::postgres::table::{Kind, Table};
-use crate::engine::ports::{EventPage, Failure, MapIx};
+use crate::engine::ports::{EventPage, Failure};
 use crate::failpoint::{Point, reach};
 
 /// The prefix of the message by which a transaction says who made it.
@@ -138,7 +139,7 @@ impl Slot {
     /// Moves the slot over what was taken, and tells what was committed since.
     pub(super) fn events(
         &mut self,
-        maps: &BTreeMap<MapIx, Binding>,
+        maps: &Maps,
         position: Option<&str>,
         limit: usize,
     ) -> Result<EventPage, Failure> {

@@ -5,7 +5,6 @@
 //! its writer holds the row. Numbers of different rows may become visible in any order, so what was
 //! taken is named number by number, never "up to".
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use fallible_iterator::FallibleIterator;
@@ -13,15 +12,15 @@ use postgres::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::super::Maps;
 use super::{Change, Followed, event};
-use crate::connector::codec::Binding;
 use crate::connector::failure::setup;
 use crate::connector::postgres::connect::Session;
 use crate::connector::postgres::failure::statement;
 use crate::connector::postgres::param::{Param, refs};
 use crate::connector::postgres::quoted;
 use crate::connector::postgres::table::Table;
-use crate::engine::ports::{EventPage, Failure, FailureClass, MapIx};
+use crate::engine::ports::{EventPage, Failure, FailureClass};
 use crate::failpoint::{Point, reach};
 
 /// How often the table is looked at though nothing was notified: a notification that was sent while
@@ -140,7 +139,7 @@ impl Trigger {
     /// Forgets what was taken, and gives what came since.
     pub(super) fn events(
         &mut self,
-        maps: &BTreeMap<MapIx, Binding>,
+        maps: &Maps,
         position: Option<&str>,
         limit: usize,
     ) -> Result<EventPage, Failure> {
