@@ -103,7 +103,7 @@ impl Runner<'_> {
                 run.record.counts.postponed += request.writes.len() as u64;
                 self.leave_to_outbox(&request, None, now)?;
             } else {
-                self.join_queued(run, system, &mut request)?;
+                self.join_older(run, system, &mut request)?;
                 self.queue_batches(run, (system, request), number, after);
             }
         }

@@ -4,7 +4,7 @@
 //! Each system has a queue of its own, so that one that is slow or down holds up nothing but
 //! itself. What is spent of a limit is durable before the call goes out.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::batch::{ActiveRun, Phase};
 use super::called::{Called, Keys};
@@ -539,113 +539,6 @@ impl Runner<'_> {
         Ok(due)
     }
 
-    /// Takes writes of the same records out of the queues of runs and adds them to what waits;
-    /// says whether there were any.
-    fn overtake(&mut self, system: SystemIx, due: &[Waiting]) -> Stored<bool> {
-        let program = self.program;
-        let keys: BTreeSet<(EntityIx, &str)> = due
-            .iter()
-            .filter_map(|w| Some((program.entity(&w.entity)?, &*w.key)))
-            .collect();
-        Ok(!self.leave_queued_of(system, &keys, None)?.is_empty())
-    }
-
-    /// Writes of these records wait in the outbox from now on, if they queue for a run (`but`: for
-    /// another than that); gives which they were.
-    fn leave_queued_of(
-        &mut self,
-        system: SystemIx,
-        keys: &BTreeSet<(EntityIx, &str)>,
-        but: Option<i64>,
-    ) -> Stored<BTreeSet<String>> {
-        let program = self.program;
-        let mut taken = Vec::new();
-        for queued in self.gates[system as usize].queue.iter_mut().flatten() {
-            if let (Errand::RunWrite(run, _), Call::Write(request)) =
-                (queued.errand, &mut queued.call)
-                && but != Some(run)
-            {
-                let (entity, _) = program.map_ends(request.map);
-                let over = |w: &Write| keys.contains(&(entity, &w.key));
-                if !request.writes.iter().any(over) {
-                    continue;
-                }
-                let all = std::mem::take(&mut request.writes);
-                let (overtaken, rest) = all.into_iter().partition(over);
-                request.writes = rest;
-                let overtaken = WriteRequest {
-                    writes: overtaken,
-                    ..*request
-                };
-                taken.push((run, overtaken));
-            }
-        }
-        let now = self.world.now();
-        let mut left = BTreeSet::new();
-        for (run, request) in taken {
-            self.count_left(run, request.writes.len() as u64);
-            self.leave_to_outbox(&request, None, now)?;
-            left.extend(request.writes.into_iter().map(|w| w.key));
-        }
-        if !left.is_empty() {
-            self.drop_empty(system);
-        }
-        Ok(left)
-    }
-
-    /// What a run owes records whose older writes queue for another run, which may have its turn
-    /// later: both wait in the outbox, as one.
-    pub(super) fn join_queued(
-        &mut self,
-        run: &mut ActiveRun,
-        system: SystemIx,
-        request: &mut WriteRequest,
-    ) -> Stored<()> {
-        let program = self.program;
-        let (entity, _) = program.map_ends(request.map);
-        let older = |queued: &Queued| match (queued.errand, &queued.call) {
-            (Errand::RunWrite(id, _), Call::Write(request)) => {
-                id != run.record.id && program.map_ends(request.map).0 == entity
-            }
-            _ => false,
-        };
-        let mut queued = self.gates[system as usize].queue.iter().flatten();
-        if !queued.any(older) {
-            return Ok(());
-        }
-        let keys = request.writes.iter().map(|w| (entity, &*w.key)).collect();
-        let left = self.leave_queued_of(system, &keys, Some(run.record.id))?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        let writes = std::mem::take(&mut request.writes);
-        let (joined, apart) = writes.into_iter().partition(|w| left.contains(&w.key));
-        request.writes = apart;
-        let joined = WriteRequest {
-            writes: joined,
-            ..*request
-        };
-        run.record.counts.postponed += joined.writes.len() as u64;
-        self.leave_to_outbox(&joined, None, self.world.now())
-    }
-
-    /// Batches of which nothing is left are done.
-    fn drop_empty(&mut self, system: SystemIx) {
-        let mut done = Vec::new();
-        for queue in &mut self.gates[system as usize].queue {
-            queue.retain(|queued| match &queued.call {
-                Call::Write(request) if request.writes.is_empty() => {
-                    done.push(queued.errand);
-                    false
-                }
-                _ => true,
-            });
-        }
-        for errand in done {
-            self.batch_done(errand);
-        }
-    }
-
     /// While a system is down its queued writes wait in the outbox, where newer ones replace them.
     fn leave_queued_of_down(&mut self, system: SystemIx) -> Stored<()> {
         let now = self.world.now();
@@ -695,13 +588,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn count_left(&mut self, run: i64, writes: u64) {
+    pub(super) fn count_left(&mut self, run: i64, writes: u64) {
         if let Some(run) = self.runs.iter_mut().find(|r| r.record.id == run) {
             run.record.counts.postponed += writes;
         }
     }
 
-    fn batch_done(&mut self, errand: Errand) {
+    pub(super) fn batch_done(&mut self, errand: Errand) {
         if let Errand::RunWrite(run, chunks) = errand
             && let Some(run) = self.runs.iter_mut().find(|r| r.record.id == run)
         {

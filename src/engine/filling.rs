@@ -44,16 +44,13 @@ impl Queued {
 }
 
 impl Runner<'_> {
-    /// Takes the batch out of a system's queue that a run's next chunk may fill. None as well where
-    /// another run has put writes of the same entity behind it: what is added now would go out
-    /// before them, though it was worked out after.
+    /// Takes the batch out of a system's queue that a run's next chunk may fill. There is none where
+    /// another run has put writes of the same entity behind it (see [`super::overtaking`]).
     pub(super) fn take_filling(
         &mut self,
         run: &ActiveRun,
         (system, map): (SystemIx, MapIx),
     ) -> Option<(Chunks, WriteRequest)> {
-        let program = self.program;
-        let entity = |map: MapIx| program.map_ends(map).0;
         let priority = self.priority(run.scenario);
         let queue = &mut self.gates[system as usize].queue[priority as usize];
         let mine = |queued: &Queued| {
@@ -61,14 +58,6 @@ impl Runner<'_> {
             of_run.is_some_and(|(id, _, request)| id == run.record.id && request.map == map)
         };
         let at = queue.iter().rposition(|q| q.fills && mine(q))?;
-        let others = |queued: &Queued| {
-            let of_run = queued.of_run();
-            of_run.is_some_and(|(id, _, r)| id != run.record.id && entity(r.map) == entity(map))
-        };
-        if queue.iter().skip(at).any(others) {
-            queue.get_mut(at)?.fills = false;
-            return None;
-        }
         match queue.remove(at)? {
             Queued {
                 errand: Errand::RunWrite(_, chunks),

@@ -29,6 +29,7 @@ mod limits;
 mod merge;
 mod one_way;
 mod outbox;
+mod overtaking;
 pub mod owed;
 pub mod ports;
 pub mod program;
