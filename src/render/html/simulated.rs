@@ -22,6 +22,9 @@ pub(super) fn section(content: Content) -> Option<Section> {
     let body = html! {
         p class="about" { (about(simulated)) }
         @for note in &simulated.notes { p class="about" { (prose(note)) } }
+        @for note in &simulated.estimate_notes {
+            p class="about" { "Of the estimate: " (prose(note)) }
+        }
         @if !ages.is_empty() {
             h3 { "How old changes were" }
             (age_legend(ages.iter().any(|a| a.required.is_some())))

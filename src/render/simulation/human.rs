@@ -50,6 +50,9 @@ fn sections(simulated: &Simulated) -> Vec<Section> {
         ));
     }
     sections.push(notes);
+    let mut of_estimate = Section::new("notes of the estimate", &[]);
+    of_estimate.notes = simulated.estimate_notes.clone();
+    sections.push(of_estimate);
     sections.retain(|s| !s.is_empty());
     sections
 }
