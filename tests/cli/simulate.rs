@@ -54,3 +54,41 @@ fn an_estimate_without_notes_adds_none() {
         ran.stdout
     );
 }
+
+#[test]
+fn what_waited_is_told_by_the_hour_with_the_outage_that_it_waited_for() {
+    let policy = CLEAN.replace("100/day", "1_000/day");
+    let dir = Dir::with(&[("policy.sync", &policy)]);
+    let waited = |outage: &str| {
+        let ran = dir.run(&["simulate", "--for", "1d", "--outage", outage]);
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        let mut lines = ran.stdout.lines().map(str::trim);
+        let found = lines.find(|l| l.starts_with("writes waiting"));
+        found.unwrap_or(&ran.stdout).to_owned()
+    };
+    insta::assert_snapshot!(waited("mailer@6h+4h"), @"writes waiting for `mailer`, which was down for 4h from 6h on: 47 after 7h, 156 after 10h (the most), none after 11h");
+    insta::assert_snapshot!(waited("mailer@21h+1d"), @"writes waiting for `mailer`, which was down for 1d from 21h on: 39 after 22h, 121 after 1d (the most), the last full hour");
+}
+
+#[test]
+fn an_outage_that_could_change_nothing_is_refused() {
+    let dir = Dir::with(&[("policy.sync", CLEAN)]);
+    let refused = |outage: &str| {
+        let ran = dir.run(&["simulate", "--for", "2d", "--outage", outage]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{outage}");
+        ran.stderr
+    };
+    insta::assert_snapshot!(refused("mailer@2d+1h"), @r#"
+    error: the outage of `mailer` begins 2d after the start, but the simulation lasts only 2d
+    help: let it begin sooner, as in `mailer@1d+1h`, or simulate more than 2d
+    "#);
+    insta::assert_snapshot!(refused("mailer@6h+0s"), @r#"
+    error: invalid value 'mailer@6h+0s' for '--outage <SYSTEM@AT+LENGTH>': an outage needs a length: write one after the `+`, as in `mailer@6h+1h`
+
+    For more information, try '--help'.
+    "#);
+    assert_eq!(
+        refused("mailer@6h+0"),
+        refused("mailer@6h+0s").replace("+0s'", "+0'")
+    );
+}

@@ -73,7 +73,7 @@ fn about(simulated: &Simulated) -> String {
         .map(|o| {
             let lasts = figures::duration(o.seconds);
             let at = figures::duration(o.at_seconds);
-            format!("{} down for {lasts} after {at}", o.system)
+            format!("{} down for {lasts} from {at} on", o.system)
         })
         .collect();
     let outages = match outages.is_empty() {
