@@ -92,3 +92,26 @@ fn an_outage_that_could_change_nothing_is_refused() {
         refused("mailer@6h+0s").replace("+0s'", "+0'")
     );
 }
+
+#[test]
+fn a_span_in_units_that_there_are_not_is_offered_in_those_that_there_are() {
+    let dir = Dir::with(&[("policy.sync", CLEAN)]);
+    let refused = |args: &[&str]| {
+        let ran = dir.run(args);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{args:?}");
+        ran.stderr
+    };
+    insta::assert_snapshot!(refused(&["simulate", "--for", "1w"]), @r#"
+    error: invalid value '1w' for '--for <DURATION>': `1w` is no duration; the units are `d`, `h`, `m`, `s` and `ms`: write `7d`
+
+    For more information, try '--help'.
+    "#);
+    for args in [
+        &["simulate", "--for", "9d", "--outage", "mailer@1w+1h"][..],
+        &["report", "-o", "out.html", "--simulate", "1w"],
+        &["optimize", "--time-limit", "1w"],
+    ] {
+        let said = refused(args);
+        assert!(said.contains("and `ms`: write `7d`"), "{said}");
+    }
+}
