@@ -442,7 +442,7 @@ fn a_file_of_ones_own_says_what_is_wrong_and_where() {
         "per: one",
         (11, 9),
         "tiers[0].limits[0]: `one` is no duration; write an integer and a unit, as in `500ms`, \
-         `15m` or `1h30m`",
+         `15m` or `1h30m`; the units are `d`, `h`, `m`, `s` and `ms`",
     );
     broken(
         "value: 60, verified: false",

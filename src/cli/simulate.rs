@@ -80,10 +80,16 @@ impl FromStr for Down {
             "0" => Ok(Millis::ZERO),
             _ => Millis::parse(text).map_err(|e| e.to_string()),
         };
+        let (begins, length) = (duration(at)?, duration(lasts)?);
+        if length == Millis::ZERO {
+            return Err(format!(
+                "an outage needs a length: write one after the `+`, as in `{system}@{at}+1h`"
+            ));
+        }
         Ok(Down(Outage {
             system: system.to_owned(),
-            at: duration(at)?,
-            lasts: duration(lasts)?,
+            at: begins,
+            lasts: length,
         }))
     }
 }
@@ -134,6 +140,7 @@ pub(super) fn simulated(
             let names = policy.systems.iter().map(|s| &*s.name.text);
             return Err(no_such("system", &outage.system, names));
         }
+        begins_within(outage, lasts)?;
     }
     let span = Span {
         lasts,
@@ -143,4 +150,20 @@ pub(super) fn simulated(
     simulation
         .run(&span)
         .map_err(|e| Failure::own(e.to_string()))
+}
+
+/// An outage that begins when all is over would change nothing, and nobody would notice.
+fn begins_within(outage: &Outage, lasts: Millis) -> Result<(), Failure> {
+    let Outage { system, at, .. } = outage;
+    if *at < lasts {
+        return Ok(());
+    }
+    let failure = Failure::input(format!(
+        "the outage of `{system}` begins {at} after the start, but the simulation lasts only {lasts}"
+    ));
+    let sooner = Millis(lasts.0 / 2);
+    Err(failure.help(format!(
+        "let it begin sooner, as in `{system}@{sooner}+{}`, or simulate more than {at}",
+        outage.lasts
+    )))
 }

@@ -6,6 +6,7 @@
 //! * [`Estimate`]: the JSON object of `estimate --format json`.
 //! * [`of`]: makes it; [`what_if`] and [`what_if_of`] add every mode that a scenario could have; [`explain`] lists
 //!   every term of one scenario with its inputs.
+//! * [`notes_without_money`]: what to know where its calls and ages are held against measured ones.
 //! * [`add_ranges`]: what is only guessed, and between what ends the figures therefore lie.
 //! * [`explain_scenario`]: why a scenario has its mode, and what would change that.
 //! * [`explain_field`]: where a field comes from and goes, and how old it can get.
@@ -30,6 +31,7 @@ pub use explain::explain;
 pub use field::explain_field;
 pub use guesses::add_ranges;
 pub use named::Named;
+pub use notes::notes_without_money;
 pub use scenario::explain_scenario;
 pub use types::{
     Better, Candidate, Cost, Estimate, Explanation, Feed, FieldAge, GuessEntry, HopEstimate, Input,

@@ -6,9 +6,19 @@ use crate::model::{Filter, Scenario, System};
 
 /// The notes of a policy, in reading order.
 pub(super) fn of_policy(ground: Ground) -> Vec<String> {
+    gathered(ground, |system| foreign_price(ground, system))
+}
+
+/// The same without those on money: what to know of an estimate where its calls and ages are held
+/// against others.
+pub fn notes_without_money(ground: Ground) -> Vec<String> {
+    gathered(ground, |_| None)
+}
+
+fn gathered(ground: Ground, on_money: impl Fn(&System) -> Option<String>) -> Vec<String> {
     let systems = ground.policy.systems.iter();
     let mut notes: Vec<String> = systems
-        .flat_map(|s| [smallest_tier(s), foreign_price(ground, s)])
+        .flat_map(|s| [smallest_tier(s), on_money(s)])
         .flatten()
         .collect();
     notes.extend(upper_bounds(ground));

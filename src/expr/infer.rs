@@ -1,12 +1,14 @@
 //! Types from the bottom up over literals, fields, operators and standard functions; silent where
 //! it cannot tell.
 
+mod unquoted;
+
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators};
 
 use super::locate::{Part, Trouble};
 use super::signatures::{self, Found};
-use super::{Kind, Scope};
+use super::{Instead, Kind, Scope};
 use crate::text::nearest;
 
 /// The kind of an expression's value, and what does not fit in it.
@@ -50,6 +52,20 @@ const TYPES: &[&str] = &[
     "optional_type",
 ];
 
+/// The words of an enum as an expression writes them, not too many.
+fn shown(words: &[String]) -> String {
+    let known: Vec<String> = words
+        .iter()
+        .take(SHOWN_WORDS)
+        .map(|w| format!("`\"{w}\"`"))
+        .collect();
+    let more = match words.len() > SHOWN_WORDS {
+        true => ", …",
+        false => "",
+    };
+    format!("{}{more}", known.join(", "))
+}
+
 impl Walk<'_> {
     fn trouble(&mut self, part: Part, message: String, help: Option<String>) {
         self.troubles.push(Trouble {
@@ -68,7 +84,7 @@ impl Walk<'_> {
             part,
             message,
             help: Some(format!("write `{meant}`")),
-            instead: Some(meant.to_owned()),
+            instead: Some(Instead::plain(meant)),
         });
     }
 
@@ -176,6 +192,14 @@ impl Walk<'_> {
         }
     }
 
+    /// What a comparison with a text gets wrong.
+    fn compared(&mut self, call: &CallExpr, kinds: &[Kind]) {
+        if call.target.is_none() {
+            self.compared_words(call);
+            self.unquoted(call, kinds);
+        }
+    }
+
     /// A field of words that is compared with a text that is none of them: never equal.
     fn compared_words(&mut self, call: &CallExpr) {
         let (field, other) = match (call.func_name.as_str(), &call.args[..]) {
@@ -219,20 +243,9 @@ impl Walk<'_> {
         match nearest(text, words.iter().map(String::as_str)) {
             Some(near) => self.misspelt(Part::Whole, message, &format!("\"{near}\"")),
             None => {
-                let known: Vec<String> = words
-                    .iter()
-                    .take(SHOWN_WORDS)
-                    .map(|w| format!("`\"{w}\"`"))
-                    .collect();
-                let more = if words.len() > SHOWN_WORDS {
-                    ", …"
-                } else {
-                    ""
-                };
-                let help = format!(
-                    "write a value of its enum, whatever a system calls it: {}{more}",
-                    known.join(", ")
-                );
+                let known = shown(words);
+                let help =
+                    format!("write a value of its enum, whatever a system calls it: {known}");
                 self.trouble(Part::Whole, message, Some(help));
             }
         }
@@ -247,6 +260,9 @@ impl Walk<'_> {
             let help = format!("name one of its fields, `{name}.FIELD`");
             self.trouble(Part::Whole, message, Some(help));
             return Kind::Any;
+        }
+        if let Some(kind) = self.lacks_record(name) {
+            return kind;
         }
         match self.scope {
             Scope::Variable { name: known, kind } if known == name => kind.clone(),
@@ -276,6 +292,22 @@ impl Walk<'_> {
                 Kind::Any
             }
         }
+    }
+
+    /// The kind of a field that is named without its record, which is told.
+    fn lacks_record(&mut self, name: &str) -> Option<Kind> {
+        let Scope::Record {
+            name: record,
+            field,
+            ..
+        } = self.scope
+        else {
+            return None;
+        };
+        let kind = field(name).filter(|_| !TYPES.contains(&name))?;
+        let meant = format!("{record}.{name}");
+        self.misspelt(Part::Whole, format!("`{name}` is not known here"), &meant);
+        Some(kind)
     }
 
     fn comprehension(&mut self, c: &ComprehensionExpr) -> Kind {
@@ -329,9 +361,7 @@ impl Walk<'_> {
             .enumerate()
             .map(|(i, part)| self.child(i, part))
             .collect();
-        if call.target.is_none() {
-            self.compared_words(call);
-        }
+        self.compared(call, &kinds);
         if let Some(kind) = self.operator(&call.func_name, &kinds) {
             return kind;
         }

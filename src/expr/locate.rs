@@ -9,9 +9,9 @@ use cel::IdedExpr;
 use cel::common::ast::SourceInfo;
 use cel::parser::pratt_parser::TokenKind;
 
-use super::Fault;
 use super::syntax::children;
 use super::tokens::Tokens;
+use super::{Fault, Instead};
 
 /// Which part of a node is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Trouble {
     pub(super) part: Part,
     pub(super) message: String,
     pub(super) help: Option<String>,
-    pub(super) instead: Option<String>,
+    pub(super) instead: Option<Instead>,
 }
 
 /// Gives each trouble its place.

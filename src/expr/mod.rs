@@ -58,8 +58,27 @@ pub struct Fault {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// The text to put in its place, where what was meant is plain.
-    pub instead: Option<String>,
+    /// What to put in its place, where what was meant can be told.
+    pub instead: Option<Instead>,
+}
+
+/// What to put in the place of a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instead {
+    /// The text.
+    pub text: String,
+    /// Whether nothing else can have been meant.
+    pub plain: bool,
+}
+
+impl Instead {
+    /// What was plainly meant.
+    fn plain(text: impl Into<String>) -> Instead {
+        Instead {
+            text: text.into(),
+            plain: true,
+        }
+    }
 }
 
 /// A field of the record that an expression reads.

@@ -6,7 +6,7 @@ use cel::parser::PrattParser;
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
 use super::tokens::Tokens;
-use super::{Fault, MAX_BYTES, MAX_DEPTH};
+use super::{Fault, Instead, MAX_BYTES, MAX_DEPTH};
 
 /// Parses an expression, within limits that keep parser and evaluator off the end of the stack.
 pub(super) fn parse(text: &str, tokens: &Tokens<'_>) -> Result<IdedExpr, Fault> {
@@ -182,7 +182,7 @@ fn explain(text: &str, tokens: &Tokens<'_>, errors: &cel::ParseErrors) -> Fault 
         _ => return fault(format!("`{found}` does not fit here"), None),
     };
     Fault {
-        instead: Some(sign.to_owned()),
+        instead: Some(Instead::plain(sign)),
         ..fault(format!("`{found}` is no CEL operator"), Some(help))
     }
 }

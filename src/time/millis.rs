@@ -34,12 +34,36 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
+/// What people write for a unit, and how long that is. A month and a year are left out:
+/// they are no fixed number of days.
+const MEANT: [(&[&str], Millis); 6] = [
+    (&["w", "wk", "wks", "week", "weeks"], Millis(7 * 86_400_000)),
+    (&["day", "days"], Millis::DAY),
+    (&["hr", "hrs", "hour", "hours"], Millis::HOUR),
+    (&["min", "mins", "minute", "minutes"], Millis::MINUTE),
+    (&["sec", "secs", "second", "seconds"], Millis::SECOND),
+    (&["msec", "msecs", "millisecond", "milliseconds"], Millis(1)),
+];
+
 /// A text that is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// It is not made of integers and units.
-    #[error("`{0}` is no duration; write an integer and a unit, as in `500ms`, `15m` or `1h30m`")]
+    #[error(
+        "`{0}` is no duration; write an integer and a unit, as in `500ms`, `15m` or `1h30m`; the \
+         units are `d`, `h`, `m`, `s` and `ms`"
+    )]
     Form(String),
+    /// It has a unit that there is not, but plainly means something.
+    #[error(
+        "`{text}` is no duration; the units are `d`, `h`, `m`, `s` and `ms`: write `{instead}`"
+    )]
+    Unit {
+        /// What was written.
+        text: String,
+        /// The same in units that there are.
+        instead: Millis,
+    },
     /// A unit comes twice or after a smaller one.
     #[error("the units of `{0}` are out of order; write the largest first, each once")]
     Order(String),
@@ -91,7 +115,13 @@ impl Millis {
     /// Reads the language's form: `500ms`, `5s`, `15m`, `1h`, `7d`, `1h30m`; digits may be grouped
     /// by `_`.
     pub fn parse(text: &str) -> Result<Self, DurationError> {
-        let form = || DurationError::Form(text.to_owned());
+        let form = || match meant(text) {
+            Some(instead) => DurationError::Unit {
+                text: text.to_owned(),
+                instead,
+            },
+            None => DurationError::Form(text.to_owned()),
+        };
         let mut rest = text;
         let mut total: u64 = 0;
         let mut next_unit = 0;
@@ -127,6 +157,19 @@ impl Millis {
         }
         Ok(Millis(total))
     }
+}
+
+/// What a single integer stands for before a word that is no unit, where that is plain.
+fn meant(text: &str) -> Option<Millis> {
+    let (number, word) = text.split_at_checked(run(text, |c| c.is_ascii_digit()))?;
+    // `M` may be minutes or months.
+    let word = Some(word.trim_start()).filter(|word| *word != "M")?;
+    let word = word.to_ascii_lowercase();
+    let unit = UNITS.iter().find(|(unit, _)| *unit == word);
+    let words = || MEANT.iter().find(|(words, _)| words.contains(&&*word));
+    let size = unit.map(|u| u.1).or_else(|| words().map(|w| w.1.0))?;
+    let total = number.parse::<u64>().ok()?.checked_mul(size)?;
+    (total <= LONGEST).then_some(Millis(total))
 }
 
 /// How many bytes at the start of `text` satisfy `wanted`.
@@ -197,7 +240,8 @@ mod tests {
     #[test]
     fn says_why_a_text_is_no_duration() {
         for text in [
-            "", "5", "m", "5x", "5 m", "1h 30m", "_5m", "5_m", "-5m", "5M", "1.5h",
+            "", "5", "m", "5x", "1h 30m", "_5m", "5_m", "-5m", "1.5h", "w", "2mo", "1y", "1w2x",
+            "5M",
         ] {
             assert_eq!(
                 Millis::parse(text),
@@ -217,6 +261,26 @@ mod tests {
             Millis::parse("99999999999999999999d"),
             Err(DurationError::TooLong("99999999999999999999d".into()))
         );
+    }
+
+    #[test]
+    fn offers_what_a_word_stands_for() {
+        for (text, instead) in [
+            ("1w", "7d"),
+            ("2weeks", "14d"),
+            ("5 m", "5m"),
+            ("5H", "5h"),
+            ("90min", "1h30m"),
+            ("36 hours", "1d12h"),
+            ("250millisec", ""),
+        ] {
+            let error = Millis::parse(text).unwrap_err().to_string();
+            let offered = match instead {
+                "" => "the units are `d`, `h`, `m`, `s` and `ms`".to_owned(),
+                _ => format!("the units are `d`, `h`, `m`, `s` and `ms`: write `{instead}`"),
+            };
+            assert!(error.ends_with(&offered), "{error}");
+        }
     }
 
     proptest! {

@@ -16,6 +16,7 @@ mod other;
 mod plan;
 mod report;
 mod robust;
+mod simulate;
 mod support;
 mod suppressions;
 mod test;

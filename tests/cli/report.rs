@@ -195,7 +195,7 @@ fn a_simulation_stands_beside_the_estimate() {
     well_formed(&page);
     for words in [
         "id=\"simulated\"",
-        "over 1d of virtual time with made-up load (seed 3), with mailer down for 3h after 6h",
+        "over 1d of virtual time with made-up load (seed 3), with mailer down for 3h from 6h on",
         "How old changes were",
         "What waited",
         "href=\"#simulated\"",

@@ -153,6 +153,45 @@ fn a_failure_shows_what_was_found_and_why() {
     insta::assert_snapshot!(ran.stdout);
 }
 
+/// A policy whose scenario of names sends only some contacts on.
+fn held_back() -> Dir {
+    let policy = POLICY.replace(
+        "contact(name, status, cents) from crm to mailer",
+        "contact(name, status, cents) from crm to mailer if `contact.status == \"new\"`",
+    );
+    let test = r#"test "all names arrive" {
+  at 1s crm sets contact "a@x" { name = "Ada", status = lost }
+  at 1s crm sets contact "b@x" { name = "Bob", status = new }
+  at 30m crm sets contact "b@x" { name = "Bo", status = lost }
+  at 40m event forms.submitted `{"kind": "other", "e": "c@x", "n": "Cy"}`
+  expect at 1h contact "a@x" in mailer { name = "Ada" }
+  expect at 1h contact "b@x" in mailer { name = "Bo" }
+  expect at 1h contact "c@x" in crm { name = "Cy" }
+}"#;
+    Dir::with(&[("policy.sync", &format!("{policy}\n{test}"))])
+}
+
+#[test]
+fn a_failure_says_which_condition_held_the_record_back() {
+    let dir = held_back();
+    let ran = dir.run(&["test"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (1, ""));
+    let (failure, _) = ran.stdout.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(failure);
+    let json = dir.run(&["test", "--format", "json"]).json();
+    let failures = json["tests"][0]["failures"].as_array().unwrap();
+    let held: Vec<&serde_json::Value> = failures.iter().map(|f| &f["held_back"]).collect();
+    let by_status = serde_json::json!([
+        {"scenario": "names", "condition": "contact.status == \"new\"", "event": null}
+    ]);
+    let by_kind = serde_json::json!([
+        {"scenario": "signups", "condition": "event.kind == \"demo\"", "event": "forms.submitted"}
+    ]);
+    assert_eq!(held, [&by_status, &by_status, &by_kind]);
+    let junit = dir.run(&["test", "--format", "junit"]).stdout;
+    assert_eq!(junit.matches("holds it back").count(), 6, "{junit}");
+}
+
 #[test]
 fn json_is_as_published_and_says_the_same() {
     let ran = with(FAILING).run(&["test", "--format", "json"]);

@@ -1,6 +1,6 @@
 //! SL0405 bad-expression: CEL syntax, an unknown field, or a type that does not fit.
 
-use crate::expr::{Fault, Kind};
+use crate::expr::{Fault, Instead, Kind};
 use crate::finding::{Code, Edit, Finding, Grade};
 use crate::text::{Span, nearest};
 
@@ -11,9 +11,12 @@ pub(in super::super) fn faulty(at: Span, fault: Fault) -> Finding {
     let mut finding = Finding::new(CODE, at, fault.message);
     finding.help = fault.help;
     match fault.instead {
-        Some(text) => finding.fix(
+        Some(Instead { text, plain }) => finding.fix(
             format!("write `{text}`"),
-            Grade::Safe,
+            match plain {
+                true => Grade::Safe,
+                false => Grade::Review,
+            },
             vec![Edit { span: at, text }],
         ),
         None => finding,

@@ -55,6 +55,10 @@ pub(super) fn terminal(page: &Page, style: Style) -> String {
                 }
             }
             let line = line.trim_end();
+            // A section of notes alone has no head.
+            if line.is_empty() {
+                continue;
+            }
             match number {
                 0 => out.push_str(&style.dim(line)),
                 _ => out.push_str(line),

@@ -22,6 +22,9 @@ pub(super) fn section(content: Content) -> Option<Section> {
     let body = html! {
         p class="about" { (about(simulated)) }
         @for note in &simulated.notes { p class="about" { (prose(note)) } }
+        @for note in &simulated.estimate_notes {
+            p class="about" { "Of the estimate: " (prose(note)) }
+        }
         @if !ages.is_empty() {
             h3 { "How old changes were" }
             (age_legend(ages.iter().any(|a| a.required.is_some())))
@@ -70,7 +73,7 @@ fn about(simulated: &Simulated) -> String {
         .map(|o| {
             let lasts = figures::duration(o.seconds);
             let at = figures::duration(o.at_seconds);
-            format!("{} down for {lasts} after {at}", o.system)
+            format!("{} down for {lasts} from {at} on", o.system)
         })
         .collect();
     let outages = match outages.is_empty() {

@@ -50,6 +50,9 @@ fn sections(simulated: &Simulated) -> Vec<Section> {
         ));
     }
     sections.push(notes);
+    let mut of_estimate = Section::new("notes of the estimate", &[]);
+    of_estimate.notes = simulated.estimate_notes.clone();
+    sections.push(of_estimate);
     sections.retain(|s| !s.is_empty());
     sections
 }
@@ -97,39 +100,50 @@ fn backlog(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
     if system.backlog_most < MUCH {
         return None;
     }
-    let hour = |at: Option<usize>| at.map_or(0.0, |hours| (hours as f64 + 1.0) * 3_600.0);
-    let waiting = |n: &u64| *n >= MUCH;
-    let most = system
-        .backlog
-        .iter()
-        .position(|n| *n == system.backlog_most);
-    let first = system.backlog.iter().position(waiting);
-    let last = system.backlog.iter().rposition(waiting);
-    let ended = match last.is_some_and(|at| at + 1 == system.backlog.len()) {
-        true => "and was there still at the end".to_owned(),
-        false => format!(
-            "and was gone after {}",
-            figures::duration(hour(last) + 3_600.0)
-        ),
+    let found = &system.backlog;
+    let first = found.iter().position(|n| *n >= MUCH)?;
+    let most = found.iter().position(|n| *n == system.backlog_most)?;
+    let last = found.iter().rposition(|n| *n >= MUCH)?;
+    let mut told = vec![first, most, (last + 1).min(found.len() - 1)];
+    told.dedup();
+    let told: Vec<String> = told
+        .into_iter()
+        .map(|at| {
+            let waited = match found[at] {
+                0 => "none".to_owned(),
+                n => figures::count(n as f64),
+            };
+            // The first count is that of one hour after the start.
+            let hours = figures::duration((at as f64 + 1.0) * 3_600.0);
+            let mark = if at == most { " (the most)" } else { "" };
+            format!("{waited} after {hours}{mark}")
+        })
+        .collect();
+    let end = match last + 1 == found.len() {
+        true => ", the last full hour",
+        false => "",
     };
+    Some(format!(
+        "writes waiting for `{}`{}: {}{end}",
+        system.name,
+        outages(simulated, system),
+        told.join(", "),
+    ))
+}
+
+/// When a system was down, as a clause after its name.
+fn outages(simulated: &Simulated, system: &SystemSimulated) -> String {
     let asked = simulated.outages.iter().filter(|o| o.system == system.name);
     let outages: Vec<String> = asked
         .map(|o| {
             let lasts = figures::duration(o.seconds);
-            format!("down for {lasts} after {}", figures::duration(o.at_seconds))
+            format!("for {lasts} from {} on", figures::duration(o.at_seconds))
         })
         .collect();
-    let outages = match outages.is_empty() {
+    match outages.is_empty() {
         true => String::new(),
-        false => format!(" ({})", outages.join(", ")),
-    };
-    Some(format!(
-        "`{}`{outages}: writes waited at the full hour after {}, {} of them after {}, {ended}",
-        system.name,
-        figures::duration(hour(first)),
-        figures::count(system.backlog_most as f64),
-        figures::duration(hour(most)),
-    ))
+        false => format!(", which was down {}", outages.join(" and ")),
+    }
 }
 
 fn limits(simulated: &Simulated) -> Section {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Results, kinds, lines};
+use super::{Results, kinds, lines, story};
+use crate::render::Style;
 use crate::render::style::count;
-use crate::render::{Style, why};
 use crate::sim::trial::{Difference, Uncovered, Unmet};
 
 /// Names shown of each kind that no test touches.
@@ -61,30 +61,32 @@ fn failure(out: &mut String, results: &Results<'_>, unmet: &Unmet, style: Style)
         style.dim(&format!("{file}:{}:{}", at.line, at.column)),
         style.bold(line)
     );
-    let stories = match &unmet.what {
-        Difference::Values { fields, .. } => {
-            for (text, field) in lines(unmet).iter().zip(fields) {
-                let _ = writeln!(out, "    {text}");
-                match &field.why {
-                    Some(story) => indented(out, &why::of_field(story), style),
-                    None => unknown(out, style),
-                }
+    let mut texts = lines(unmet).into_iter();
+    if let Difference::Values { fields, system, .. } = &unmet.what {
+        for (field, text) in fields.iter().zip(texts.by_ref()) {
+            let _ = writeln!(out, "    {text}");
+            match &field.why {
+                Some(told) => indented(out, &story(told, system), style),
+                None => unknown(out, style),
             }
-            return;
         }
-        Difference::Missing { why: stories, .. } => Some(stories),
-        _ => None,
-    };
-    for text in lines(unmet) {
+    }
+    for text in texts {
         let _ = writeln!(out, "    {text}");
     }
-    match stories {
-        None => {}
-        Some(stories) if stories.is_empty() => unknown(out, style),
-        Some(stories) => {
-            for story in stories {
-                indented(out, &why::of_field(story), style);
-            }
+    if let Difference::Missing {
+        system,
+        why,
+        held_back,
+        ..
+    } = &unmet.what
+    {
+        // An event that a condition stopped did come, and so something is known of the record.
+        if why.is_empty() && held_back.is_empty() {
+            unknown(out, style);
+        }
+        for told in why {
+            indented(out, &story(told, system), style);
         }
     }
 }

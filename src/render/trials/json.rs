@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Results, kinds, lines};
 use crate::engine::why::FieldStory;
 use crate::render::Position;
-use crate::sim::trial::{Difference, Uncovered, Unmet};
+use crate::sim::trial::{Difference, HeldBack, Of, Uncovered, Unmet};
 
 /// The results of a policy's tests.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -54,6 +54,19 @@ struct Failure {
     system: Option<String>,
     /// The fields that differ.
     fields: Vec<Field>,
+    /// The conditions that keep the record, or these fields of it, from there.
+    held_back: Vec<Held>,
+}
+
+/// A condition that is not true.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Held {
+    /// The scenario that does not carry the record on.
+    scenario: String,
+    /// The condition as the policy has it.
+    condition: String,
+    /// The event that it is not true of; null: it is not true of the record.
+    event: Option<String>,
 }
 
 /// A field that differs, as JSON texts.
@@ -164,6 +177,10 @@ fn failure(results: &Results<'_>, unmet: &Unmet) -> Failure {
             .collect(),
         _ => Vec::new(),
     };
+    let held = match &unmet.what {
+        Difference::Values { held_back, .. } | Difference::Missing { held_back, .. } => held_back,
+        _ => &Vec::new(),
+    };
     Failure {
         kind,
         file: file.to_owned(),
@@ -173,6 +190,18 @@ fn failure(results: &Results<'_>, unmet: &Unmet) -> Failure {
         record: record.cloned(),
         system: system.cloned(),
         fields,
+        held_back: held.iter().map(held_back).collect(),
+    }
+}
+
+fn held_back(held: &HeldBack) -> Held {
+    Held {
+        scenario: held.scenario.clone(),
+        condition: held.condition.clone(),
+        event: match &held.of {
+            Of::Event(name) => Some(name.clone()),
+            Of::Record(_) => None,
+        },
     }
 }
 

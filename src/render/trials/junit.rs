@@ -7,9 +7,8 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{Results, lines};
+use super::{Results, lines, story};
 use crate::render::junit::legal;
-use crate::render::why;
 use crate::sim::trial::{Difference, Trial, Unmet};
 
 type Xml = Writer<Vec<u8>>;
@@ -94,13 +93,16 @@ fn account(results: &Results<'_>, unmet: &Unmet) -> String {
         // Writing into a String cannot fail.
         let _ = write!(text, "\n{line}");
     }
-    let stories: Vec<_> = match &unmet.what {
-        Difference::Values { fields, .. } => fields.iter().filter_map(|f| f.why.as_ref()).collect(),
-        Difference::Missing { why, .. } => why.iter().collect(),
-        _ => Vec::new(),
+    let (stories, system): (Vec<_>, _) = match &unmet.what {
+        Difference::Values { fields, system, .. } => {
+            let told = fields.iter().filter_map(|f| f.why.as_ref());
+            (told.collect(), system.as_str())
+        }
+        Difference::Missing { why, system, .. } => (why.iter().collect(), system.as_str()),
+        _ => (Vec::new(), ""),
     };
-    for story in stories {
-        let _ = write!(text, "\n{}", why::of_field(story).trim_end());
+    for told in stories {
+        let _ = write!(text, "\n{}", story(told, system).trim_end());
     }
     text
 }

@@ -8,9 +8,14 @@ pub use human::human;
 pub use json::{json, schema};
 pub use junit::junit;
 
-use crate::render::Position;
+use std::fmt::Write;
+
+use crate::engine::why::FieldStory;
 use crate::render::style::count;
-use crate::sim::trial::{Coverage, Difference, Differs, Misfit, Trial, Uncovered, Unmet};
+use crate::render::{Position, why};
+use crate::sim::trial::{
+    Coverage, Difference, Differs, HeldBack, Misfit, Of, Trial, Uncovered, Unmet,
+};
 use crate::text::{Sources, Span};
 
 /// Everything there is to show.
@@ -64,11 +69,26 @@ fn kinds(coverage: &Coverage) -> [(&'static str, &Uncovered); 4] {
 /// What is wrong, in a line for each thing.
 fn lines(unmet: &Unmet) -> Vec<String> {
     match &unmet.what {
-        Difference::Missing { record, system, .. } => {
-            vec![format!("`{system}` has no {record}")]
+        Difference::Missing {
+            record,
+            system,
+            held_back: held,
+            ..
+        } => {
+            let missing = format!("`{system}` has no {record}");
+            std::iter::once(missing)
+                .chain(held.iter().map(held_back))
+                .collect()
         }
         Difference::Present { record, system } => vec![format!("`{system}` has {record}")],
-        Difference::Values { fields, .. } => fields.iter().map(differs).collect(),
+        Difference::Values {
+            fields,
+            held_back: held,
+            ..
+        } => {
+            let fields = fields.iter().map(differs);
+            fields.chain(held.iter().map(held_back)).collect()
+        }
         Difference::Calls {
             system,
             at_most,
@@ -108,4 +128,40 @@ fn differs(field: &Differs) -> String {
         or_none(&field.expected),
         or_none(&field.actual)
     )
+}
+
+/// Which condition keeps a record back, in the words of the policy.
+fn held_back(held: &HeldBack) -> String {
+    let of = match &held.of {
+        Of::Event(name) => format!(" for the event `{name}`"),
+        Of::Record(read) => {
+            let read = read.iter().map(|(field, value)| match value {
+                Some(value) => format!("{field} = {value}"),
+                None => format!("{field} = nothing"),
+            });
+            let read: Vec<String> = read.collect();
+            match read.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", read.join(", ")),
+            }
+        }
+    };
+    format!(
+        "`{}` holds it back: `{}` is not true{of}",
+        held.scenario, held.condition
+    )
+}
+
+/// What the runner knows of a field that was looked for in a system: also that it knows of nothing
+/// there, which the story of a record passes over.
+fn story(story: &FieldStory, system: &str) -> String {
+    let mut out = why::of_field(story);
+    if story.held.is_empty() {
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            out,
+            "  in   `{system}`: nothing, as far as the runner knows"
+        );
+    }
+    out
 }

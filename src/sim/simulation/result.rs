@@ -13,7 +13,7 @@ use super::simulated::{
 use super::{Heard, Simulation, Span};
 use crate::engine::ports::{ScenarioIx, Store as _};
 use crate::engine::runner::Tally;
-use crate::estimate::{FieldAge, ScenarioEstimate, SystemEstimate};
+use crate::estimate::{FieldAge, ScenarioEstimate, SystemEstimate, notes_without_money};
 use crate::sim::{Emulated, SharedStore, Systems};
 use crate::time::Instant;
 
@@ -77,6 +77,7 @@ impl Simulation<'_> {
                 })
                 .collect(),
             notes,
+            estimate_notes: notes_without_money(self.ground),
         }
     }
 

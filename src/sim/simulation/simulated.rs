@@ -36,6 +36,9 @@ pub struct Simulated {
     pub outages: Vec<OutageSimulated>,
     /// What to know about the figures.
     pub notes: Vec<String>,
+    /// What the estimate says of its own figures, as far as they stand beside measured ones.
+    #[serde(default)]
+    pub estimate_notes: Vec<String>,
 }
 
 /// A figure that was measured beside the one that was estimated.

@@ -11,10 +11,12 @@
 //! count up to there.
 
 mod coverage;
+mod held_back;
 mod script;
 mod steps;
 
 pub use coverage::{Coverage, Touched, Uncovered};
+pub use held_back::{HeldBack, Of};
 pub use script::Misfit;
 
 use rayon::prelude::*;
@@ -94,6 +96,8 @@ pub enum Difference {
         system: String,
         /// What the runner knows of its fields.
         why: Vec<FieldStory>,
+        /// The conditions that keep it from there.
+        held_back: Vec<HeldBack>,
     },
     /// A system has the record.
     Present {
@@ -110,6 +114,8 @@ pub enum Difference {
         system: String,
         /// Each field that differs.
         fields: Vec<Differs>,
+        /// The conditions that keep these fields from there.
+        held_back: Vec<HeldBack>,
     },
     /// A system was called more often.
     Calls {
@@ -210,7 +216,7 @@ impl<'p> Suite<'p> {
     fn play(&self, script: Script, systems: Systems, trial: &mut Trial) {
         let start = systems.now;
         let store = systems.store.clone();
-        let mut world = World::new(systems, Steps::new(&self.program, script));
+        let mut world = World::new(systems, Steps::new((&self.program, &self.decoder), script));
         let options = Options::default();
         let ran = world.run(&self.program, &self.decoder, &mut Silent, options);
         let fault = ran.err().map(|e| e.message).or(world.fault);

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::held_back::{HeldBack, Sent, of_record};
 use super::script::{Act, Bound, Place, Script, Timed, same, show};
 use super::{Difference, Differs, Unmet, letters};
+use crate::connector::decode::Events;
 use crate::engine::ports::{FieldIx, MapIx, ScenarioIx, Store as _};
 use crate::engine::program::Program;
+use crate::engine::register::Register;
 use crate::engine::register_json;
 use crate::engine::why::{FieldStory, tell};
 use crate::sim::{Applied, Driver, Systems};
@@ -25,10 +28,11 @@ pub(super) struct Steps<'p> {
     pub unmet: Vec<Unmet>,
     /// What was written: scenario, map, field.
     pub wrote: BTreeSet<(ScenarioIx, MapIx, Option<FieldIx>)>,
+    sent: Sent<'p>,
 }
 
 impl<'p> Steps<'p> {
-    pub fn new(program: &'p Program, script: Script) -> Self {
+    pub fn new((program, decoder): (&'p Program, &'p Events), script: Script) -> Self {
         Steps {
             program,
             acts: script.acts.into(),
@@ -37,6 +41,7 @@ impl<'p> Steps<'p> {
             over: false,
             unmet: Vec::new(),
             wrote: BTreeSet::new(),
+            sent: Sent::new(program, decoder),
         }
     }
 
@@ -59,19 +64,23 @@ impl<'p> Steps<'p> {
         let (record, system) = self.record(place);
         let row = systems.get(place.system).row(place.map, &place.key);
         let Some(row) = row else {
-            let fields = values.iter().map(|(ix, _)| *ix);
-            let why = fields.filter_map(|ix| self.story(place, ix, systems));
+            let wanted: Vec<FieldIx> = values.iter().map(|(ix, _)| *ix).collect();
+            let fields = wanted.iter();
+            let why = fields.filter_map(|ix| self.story(place, *ix, systems));
             return Some(Difference::Missing {
                 record,
                 system,
                 why: why.collect(),
+                held_back: self.held_back(place, &wanted, systems),
             });
         };
         let names = &self.program.entities[usize::from(place.entity)];
         let mut fields = Vec::new();
+        let mut differ = Vec::new();
         for (ix, expected) in values {
             let actual = row.fields.iter().find(|(f, _)| f == ix).map(|(_, v)| v);
             if !same(actual, expected) {
+                differ.push(*ix);
                 fields.push(Differs {
                     field: names.fields[usize::from(*ix)].name.clone(),
                     expected: (!expected.is_null()).then(|| show(expected)),
@@ -84,6 +93,7 @@ impl<'p> Steps<'p> {
             record,
             system,
             fields,
+            held_back: self.held_back(place, &differ, systems),
         })
     }
 
@@ -93,11 +103,26 @@ impl<'p> Steps<'p> {
         there.map(|_| Difference::Present { record, system })
     }
 
+    /// The conditions that keep these fields of a record from where it is looked for.
+    fn held_back(&self, place: &Place, fields: &[FieldIx], systems: &Systems) -> Vec<HeldBack> {
+        let mut out = self.sent.held_back(place, fields);
+        if let Some(register) = self.register(place, systems) {
+            out.extend(of_record(self.program, place, &register, fields));
+        }
+        out
+    }
+
+    /// What the runner keeps of a record; `None`: nothing.
+    fn register(&self, place: &Place, systems: &Systems) -> Option<Register> {
+        let names = &self.program.entities[usize::from(place.entity)];
+        let doc = systems.store.inner().record(&names.name, &place.key);
+        register_json::parse(names, &doc.ok()??).ok()
+    }
+
     /// What the runner knows of a field; `None`: nothing of the record.
     fn story(&self, place: &Place, field: FieldIx, systems: &Systems) -> Option<FieldStory> {
         let names = &self.program.entities[usize::from(place.entity)];
-        let doc = systems.store.inner().record(&names.name, &place.key);
-        let register = register_json::parse(names, &doc.ok()??).ok()?;
+        let register = self.register(place, systems)?;
         let system = Some(place.system);
         let story = tell(
             self.program,
@@ -156,7 +181,10 @@ impl Driver for Steps<'_> {
                 let there = systems.get(system);
                 there.down_until = there.down_until.max(Some(until));
             }
-            Act::Sends(system, name, payload) => systems.sends(system, &name, payload),
+            Act::Sends(system, name, payload) => {
+                self.sent.note(systems.now, system, &name, &payload);
+                systems.sends(system, &name, payload);
+            }
             Act::Holds(place, values) => {
                 let found = self.holds(&place, &values, systems);
                 self.look(clause, found);
