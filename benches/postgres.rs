@@ -76,13 +76,16 @@ const COLUMNS: &str = "id, email, name, company, score, balance, opted_out, born
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     Psql,
+    /// As [`Way::Psql`] where rows may be there already: what can be run again after it was cut off.
+    Upsert,
     Syncline,
     Sling,
     Dlt,
 }
 
-const WAYS: [(Way, &str); 4] = [
+const WAYS: [(Way, &str); 5] = [
     (Way::Psql, "psql"),
+    (Way::Upsert, "upsert"),
     (Way::Syncline, "syncline"),
     (Way::Sling, "sling"),
     (Way::Dlt, "dlt"),
@@ -97,6 +100,11 @@ enum Step {
 }
 
 impl Step {
+    /// Whether rows of it are there already.
+    fn upserts(self) -> bool {
+        matches!(self, Step::Upsert | Step::Changed)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Step::Full => "all, empty table",
@@ -160,26 +168,47 @@ fn main() {
         .collect();
     bench.fill();
     println!(
-        "{:17} {:9} {:>10} {:>9} {:>10} {:>9} {:>8} {:>8} {:>8}",
-        "step", "way", "rows", "seconds", "rows/s", "of psql", "MiB", "own s", "server s"
+        "{:17} {:9} {:>10} {:>9} {:>10} {:>9} {:>9} {:>8} {:>8} {:>8}",
+        "step",
+        "way",
+        "rows",
+        "seconds",
+        "rows/s",
+        "of psql",
+        "of upsert",
+        "MiB",
+        "own s",
+        "server s"
     );
     for step in [Step::Full, Step::Upsert, Step::Changed, Step::Csv] {
         let moved = bench.prepare(step, &movers);
-        let mut floor = None;
+        let (mut floor, mut upsert) = (None, None);
         for mover in &movers {
+            if mover.way == Way::Upsert && step.upserts() {
+                // It is what `psql` does anyway.
+                bench.measure(mover, step);
+                continue;
+            }
             let figure = bench.measure(mover, step);
             bench.compare(mover, step);
             if mover.way == Way::Psql {
                 floor = Some(figure.seconds);
             }
-            let of_floor = floor.map(|f| format!("{:.2}", f / figure.seconds));
+            if mover.way == Way::Upsert || (mover.way == Way::Psql && step.upserts()) {
+                upsert = Some(figure.seconds);
+            }
+            let of = |floor: Option<f64>| {
+                let share = floor.map(|f| format!("{:.2}", f / figure.seconds));
+                share.unwrap_or_default()
+            };
             println!(
-                "{:17} {:9} {moved:>10} {:>9.2} {:>10.0} {:>9} {:>8.0} {:>8.2} {:>8.2}",
+                "{:17} {:9} {moved:>10} {:>9.2} {:>10.0} {:>9} {:>9} {:>8.0} {:>8.2} {:>8.2}",
                 step.name(),
                 format!("{:?}", mover.way).to_lowercase(),
                 figure.seconds,
                 moved as f64 / figure.seconds,
-                of_floor.unwrap_or_default(),
+                of(floor),
+                of(upsert),
                 figure.peak_mib,
                 figure.own,
                 figure.servers,
@@ -191,7 +220,7 @@ fn main() {
 impl Bench {
     fn has(&self, way: Way) -> bool {
         match way {
-            Way::Psql | Way::Syncline => true,
+            Way::Psql | Way::Upsert | Way::Syncline => true,
             Way::Sling => self.peers.join("sling").exists(),
             Way::Dlt => self.peers.join("venv/bin/dlt").exists(),
         }
@@ -278,7 +307,7 @@ impl Bench {
 
     fn measure(&self, mover: &Mover, step: Step) -> Figure {
         let mut command = match mover.way {
-            Way::Psql => self.by_psql(mover, step),
+            Way::Psql | Way::Upsert => self.by_psql(mover, step),
             Way::Syncline => self.by_syncline(mover, step),
             Way::Sling => self.by_sling(mover, step),
             Way::Dlt => self.by_dlt(mover, step),
@@ -329,7 +358,15 @@ impl Bench {
             )
         };
         let mut command = self.psql(&mover.target);
+        let csv = format!("'{}' (FORMAT csv, HEADER)", self.csv().display());
         match step {
+            Step::Full | Step::Csv if mover.way == Way::Upsert => {
+                let from = match step {
+                    Step::Csv => csv,
+                    _ => format!("PROGRAM '{}'", reads("contacts")),
+                };
+                command.arg("-f").arg(upsert_script(mover, &from));
+            }
             Step::Full => {
                 command.arg("-c").arg(format!(
                     "\\copy contacts FROM PROGRAM '{}'",
@@ -337,31 +374,14 @@ impl Bench {
                 ));
             }
             Step::Csv => {
-                let copy = format!(
-                    "\\copy contacts FROM '{}' (FORMAT csv, HEADER)",
-                    self.csv().display()
-                );
-                command.arg("-c").arg(copy);
+                command.arg("-c").arg(format!("\\copy contacts FROM {csv}"));
             }
             Step::Upsert | Step::Changed => {
                 let since = mover.target.one("SELECT max(updated_at) FROM contacts");
                 let rows =
                     format!("(SELECT * FROM contacts WHERE updated_at > timestamptz ''{since}'')");
-                let set = COLUMNS
-                    .split(", ")
-                    .skip(1)
-                    .map(|c| format!("{c} = excluded.{c}"));
-                let set: Vec<String> = set.collect();
-                let script = format!(
-                    "BEGIN;\nCREATE TEMP TABLE stage (LIKE contacts) ON COMMIT DROP;\n\
-                     \\copy stage FROM PROGRAM '{}'\n\
-                     INSERT INTO contacts SELECT * FROM stage ON CONFLICT (id) DO UPDATE SET {};\nCOMMIT;\n",
-                    reads(&rows),
-                    set.join(", ")
-                );
-                let file = mover.dir.join("upsert.sql");
-                std::fs::write(&file, script).expect("written");
-                command.arg("-f").arg(file);
+                let from = format!("PROGRAM '{}'", reads(&rows));
+                command.arg("-f").arg(upsert_script(mover, &from));
             }
         }
         command
@@ -530,4 +550,18 @@ fn tree(root: u32) -> u64 {
             .unwrap_or(0)
     };
     family(root).iter().map(peak).sum()
+}
+
+/// A script that fills a temporary table from somewhere and upserts what it holds.
+fn upsert_script(mover: &Mover, from: &str) -> PathBuf {
+    let set = COLUMNS.split(", ").skip(1);
+    let set: Vec<String> = set.map(|c| format!("{c} = excluded.{c}")).collect();
+    let script = format!(
+        "BEGIN;\nCREATE TEMP TABLE stage (LIKE contacts) ON COMMIT DROP;\n\\copy stage FROM {from}\n\
+         INSERT INTO contacts SELECT * FROM stage ON CONFLICT (id) DO UPDATE SET {};\nCOMMIT;\n",
+        set.join(", ")
+    );
+    let file = mover.dir.join("upsert.sql");
+    std::fs::write(&file, script).expect("written");
+    file
 }

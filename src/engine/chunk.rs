@@ -30,17 +30,22 @@ use crate::time::Instant;
 
 /// Records in one chunk: whole parts of [`super::merge`].
 pub(super) const CHUNK: usize = 3 * merge::PART;
-/// Chunks that may be under way at once: one is written, one flushed, one waits for its turn.
+/// Chunks whose batches may be under way at once: one is written, one flushed, one waits for its
+/// turn.
 pub(super) const CHUNKS_AHEAD: usize = 3;
 
 /// The writes of a chunk, by destination map.
 pub(super) type Batches = BTreeMap<MapIx, Vec<Write>>;
 
 impl Runner<'_> {
+    /// Records of a chunk.
+    pub(super) fn chunk(&self) -> usize {
+        self.options.chunk.map_or(CHUNK, NonZeroUsize::get)
+    }
+
     /// Works out the next chunk and hands its writes out.
     pub(super) fn write_chunk(&mut self, run: &mut ActiveRun, after: Option<&str>) -> Stored<()> {
-        let most = self.options.chunk.map_or(CHUNK, NonZeroUsize::get);
-        let rows = self.store.stage_after(run.record.id, after, most)?;
+        let rows = self.store.stage_after(run.record.id, after, self.chunk())?;
         let Some(last) = rows.last().map(|r| r.key.clone()) else {
             run.redo = None;
             run.phase = Phase::Absent(0, None);

@@ -13,6 +13,8 @@ use super::runner::{Errand, Runner};
 /// Chunks over which one batch is filled at most: all of them are written once more where a runner
 /// is killed before it is confirmed.
 const OVER: u64 = 16;
+/// Chunks that are not wholly confirmed at most, for the same reason.
+const KEPT: u64 = 4 * OVER;
 /// Writes up to which a batch is filled: it is kept in memory.
 const FILLED: usize = 16_384;
 
@@ -82,25 +84,40 @@ impl Runner<'_> {
         })
     }
 
-    /// Whether a run may work out a further chunk, while those before it are written.
+    /// Whether a run may work out a further chunk, while those before it are written: as many are
+    /// ahead as keep a system busy, counted by what goes out together.
     pub(super) fn has_room(&self, run: &ActiveRun) -> bool {
-        if run.chunks.len() < CHUNKS_AHEAD {
-            return true;
-        }
+        let id = run.record.id;
+        let under_way = self.errands.values().map(|(_, errand)| *errand);
         let queued = self
             .gates
             .iter()
             .flat_map(|gate| gate.queue.iter().flatten());
-        let filling: Vec<Chunks> = queued
-            .filter(|queued| queued.fills)
-            .filter_map(Queued::of_run)
-            .filter(|(id, ..)| *id == run.record.id)
-            .map(|(_, chunks, _)| chunks)
+        let queued = queued.filter(|queued| !queued.fills).map(|q| q.errand);
+        let mut ahead: Vec<u64> = under_way
+            .chain(queued)
+            .filter_map(|errand| match errand {
+                Errand::RunWrite(of, chunks) if of == id => Some(chunks.last),
+                _ => None,
+            })
             .collect();
-        let goes = run.chunks.iter().filter(|(number, _, outstanding)| {
-            let fill = filling.iter().filter(|c| c.has(*number));
-            *outstanding as usize > fill.count()
-        });
-        goes.count() < CHUNKS_AHEAD
+        ahead.sort_unstable();
+        ahead.dedup();
+        // Batches that are larger than a chunk are larger in memory, too.
+        let most = match self.largest_batch(run) > self.chunk() {
+            true => CHUNKS_AHEAD - 1,
+            false => CHUNKS_AHEAD,
+        };
+        ahead.len() < most && (run.chunks.len() as u64) < KEPT
+    }
+
+    /// Records of the largest batch that a run fills.
+    fn largest_batch(&self, run: &ActiveRun) -> usize {
+        let program = self.program;
+        let scenario = &program.scenarios[run.scenario as usize];
+        let limit = |system: SystemIx| program.plan.systems[usize::from(system)].write_batch;
+        let limits = scenario.routes.iter().filter_map(|route| limit(route.to));
+        let limits = limits.map(|limit| limit as usize).filter(|l| *l <= FILLED);
+        scenario.batch.unwrap_or(limits.max().unwrap_or(1))
     }
 }

@@ -1,4 +1,5 @@
-//! Reading a stage in key order: its sorted chunks merged, one block of each in memory.
+//! Reading a stage in key order: its sorted chunks merged. Of each chunk that has begun and is not
+//! over, one block is in memory: of rows that were read in key order, one or two.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -17,10 +18,24 @@ const ROOM: usize = 65_536;
 /// A walk over all chunks at once.
 #[derive(Debug)]
 pub(super) struct Merge {
+    /// Chunks that have not begun, the one with the least first key last.
+    waiting: Vec<Waiting>,
     sources: Vec<Source>,
     heads: BinaryHeap<Reverse<Head>>,
+    /// Whether any row of the stage was dropped.
+    drops: bool,
     /// The last key given out: where the caller goes on if it asks for what comes next.
     given: Option<String>,
+    /// After which key it began.
+    start: Option<String>,
+}
+
+/// A chunk of which no row was needed yet.
+#[derive(Debug)]
+struct Waiting {
+    first_key: String,
+    first: i64,
+    last: i64,
 }
 
 /// What is left of a chunk.
@@ -87,26 +102,46 @@ impl Eq for Head {}
 impl Merge {
     /// Starts after a key.
     pub(super) fn start(db: &Db, after: Option<&str>) -> Stored<Self> {
-        let sql = "SELECT first, last FROM chunks ORDER BY first";
-        let chunks: Vec<(i64, i64)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // Of chunks with one first key the earlier comes first.
+        let sql = "SELECT first, last, first_key FROM chunks ORDER BY first_key DESC, first DESC";
+        let waiting = db.all(sql, [], |row| {
+            Ok(Waiting {
+                first: row.get(0)?,
+                last: row.get(1)?,
+                first_key: row.get(2)?,
+            })
+        })?;
         let sql = "SELECT EXISTS (SELECT 1 FROM dropped)";
         let drops = db.one(sql, [], |row| row.get(0))?.unwrap_or(false);
-        let mut merge = Merge {
-            sources: Vec::with_capacity(chunks.len()),
-            heads: BinaryHeap::with_capacity(chunks.len()),
+        Ok(Merge {
+            waiting,
+            sources: Vec::new(),
+            heads: BinaryHeap::new(),
+            drops,
             given: after.map(str::to_owned),
-        };
-        for (first, last) in chunks {
+            start: after.map(str::to_owned),
+        })
+    }
+
+    /// Begins the chunks that may have the next row.
+    fn begin(&mut self, db: &Db) -> Stored<()> {
+        loop {
+            let next = self.heads.peek().map(|head| head.0.row.key.as_str());
+            let due = |waiting: &mut Waiting| next.is_none_or(|key| *waiting.first_key <= *key);
+            let Some(waiting) = self.waiting.pop_if(due) else {
+                return Ok(());
+            };
+            let after = self.start.as_deref();
             let mut source = Source {
                 next: match after {
-                    Some(key) => seek(db, first, last, key)?,
-                    None => first,
+                    Some(key) => seek(db, waiting.first, waiting.last, key)?,
+                    None => waiting.first,
                 },
-                last,
+                last: waiting.last,
                 block: Block::default(),
-                pos: first,
+                pos: waiting.first,
                 dropped: Vec::new(),
-                drops,
+                drops: self.drops,
             };
             let mut row = source.take(db)?;
             // The block in which the keys after `after` begin may begin before them.
@@ -117,13 +152,11 @@ impl Merge {
                 row = source.take(db)?;
             }
             if let Some(row) = row {
-                merge
-                    .heads
-                    .push(Reverse(Head::new(merge.sources.len(), row)));
-                merge.sources.push(source);
+                let head = Head::new(self.sources.len(), row);
+                self.heads.push(Reverse(head));
+                self.sources.push(source);
             }
         }
-        Ok(merge)
     }
 
     /// Whether what comes next is what comes after `key`.
@@ -135,7 +168,11 @@ impl Merge {
     pub(super) fn next(&mut self, db: &Db, limit: usize) -> Stored<Vec<Staged>> {
         let limit = limit.max(1);
         let mut out: Vec<Staged> = Vec::with_capacity(limit.min(ROOM));
-        while let Some(mut top) = self.heads.peek_mut() {
+        loop {
+            self.begin(db)?;
+            let Some(mut top) = self.heads.peek_mut() else {
+                break;
+            };
             let key = &top.0.row.key;
             if out.len() >= limit && out.last().is_some_and(|last| last.key != *key) {
                 break;
@@ -172,6 +209,7 @@ impl Source {
                 return Ok(Some(row));
             }
             if self.next > self.last || !self.fetch(db)? {
+                self.block = Block::default();
                 return Ok(None);
             }
         }

@@ -171,8 +171,10 @@ fn write_chunk(db: &Db, mut rows: Vec<Staged>) -> Stored<()> {
     };
     all().map_err(|e| db.failed(e))?;
     let more = i64::try_from(rows.len() - 1).unwrap_or(i64::MAX);
-    let sql = "INSERT INTO chunks (first, last) VALUES (?1, ?2)";
-    db.run(sql, [first, first + more]).map(drop)
+    let first_key = rows.first().map(|row| &row.key);
+    let sql = "INSERT INTO chunks (first, last, first_key) VALUES (?1, ?2, ?3)";
+    db.run(sql, params![first, first + more, first_key])
+        .map(drop)
 }
 
 /// Rows in blocks of about `most` bytes, at positions from `first`.

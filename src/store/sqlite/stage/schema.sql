@@ -13,7 +13,8 @@ CREATE TABLE blocks (
 
 CREATE TABLE chunks (
     first INTEGER PRIMARY KEY,
-    last INTEGER NOT NULL
+    last INTEGER NOT NULL,
+    first_key TEXT NOT NULL
 );
 
 CREATE TABLE groups (
