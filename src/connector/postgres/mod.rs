@@ -2,9 +2,10 @@
 //!
 //! Secret `url`: the connection. A map's object is a table or a view, with or without its schema.
 //!
-//! Reading goes through a cursor on the server, in the order of the primary key (or of the map's
-//! cursor column), so that memory stays flat and a lost connection goes on where the last page
-//! ended. What has no such order is read in one transaction, from one snapshot.
+//! Reading is one `COPY` of what a run reads, from one snapshot, in the order of the primary key (or
+//! of the map's cursor column), taken page by page: the server sends no more than is taken, so that
+//! memory stays flat, and a lost connection goes on where the last page ended. One page is read
+//! ahead.
 //!
 //! Writing is one transaction a batch: `COPY` into a temporary table of the target's own types,
 //! then one upsert. A record that the table refuses is found by halves and rejected with the
@@ -18,9 +19,11 @@
 //! Values travel as text, in the spelling that the server itself gives and takes under fixed
 //! settings, so that every type that has a text form goes there and back unchanged.
 
+mod ahead;
 mod connect;
 mod failure;
 pub mod follow;
+mod line;
 mod param;
 mod read;
 mod stage;
@@ -36,9 +39,10 @@ use crate::engine::ports::{
     Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, WriteReport, WriteRequest,
 };
 use crate::plan::Plan;
+use ahead::Ahead;
 use connect::{Address, Session};
 use follow::Feed;
-use read::{Ahead, Reading};
+use read::Reading;
 use table::Table;
 
 /// The system's maps. A read ahead has a hold of its own.

@@ -1,28 +1,29 @@
-//! Reading page by page through a cursor on the server.
+//! Reading page by page what one `COPY` sends.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
+use std::io::{self, BufRead as _};
 
-use fallible_iterator::FallibleIterator as _;
 use postgres::Error;
-use postgres::Row as SqlRow;
+use postgres_protocol::escape::escape_literal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map as Object, Value as Json};
 
 use super::connect::{Address, Session};
 use super::failure::statement;
-use super::param::{Param, refs};
+use super::line::Line;
 use super::quoted;
 use super::table::{Kind, Table};
 use crate::connector::codec::{Binding, Cell, Record};
 use crate::connector::cursor::{Mark, lower_text};
 use crate::connector::failure::{reject, retry};
-use crate::engine::ports::{Failure, MapIx, Page, ReadRequest};
+use crate::engine::ports::{Failure, Page, ReadRequest};
 
 /// Records in a page, whatever the request allows: a page is what memory holds.
 const PAGE_ROWS_MAX: usize = 100_000;
+
+/// Time that the server waits for a run to take its pages counts for a statement's time: a limit to
+/// that, meant for statements that hang, would end every large read.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
 
 /// A part of a read: rows that have no cursor come first where one is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,81 +47,6 @@ struct Token {
     cursor: Option<String>,
 }
 
-/// A read whose next page is fetched while the last one is looked at, by a thread of its own. The
-/// thread ends with the read, and where nobody wants its pages any more.
-pub(super) struct Ahead {
-    system: String,
-    map: MapIx,
-    since: Option<String>,
-    /// What the last page said to go on with.
-    next: Option<String>,
-    pages: Receiver<Result<Page, Failure>>,
-}
-
-impl Ahead {
-    /// Has the pages of a read fetched, one ahead.
-    pub(super) fn of(
-        mut reading: Reading,
-        binding: Arc<Binding>,
-        request: ReadRequest,
-    ) -> Result<Ahead, Failure> {
-        let system = reading.session.address.system().to_owned();
-        let (map, since) = (request.map, request.since.clone());
-        // A page is handed over when it is asked for.
-        let (hand, pages) = sync_channel(0);
-        let fetch = move || {
-            for number in 0_u64.. {
-                let page = reading.page(&binding, &request);
-                // Between pages much time may have passed: whoever asks then connects anew.
-                let gone = number > 0 && page.is_err() && reading.session.is_closed();
-                let ends = !page.as_ref().is_ok_and(|page| page.next.is_some());
-                if gone || hand.send(page).is_err() || ends {
-                    break;
-                }
-            }
-        };
-        let thread = thread::Builder::new().name(format!("read {system}"));
-        thread.spawn(fetch).map_err(|e| no_thread(&system, e))?;
-        Ok(Ahead {
-            system,
-            map,
-            since,
-            next: None,
-            pages,
-        })
-    }
-
-    /// Whether it is the one that a request goes on with.
-    pub(super) fn serves(&self, request: &ReadRequest) -> bool {
-        self.map == request.map && self.since == request.since && self.next == request.page
-    }
-
-    /// Whether there are further pages.
-    pub(super) fn goes_on(&self) -> bool {
-        self.next.is_some()
-    }
-
-    /// The first page.
-    pub(super) fn first(&mut self) -> Result<Page, Failure> {
-        let page = self.page();
-        page.unwrap_or_else(|| Err(no_thread(&self.system, "the reading ended early")))
-    }
-
-    /// The next page; none: its connection is gone.
-    pub(super) fn page(&mut self) -> Option<Result<Page, Failure>> {
-        let page = self.pages.recv().ok()?;
-        self.next = page.as_ref().ok().and_then(|page| page.next.clone());
-        Some(page)
-    }
-}
-
-fn no_thread(system: &str, why: impl fmt::Display) -> Failure {
-    retry(
-        format!("`{system}` cannot be read now: {why}"),
-        "the machine may be short of threads or memory; it is tried again by itself",
-    )
-}
-
 /// A read that goes on from page to page, on a connection of its own.
 pub(super) struct Reading {
     session: Session,
@@ -128,8 +54,6 @@ pub(super) struct Reading {
     locate: bool,
     table: Table,
     token: Token,
-    /// Whether the server's cursor is open.
-    open: bool,
 }
 
 impl Reading {
@@ -162,9 +86,7 @@ impl Reading {
             },
         };
         let mut session = address.connect()?;
-        let begun = session
-            .client
-            .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let begun = session.client.batch_execute(BEGIN);
         begun.map_err(|e| statement(address, "read from", &e))?;
         Ok(Reading {
             session,
@@ -172,93 +94,122 @@ impl Reading {
             locate: request.locate && table.order.is_some(),
             table: table.clone(),
             token,
-            open: false,
         })
     }
 
-    /// The next page.
-    pub(super) fn page(
-        &mut self,
+    /// What is read.
+    pub(super) fn system(&self) -> &str {
+        self.session.address.system()
+    }
+
+    /// Hands over page after page, the last one without a token to go on with, as long as they are
+    /// wanted. A failure comes with whether the connection is gone.
+    pub(super) fn pages(
+        mut self,
         binding: &Binding,
         request: &ReadRequest,
-    ) -> Result<Page, Failure> {
+        mut hand: impl FnMut(Page) -> bool,
+    ) -> Result<(), (Failure, bool)> {
         let limit = request.limit.clamp(1, PAGE_ROWS_MAX);
         let mut page = Page::default();
         loop {
-            let left = limit - page.rows.len();
-            let fetched = self.fetch(binding, left, &mut page);
-            fetched.map_err(|e| statement(&self.session.address, "read from", &e))?;
-            if page.rows.len() >= limit {
-                page.next = serde_json::to_string(&self.token).ok();
-                break;
+            match self.copy(binding, limit, &mut page, &mut hand) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    let failure = self.failed(&error);
+                    return Err((failure, self.session.is_closed()));
+                }
             }
             if self.token.part != Part::Unmarked {
                 break;
             }
-            self.close();
             (self.token.part, self.token.after) = (Part::Marked, Vec::new());
         }
-        if page.next.is_none() {
-            // The connection goes with the reading; the transaction had better end first.
-            let _ = self.session.client.batch_execute("COMMIT");
-        }
+        // The connection goes with the reading; the transaction had better end first.
+        let _ = self.session.client.batch_execute("COMMIT");
         page.cursor.clone_from(&self.token.cursor);
-        Ok(page)
+        hand(page);
+        Ok(())
     }
 
-    fn close(&mut self) {
-        if std::mem::take(&mut self.open) {
-            let _ = self.session.client.batch_execute("CLOSE syncline_read");
+    fn failed(&self, error: &io::Error) -> Failure {
+        let address = &self.session.address;
+        let of_server = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
+        match of_server {
+            Some(error) => statement(address, "read from", error),
+            None => retry(
+                format!(
+                    "`{}`: cannot read from {}: {error}",
+                    address.system(),
+                    address.shown()
+                ),
+                "the connection was lost; it is dialled again with the next try",
+            ),
         }
     }
 
-    /// Reads on in one part, and notes in the token how far it came.
-    fn fetch(&mut self, binding: &Binding, limit: usize, page: &mut Page) -> Result<(), Error> {
-        if !self.open {
-            let (sql, bound) = self.select(binding);
-            let declare = format!("DECLARE syncline_read NO SCROLL CURSOR FOR {sql}");
-            self.session.client.execute(&declare, &refs(&bound))?;
-            self.open = true;
-        }
-        let fetch = format!("FETCH FORWARD {limit} FROM syncline_read");
-        let wanted = binding.wanted().len();
-        let places = self.order(binding).len();
+    /// Reads one part, and notes in the token how far it came; says whether pages are still wanted.
+    fn copy(
+        &mut self,
+        binding: &Binding,
+        limit: usize,
+        page: &mut Page,
+        hand: &mut impl FnMut(Page) -> bool,
+    ) -> io::Result<bool> {
+        let sql = self.select(binding);
+        let order = self.order(binding);
+        let (wanted, places) = (binding.wanted().len(), order.len());
         let keys = self.table.order.as_ref().map_or(0, Vec::len);
-        page.rows.reserve(limit.min(PAGE_ROWS_MAX));
-        // Row by row as they come: the server makes the next ones meanwhile.
-        let mut rows = self.session.client.query_raw(&fetch, [""; 0])?;
-        let (mut last, mut last_row) = (None, None);
-        while let Some(row) = rows.next()? {
+        let shown = binding.wanted().iter().chain(&order);
+        let times: Vec<bool> = shown
+            .map(|name| {
+                self.table
+                    .column(name)
+                    .is_some_and(|c| c.kind == Kind::Time)
+            })
+            .collect();
+        let by_cursor = binding.cursor().filter(|_| self.token.part == Part::Marked);
+        let token = &mut self.token;
+        let mut rows = self
+            .session
+            .client
+            .copy_out(&sql)
+            .map_err(io::Error::other)?;
+        let mut line = Line::default();
+        let mut last = None;
+        while rows.read_line(line.room())? > 0 {
+            if page.rows.len() >= limit {
+                page.next = serde_json::to_string(token).ok();
+                page.cursor.clone_from(&token.cursor);
+                if !hand(std::mem::take(page)) {
+                    return Ok(false);
+                }
+            }
+            line.part(&times);
             let record = PgRow {
                 binding,
                 table: &self.table,
-                row: &row,
+                row: &line,
             };
             let mut decoded = binding.decode(&record);
             if self.locate {
-                let place = texts(&row, wanted + places - keys, keys);
+                let place = texts(&line, wanted + places - keys, keys);
                 decoded.locator = serde_json::to_string(&place).ok();
             }
             page.rows.push(decoded);
-            if self.token.part == Part::Marked
-                && let Some(cursor) = binding.cursor()
-            {
-                last = text(&row, cursor).map(str::to_owned).or(last);
+            if page.rows.len() >= limit {
+                token.after = texts(&line, wanted, places);
             }
-            last_row = Some(row);
+            if let Some(cursor) = by_cursor {
+                note(&mut last, line.field(cursor));
+                if page.rows.len() >= limit {
+                    token.came_to(last.take());
+                }
+            }
         }
-        if let Some(row) = last_row {
-            self.token.after = texts(&row, wanted, places);
-        }
-        // The overlap shows older rows: the cursor never goes back because of them.
-        let older = |known: &String| {
-            let newer = last.as_deref().map(Mark::parse);
-            newer.is_none_or(|l| l < Mark::parse(known))
-        };
-        if !self.token.cursor.as_ref().is_some_and(older) {
-            self.token.cursor = last.or(self.token.cursor.take());
-        }
-        Ok(())
+        token.came_to(last);
+        Ok(true)
     }
 
     /// The columns that rows of this part go by.
@@ -271,19 +222,18 @@ impl Reading {
         order
     }
 
-    fn select(&self, binding: &Binding) -> (String, Vec<Param<'static>>) {
+    fn select(&self, binding: &Binding) -> String {
         let column = |name: &String| format!("t.{}", quoted(name));
         let order = self.order(binding);
         let named: Vec<String> = order.iter().map(column).collect();
         let shown = binding.wanted().iter().chain(&order);
         let shown: Vec<String> = shown
             .map(|name| match self.table.column(name) {
-                Some(found) => found.shown(),
+                Some(found) => found.copied(),
                 None => "NULL::text".to_owned(),
             })
             .collect();
         let cursor = binding.cursor().map(|c| binding.name_of(c).to_owned());
-        let mut bound = Vec::new();
         let mut conditions = Vec::new();
         if self.token.part == Part::Unmarked
             && let Some(cursor) = &cursor
@@ -291,16 +241,13 @@ impl Reading {
             conditions.push(format!("{} IS NULL", column(cursor)));
         }
         if !self.token.after.is_empty() && self.table.order.is_some() {
-            let after = self.token.after.iter();
-            bound.extend(after.map(|text| Param(Some(text.clone().into()))));
-            let marks: Vec<String> = (1..=bound.len()).map(|n| format!("${n}")).collect();
-            conditions.push(format!("({}) > ({})", named.join(", "), marks.join(", ")));
+            let after = self.token.after.iter().map(|text| escape_literal(text));
+            let after: Vec<String> = after.collect();
+            conditions.push(format!("({}) > ({})", named.join(", "), after.join(", ")));
         } else if self.token.part == Part::Marked
             && let Some(cursor) = &cursor
         {
-            let (condition, lower) = self.lower(binding, cursor);
-            conditions.push(condition);
-            bound.push(lower);
+            conditions.push(self.lower(binding, cursor));
         }
         let condition = match conditions.is_empty() {
             true => String::new(),
@@ -310,44 +257,63 @@ impl Reading {
             true => String::new(),
             false => format!(" ORDER BY {}", named.join(", ")),
         };
-        let sql = format!(
-            "SELECT {} FROM {} AS t{condition}{by}",
+        format!(
+            "COPY (SELECT {} FROM {} AS t{condition}{by}) TO STDOUT",
             shown.join(", "),
             self.table.sql
-        );
-        (sql, bound)
+        )
     }
 
-    /// The condition of a read by change, by what its column holds, and the bound.
-    fn lower(&self, binding: &Binding, cursor: &str) -> (String, Param<'static>) {
+    /// The condition of a read by change, by what its column holds.
+    fn lower(&self, binding: &Binding, cursor: &str) -> String {
         let since = self.since.as_deref().unwrap_or_default();
         let overlap = binding.overlap_ms();
         let column = format!("t.{}", quoted(cursor));
         let kind = self.table.column(cursor).map(|c| c.kind);
         let back = format!("interval '{overlap} milliseconds'");
-        let owned = |text: String| Param(Some(text.into()));
+        let time = format!("{}::timestamptz", escape_literal(since));
         match kind {
-            Some(Kind::Time) => (
-                format!("{column} >= $1::text::timestamptz - {back}"),
-                owned(since.to_owned()),
-            ),
-            Some(Kind::LocalTime) => (
-                format!("{column} >= ($1::text::timestamptz AT TIME ZONE 'UTC') - {back}"),
-                owned(since.to_owned()),
-            ),
-            Some(Kind::Date) => (
-                format!("{column} >= (($1::text::timestamptz AT TIME ZONE 'UTC') - {back})::date"),
-                owned(since.to_owned()),
-            ),
+            Some(Kind::Time) => format!("{column} >= {time} - {back}"),
+            Some(Kind::LocalTime) => {
+                format!("{column} >= ({time} AT TIME ZONE 'UTC') - {back}")
+            }
+            Some(Kind::Date) => {
+                format!("{column} >= (({time} AT TIME ZONE 'UTC') - {back})::date")
+            }
             Some(Kind::Int | Kind::Number) => {
                 let lower = match Mark::parse(since).back(overlap) {
                     Mark::Number(number) => number.to_string(),
                     _ => since.to_owned(),
                 };
-                (format!("{column} >= $1::text::numeric"), owned(lower))
+                format!("{column} >= {}::numeric", escape_literal(&lower))
             }
-            _ => (format!("{column} >= $1"), owned(lower_text(since, overlap))),
+            _ => {
+                let lower = lower_text(since, overlap);
+                format!("{column} >= {}", escape_literal(&lower))
+            }
         }
+    }
+}
+
+impl Token {
+    /// The overlap shows older rows: the cursor never goes back because of them.
+    fn came_to(&mut self, last: Option<String>) {
+        let older = |known: &String| {
+            let newer = last.as_deref().map(Mark::parse);
+            newer.is_none_or(|l| l < Mark::parse(known))
+        };
+        if !self.cursor.as_ref().is_some_and(older) {
+            self.cursor = last.or(self.cursor.take());
+        }
+    }
+}
+
+/// Notes a cursor, in memory that is there.
+fn note(last: &mut Option<String>, cursor: Option<&str>) {
+    if let Some(cursor) = cursor {
+        let last = last.get_or_insert_default();
+        last.clear();
+        last.push_str(cursor);
     }
 }
 
@@ -370,7 +336,7 @@ fn greatest(
         table.sql
     );
     let found = session.client.query_opt(&sql, &[])?;
-    Ok(found.and_then(|row| text(&row, 0).map(str::to_owned)))
+    Ok(found.and_then(|row| row.try_get::<_, Option<String>>(0).ok().flatten()))
 }
 
 fn stale(address: &Address, binding: &Binding) -> Failure {
@@ -385,26 +351,21 @@ fn stale(address: &Address, binding: &Binding) -> Failure {
     )
 }
 
-/// A cell as text; null where it is none.
-fn text(row: &SqlRow, at: usize) -> Option<&str> {
-    row.try_get::<_, Option<&str>>(at).ok().flatten()
-}
-
-fn texts(row: &SqlRow, from: usize, count: usize) -> Vec<String> {
-    let cells = (from..from + count).map(|at| text(row, at));
-    cells.map(|t| t.unwrap_or_default().to_owned()).collect()
+fn texts(line: &Line, from: usize, count: usize) -> Vec<String> {
+    let fields = (from..from + count).map(|at| line.field(at));
+    fields.map(|t| t.unwrap_or_default().to_owned()).collect()
 }
 
 /// A row as a record of the map: the wanted columns come first.
 struct PgRow<'a> {
     binding: &'a Binding,
     table: &'a Table,
-    row: &'a SqlRow,
+    row: &'a Line,
 }
 
 impl Record for PgRow<'_> {
     fn cell(&self, wanted: usize) -> Cell<'_> {
-        match text(self.row, wanted) {
+        match self.row.field(wanted) {
             Some(text) => Cell::Text(text),
             None => Cell::Null,
         }
@@ -413,7 +374,7 @@ impl Record for PgRow<'_> {
     fn raw(&self) -> String {
         let mut object = Object::new();
         for (at, name) in self.binding.wanted().iter().enumerate() {
-            let shown = text(self.row, at).map_or(Json::Null, Json::from);
+            let shown = self.row.field(at).map_or(Json::Null, Json::from);
             object.insert(name.clone(), shown);
         }
         Json::Object(object).to_string()
@@ -426,7 +387,7 @@ impl Record for PgRow<'_> {
                 format!(
                     "{} = {}",
                     self.binding.name_of(k),
-                    text(self.row, k).unwrap_or("null")
+                    self.row.field(k).unwrap_or("null")
                 )
             })
             .collect();

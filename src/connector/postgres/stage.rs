@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::connect::Session;
+use super::line::unescape;
 use super::quoted;
 use super::table::{Kind, Table};
 use crate::connector::codec::Raw;
@@ -95,18 +96,7 @@ pub(super) fn fields(line: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
             return Some(Cow::Borrowed(field));
         }
         let mut text = String::with_capacity(field.len());
-        let mut chars = field.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '\\' => text.extend(chars.next().map(|escaped| match escaped {
-                    't' => '\t',
-                    'n' => '\n',
-                    'r' => '\r',
-                    other => other,
-                })),
-                other => text.push(other),
-            }
-        }
+        unescape(field, &mut text);
         Some(Cow::Owned(text))
     })
 }

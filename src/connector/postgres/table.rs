@@ -93,6 +93,21 @@ impl Column {
         }
     }
 
+    /// Its value as `COPY` is to spell it: as [`Column::shown`], but for times (see
+    /// [`super::line::Line`]), without a detour where the type's own spelling is that.
+    pub(super) fn copied(&self) -> String {
+        let plain = match self.kind {
+            Kind::Int | Kind::Number | Kind::Date | Kind::Time | Kind::LocalTime => true,
+            Kind::Json | Kind::Jsonb => true,
+            Kind::Array | Kind::Incomparable => false,
+            Kind::Other => matches!(&*self.type_name, "text" | "character varying" | "uuid"),
+        };
+        match plain {
+            true => format!("t.{}", quoted(&self.name)),
+            false => self.shown(),
+        }
+    }
+
     /// Its value for comparing, from the table or row named `of`.
     pub(super) fn comparable(&self, of: &str) -> String {
         let column = format!("{of}.{}", quoted(&self.name));
