@@ -1,6 +1,6 @@
 //! The stage of a run: a database file of its own beside the store, cheap to write.
 //!
-//! It is never synced. A killed process leaves it whole (its log is the system's by then); a lost
+//! It is never synced. A killed process leaves it whole (what it wrote is the system's by then); a lost
 //! power supply may not, so it knows the boot of the machine in which it was made and counts as
 //! empty in any other.
 
