@@ -1,7 +1,8 @@
 //! `cargo bench --bench postgres [-- ROWS [WAY…]]`: rows from one PostgreSQL database into another:
 //! all of them into an empty table, all of them again after each has changed, 50,000 that changed;
 //! and a CSV file into an empty table. Ways: `psql` (the floor: `COPY`, and `COPY` into a temporary
-//! table with one `INSERT … ON CONFLICT`), `syncline` (the program itself), `sling`, `dlt`.
+//! table with one `INSERT … ON CONFLICT`), `upsert` (the latter in an empty table too), `syncline`
+//! (the program itself), `sling`, `dlt`.
 //!
 //! The peers are looked for in the directory that `SYNCLINE_PEERS` names; `benches/peers/install.sh`
 //! puts them there. What is not there is left out. The server is the bench's own, on loopback. Each
