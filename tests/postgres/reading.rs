@@ -65,6 +65,22 @@ fn a_read_goes_on_after_a_lost_connection() {
 }
 
 #[test]
+fn a_limit_to_statements_does_not_end_a_read_that_waits_for_its_run() {
+    let database = filled(300_000);
+    database.run(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 300', \
+         current_database()); END $$",
+    );
+    let mut desk = Desk::open(MAP, &database.url());
+    let mut request = desk.request(10_000);
+    let first = desk.page(&request).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(900));
+    request.page = first.next;
+    let (rest, _) = desk.read(request);
+    assert_eq!(first.rows.len() + rest.len(), 300_000);
+}
+
+#[test]
 fn a_change_to_a_page_already_read_is_in_the_next_read() {
     let database = filled(50);
     let mut desk = Desk::open(MAP, &database.url());
