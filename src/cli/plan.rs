@@ -85,7 +85,9 @@ pub(super) fn plan_of(checked: &Checked, shell: &mut Shell) -> Result<Option<Pla
     }
     match checked.plan() {
         Some(plan) => Ok(Some(plan)),
-        None => Err(Failure::own("a policy without errors gave no plan")),
+        // Files that only hold what others use have nothing wrong with them.
+        None => Err(Failure::input("there is no policy here, only parts of one")
+            .help("give the file or directory in which `policy NAME { … }` stands; in Markdown, a block marked `sync`")),
     }
 }
 

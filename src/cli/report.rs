@@ -7,7 +7,7 @@ use super::disk;
 use super::failure::{Exit, Failure};
 use super::policy::{self, Checked};
 use super::shell::Shell;
-use super::simulate::{Down, SEED, simulated, span};
+use super::simulate::{Down, SEED, simulated, span, whole};
 use crate::arithmetic::Arithmetic;
 use crate::estimate::Ground;
 use crate::graph::Graph;
@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = span)]
     simulate: Option<Millis>,
     /// The number that all chance of the simulation comes from; default: 1
-    #[arg(long, value_name = "N", requires = "simulate")]
+    #[arg(long, value_name = "N", requires = "simulate", value_parser = whole)]
     seed: Option<u64>,
     /// A system that is down for a while in the simulation, as in `crm@2d+1h`; may repeat
     #[arg(long, value_name = "SYSTEM@AT+LENGTH", requires = "simulate")]
@@ -76,6 +76,9 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
         shell.note(&format!(
             "the policy has {errors}{left}: see `syncline check`"
         ));
+        if args.simulate.is_some() {
+            shell.note("nothing was simulated: a policy with errors has no plan to run");
+        }
     }
     Ok(Exit::Clean)
 }

@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long = "for", value_name = "DURATION", value_parser = span)]
     lasts: Millis,
     /// The number that all chance comes from
-    #[arg(long, value_name = "N", default_value_t = SEED)]
+    #[arg(long, value_name = "N", default_value_t = SEED, value_parser = whole)]
     seed: u64,
     /// A system that is down for a while, as in `crm@2d+1h`: after two days, for an hour; may
     /// repeat
@@ -92,6 +92,12 @@ impl FromStr for Down {
             lasts: length,
         }))
     }
+}
+
+/// A seed.
+pub(super) fn whole(text: &str) -> Result<u64, String> {
+    let wrong = |_| format!("`{text}` is no whole number from 0 to {}", u64::MAX);
+    text.parse().map_err(wrong)
 }
 
 /// How much virtual time: more than none, ten years at most.

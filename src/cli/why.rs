@@ -6,7 +6,7 @@ use super::store::StoreArgs;
 use crate::engine::ports::Store;
 use crate::engine::program::Program;
 use crate::engine::register_json;
-use crate::engine::why::{RecordStory, tell};
+use crate::engine::why::{RecordStory, note_waiting, tell};
 use crate::host::{HostError, remembered_plan};
 use crate::render;
 
@@ -109,5 +109,12 @@ fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
             Exit::Unreachable,
         )
     })?;
-    Ok(tell(&program, names, key, &register, field, system))
+    let mut story = tell(&program, names, key, &register, field, system);
+    for system in &program.plan.systems {
+        let waiting = store.waiting(&system.name, entity, key).map_err(stored)?;
+        if let Some(waiting) = waiting {
+            note_waiting(&mut story, &waiting);
+        }
+    }
+    Ok(story)
 }

@@ -1,11 +1,11 @@
 //! Why a record is as it is: who won each field, by which rule, what lost, and what each system is
-//! known to hold. A pure reading of the register.
+//! known to hold. A pure reading of the register and of the writes that wait.
 
 use serde::Serialize;
 
-use super::ports::{FieldIx, SystemIx};
+use super::ports::{FieldIx, SystemIx, Waiting};
 use super::program::{EntityProgram, Program};
-use super::register::Register;
+use super::register::{How, Known, Register};
 use super::resolve::{Shown, shown};
 
 /// The whole story of a record.
@@ -56,10 +56,13 @@ pub struct Held {
     pub system: String,
     /// The value.
     pub value: serde_json::Value,
-    /// Since when, RFC 3339.
+    /// Since when, RFC 3339: when the system confirmed it, as far as that is kept.
     pub at: String,
-    /// `written` by Syncline or `reported` by the system.
+    /// `written` by Syncline, `reported` by the system, or a write that still `waits` for it.
     pub how: &'static str,
+    /// Of a write that waits: how often it was tried, and what came of the last try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried: Option<String>,
     /// Whether it is the value shown.
     pub in_step: bool,
 }
@@ -123,6 +126,34 @@ pub fn tell(
     }
 }
 
+/// What a write that waits changes in the story of its record: its system does not hold yet what
+/// it is to be told.
+pub fn note_waiting(story: &mut RecordStory, waiting: &Waiting) {
+    let sent = |field: &&mut FieldStory| waiting.fields.contains(&field.field);
+    for field in story.fields.iter_mut().filter(sent) {
+        let here = |held: &&mut Held| held.system == waiting.system && held.how == "written";
+        for held in field.held.iter_mut().filter(here) {
+            held.how = "waits";
+            held.in_step = false;
+            held.at = instant(waiting.since.0.saturating_mul(1_000));
+            held.tried = Some(match (waiting.attempts, &waiting.error) {
+                (_, Some(error)) => error.clone(),
+                (0, None) => "not tried yet".to_owned(),
+                (1, None) => "tried once".to_owned(),
+                (n, None) => format!("tried {n} times"),
+            });
+        }
+    }
+}
+
+/// When a system came to hold a value, microseconds.
+fn since(known: &Known) -> i64 {
+    match known.how {
+        How::Arrived(at) => at,
+        How::Reported | How::Sent => known.at,
+    }
+}
+
 fn held(
     program: &Program,
     entity: &EntityProgram,
@@ -142,12 +173,12 @@ fn held(
             Some(Held {
                 system: program.system_name(*s).to_owned(),
                 value: known.value.to_json(),
-                at: instant(known.at),
-                how: if known.how.written() {
-                    "written"
-                } else {
-                    "reported"
+                at: instant(since(known)),
+                how: match known.how.written() {
+                    true => "written",
+                    false => "reported",
                 },
+                tried: None,
                 in_step: value.is_none_or(|v| *v == known.value),
             })
         })

@@ -35,12 +35,17 @@ pub fn of_field(field: &FieldStory) -> String {
         );
     }
     for held in &field.held {
-        let step = if held.in_step { "" } else { " (differs)" };
-        let _ = writeln!(
-            out,
-            "  in   `{}`: {} {} at {}{step}",
-            held.system, held.value, held.how, held.at
-        );
+        let when = match held.how {
+            "waits" => "waits to be written since".to_owned(),
+            how => format!("{how} at"),
+        };
+        let after = match (&held.tried, held.in_step) {
+            (Some(tried), _) => format!(" ({tried})"),
+            (None, true) => String::new(),
+            (None, false) => " (differs)".to_owned(),
+        };
+        let (system, value, at) = (&held.system, &held.value, &held.at);
+        let _ = writeln!(out, "  in   `{system}`: {value} {when} {at}{after}");
     }
     out
 }

@@ -67,7 +67,72 @@ fn what_waited_is_told_by_the_hour_with_the_outage_that_it_waited_for() {
         found.unwrap_or(&ran.stdout).to_owned()
     };
     insta::assert_snapshot!(waited("mailer@6h+4h"), @"writes waiting for `mailer`, which was down for 4h from 6h on: 47 after 7h, 156 after 10h (the most), none after 11h");
-    insta::assert_snapshot!(waited("mailer@21h+1d"), @"writes waiting for `mailer`, which was down for 1d from 21h on: 39 after 22h, 121 after 1d (the most), the last full hour");
+    insta::assert_snapshot!(waited("mailer@21h+1d"), @"writes waiting for `mailer`, which was down for 1d from 21h on: 39 after 22h, 121 after 1d (the most), when the time was up");
+}
+
+#[test]
+fn an_outage_between_full_hours_is_told_of() {
+    let policy = CLEAN.replace("100/day", "1_000/day");
+    let dir = Dir::with(&[("policy.sync", &policy)]);
+    let args = ["simulate", "--for", "1d", "--outage", "mailer@6h5m+50m"];
+    let ran = dir.run(&args);
+    let mut lines = ran.stdout.lines().map(str::trim);
+    let found = lines.find(|l| l.starts_with("writes waiting"));
+    insta::assert_snapshot!(found.unwrap_or(&ran.stdout), @"writes waiting for `mailer`, which was down for 50m from 6h5m on: 36 at most");
+    let json = dir.run(&[&args[..], &["--format", "json"]].concat()).json();
+    let mailer = &json["systems"][1];
+    let hours = mailer["backlog"].as_array().unwrap();
+    assert!(hours.iter().all(|n| n == 0), "{mailer}");
+    assert!(mailer["backlog_most"].as_u64() > Some(10), "{mailer}");
+}
+
+#[test]
+fn less_than_a_day_is_called_so() {
+    let dir = Dir::with(&[("policy.sync", CLEAN)]);
+    let said = |span: &str| {
+        let ran = dir.run(&["simulate", "--for", span]);
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        ran.stdout
+            .contains(" of a day were simulated, from midnight")
+    };
+    assert!(said("6h"));
+    assert!(!said("1d"));
+}
+
+#[test]
+fn parts_of_a_policy_and_seeds_that_are_none_are_told() {
+    let dir = Dir::with(&[(
+        "parts.md",
+        "# Parts\n\n```sync fragment\nentity contact { key email }\n```\n",
+    )]);
+    for command in [&["test"][..], &["plan"], &["simulate", "--for", "1d"]] {
+        let ran = dir.run(&[command, &["parts.md"]].concat());
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{command:?}");
+        assert!(
+            ran.stderr.contains("no policy here, only parts of one"),
+            "{}",
+            ran.stderr
+        );
+    }
+    let ran = dir.run(&["simulate", "--for", "1d", "--seed", "abc"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.stderr.contains("`abc` is no whole number"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_report_says_that_nothing_was_simulated() {
+    let dir = Dir::with(&[("policy.sync", &crate::support::with_error())]);
+    let ran = dir.run(&["report", "-o", "out.html", "--simulate", "1h"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("nothing was simulated"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -193,6 +193,23 @@ fn a_failure_says_which_condition_held_the_record_back() {
 }
 
 #[test]
+fn a_failure_says_what_still_waits_for_a_system() {
+    let ran = with(
+        r#"test "away" {
+  given contact "ada@x.example" { status = new } in crm, mailer
+  at 1m mailer down for 2h
+  at 2m crm sets contact "ada@x.example" { status = lost }
+  expect at 1h contact "ada@x.example" in mailer { status = lost }
+}"#,
+    )
+    .run(&["test"]);
+    assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+    let mut lines = ran.stdout.lines().map(str::trim);
+    let found = lines.find(|l| l.contains("waits to be written since"));
+    insta::assert_snapshot!(found.unwrap_or(&ran.stdout), @r#"in   `mailer`: "lost" waits to be written since 2026-01-04T23:15:00.100Z (`mailer` is down (503))"#);
+}
+
+#[test]
 fn json_is_as_published_and_says_the_same() {
     let ran = with(FAILING).run(&["test", "--format", "json"]);
     assert_eq!(ran.status, 1);

@@ -97,12 +97,12 @@ fn systems(simulated: &Simulated) -> Section {
 /// The course of what waited, where it was much.
 fn backlog(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
     const MUCH: u64 = 20;
-    if system.backlog_most < MUCH {
-        return None;
-    }
     let found = &system.backlog;
-    let first = found.iter().position(|n| *n >= MUCH)?;
-    let most = found.iter().position(|n| *n == system.backlog_most)?;
+    let Some(first) = found.iter().position(|n| *n >= MUCH) else {
+        return between_hours(simulated, system);
+    };
+    let highest = found.iter().max()?;
+    let most = found.iter().position(|n| n == highest)?;
     let last = found.iter().rposition(|n| *n >= MUCH)?;
     let mut told = vec![first, most, (last + 1).min(found.len() - 1)];
     told.dedup();
@@ -119,9 +119,13 @@ fn backlog(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
             format!("{waited} after {hours}{mark}")
         })
         .collect();
-    let end = match last + 1 == found.len() {
-        true => ", the last full hour",
-        false => "",
+    let end = match (last + 1 == found.len(), system.backlog_most > *highest) {
+        (true, _) => ", when the time was up".to_owned(),
+        (false, true) => format!(
+            "; {} when it came back",
+            figures::count(system.backlog_most as f64)
+        ),
+        (false, false) => String::new(),
     };
     Some(format!(
         "writes waiting for `{}`{}: {}{end}",
@@ -129,6 +133,16 @@ fn backlog(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
         outages(simulated, system),
         told.join(", "),
     ))
+}
+
+/// What waited during outages that no full hour shows.
+fn between_hours(simulated: &Simulated, system: &SystemSimulated) -> Option<String> {
+    let clause = outages(simulated, system);
+    let most = match system.backlog_most {
+        0 => "none".to_owned(),
+        n => format!("{} at most", figures::count(n as f64)),
+    };
+    (!clause.is_empty()).then(|| format!("writes waiting for `{}`{clause}: {most}", system.name))
 }
 
 /// When a system was down, as a clause after its name.

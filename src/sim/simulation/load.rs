@@ -38,6 +38,8 @@ pub(super) struct Counted {
     minute: (i64, u64),
     /// What waited, each hour.
     pub backlog: Vec<u64>,
+    /// The most that waited then, or when an outage ended.
+    pub most_waiting: u64,
 }
 
 /// When what happens.
@@ -68,6 +70,8 @@ pub(super) struct Load<'p> {
     pub(super) keys: Vec<Vec<String>>,
     /// Outages to come, the last first.
     outages: Vec<(Instant, SystemIx, Millis)>,
+    /// When outages end, the next one last.
+    ends: Vec<Instant>,
     next_sample: Instant,
     next_look: Instant,
     soonest: Instant,
@@ -111,6 +115,11 @@ impl<'p> Load<'p> {
         }
         let mut outages = start.outages;
         outages.sort_by_key(|o| std::cmp::Reverse(*o));
+        // As long as it is down: what waits goes at once when it is back.
+        let end = |o: &(Instant, SystemIx, Millis)| Instant(o.0.0.saturating_add(o.2.0 as i64 - 1));
+        let mut ends: Vec<Instant> = outages.iter().map(end).collect();
+        ends.retain(|end| *end < start.times.end);
+        ends.sort_by_key(|end| std::cmp::Reverse(*end));
         let mut load = Load {
             program,
             conditions: start.conditions,
@@ -120,6 +129,7 @@ impl<'p> Load<'p> {
             rng,
             times: start.times,
             keys: start.keys,
+            ends,
             outages,
             next_sample: Instant(start.times.start.0 + SAMPLE_EVERY),
             next_look: start.times.end,
@@ -141,12 +151,14 @@ impl<'p> Load<'p> {
         let streams = self.streams.iter().map(|s| s.next).min();
         let streams = streams.filter(|at| *at < self.times.end);
         let outage = self.outages.last().map(|o| o.0);
+        let back = self.ends.last().copied();
         let start = (!self.begun.get()).then_some(self.times.start);
         self.soonest = match self.over.get() {
             true => self.next_look,
             false => [
                 streams,
                 outage,
+                back,
                 start,
                 Some(self.next_sample),
                 Some(self.times.end),
@@ -158,13 +170,17 @@ impl<'p> Load<'p> {
         };
     }
 
-    fn sample(&mut self, systems: &mut Systems) {
+    /// Looks at what waits; `hourly`: for its course.
+    fn sample(&mut self, systems: &mut Systems, hourly: bool) {
         // A store in memory that nothing cuts off does not fail.
         let counts = systems.store.inner().waiting_counts().unwrap_or_default();
         let counts: BTreeMap<String, u64> = counts.into_iter().collect();
         for (counted, system) in self.counted.iter_mut().zip(&self.program.plan.systems) {
             let waiting = counts.get(&system.name).copied().unwrap_or(0);
-            counted.backlog.push(waiting);
+            counted.most_waiting = counted.most_waiting.max(waiting);
+            if hourly {
+                counted.backlog.push(waiting);
+            }
         }
     }
 
@@ -351,8 +367,11 @@ impl Driver for Load<'_> {
                 self.streams[at].go_on(self.times.midnight, &mut self.rng);
             }
         }
+        if self.ends.pop_if(|end| *end <= now).is_some() {
+            self.sample(systems, false);
+        }
         if self.next_sample <= now {
-            self.sample(systems);
+            self.sample(systems, true);
             self.next_sample = Instant(self.next_sample.0 + SAMPLE_EVERY);
         }
         if now >= self.times.end {

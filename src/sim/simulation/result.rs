@@ -35,10 +35,14 @@ impl Simulation<'_> {
             .map(|name| format!("`{name}` has no declared volume and so no load of its own"))
             .collect();
         notes.extend(load.conditions.notes.iter().cloned());
+        notes.extend(short(span));
         if load.idle > 0 {
             notes.push(format!(
-                "{} changes were left out: no record was found in which they would have counted",
-                load.idle
+                "{} left out: no record was found in which it would have counted",
+                match load.idle {
+                    1 => "1 change was".to_owned(),
+                    n => format!("{n} changes were"),
+                }
             ));
         }
         let all = estimate.systems.iter();
@@ -97,6 +101,22 @@ impl Simulation<'_> {
     }
 }
 
+/// What a span of less than a day makes of figures of a day.
+fn short(span: &Span) -> Option<String> {
+    let hours = span.lasts.as_secs_f64() / 3_600.0;
+    (hours < 24.0).then(|| {
+        format!(
+            "{} of a day were simulated, from midnight: a day's figures are worked out from those \
+             hours, however busy they are, and what runs once a day or more seldom is out of \
+             proportion; `--for 1d` and more can be compared",
+            match hours {
+                1.0 => "1 hour".to_owned(),
+                hours => format!("{hours:.1} hours"),
+            }
+        )
+    })
+}
+
 fn of_system(
     said: &SystemEstimate,
     (there, counted): (&Emulated, &Counted),
@@ -120,7 +140,7 @@ fn of_system(
         too_many: counted.limited,
         failed: counted.failed,
         looked_up_per_day: counted.looked_up as f64 / days,
-        backlog_most: counted.backlog.iter().copied().max().unwrap_or(0),
+        backlog_most: counted.most_waiting,
         backlog: counted.backlog.clone(),
     }
 }

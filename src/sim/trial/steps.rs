@@ -10,7 +10,7 @@ use crate::engine::ports::{FieldIx, MapIx, ScenarioIx, Store as _};
 use crate::engine::program::Program;
 use crate::engine::register::Register;
 use crate::engine::register_json;
-use crate::engine::why::{FieldStory, tell};
+use crate::engine::why::{FieldStory, note_waiting, tell};
 use crate::sim::{Applied, Driver, Systems};
 use crate::text::Span;
 use crate::time::Instant;
@@ -124,7 +124,7 @@ impl<'p> Steps<'p> {
         let names = &self.program.entities[usize::from(place.entity)];
         let register = self.register(place, systems)?;
         let system = Some(place.system);
-        let story = tell(
+        let mut story = tell(
             self.program,
             names,
             &place.key,
@@ -132,6 +132,11 @@ impl<'p> Steps<'p> {
             Some(field),
             system,
         );
+        let at = self.program.system_name(place.system);
+        let mut store = systems.store.inner();
+        if let Ok(Some(waiting)) = store.waiting(at, &names.name, &place.key) {
+            note_waiting(&mut story, &waiting);
+        }
         story.fields.into_iter().next()
     }
 
