@@ -582,7 +582,10 @@ impl Runner<'_> {
         let postponed = run.record.counts.postponed;
         if postponed > 0 {
             run.record.status = RunStatus::Partial;
-            run.record.note = Some(format!("{postponed} writes were left to the outbox"));
+            run.record.note = Some(match postponed {
+                1 => "1 write was left to the outbox".to_owned(),
+                n => format!("{n} writes were left to the outbox"),
+            });
         }
         // A run that cleans works on the repeats too: it deletes them.
         let dropped = match plan.clean {

@@ -151,7 +151,10 @@ fn troubles(out: &mut String, outcome: &Outcome) {
     for (system, waiting) in outcome.waiting.iter().filter(|(_, n)| *n > 0) {
         line(
             out,
-            format_args!("{} writes wait for `{system}`", grouped(*waiting)),
+            match *waiting {
+                1 => format!("1 write waits for `{system}`"),
+                n => format!("{} writes wait for `{system}`", grouped(n)),
+            },
         );
     }
     if !outcome.dead_letters.is_empty() {
