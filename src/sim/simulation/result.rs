@@ -38,7 +38,7 @@ impl Simulation<'_> {
         notes.extend(short(span));
         if load.idle > 0 {
             notes.push(format!(
-                "{} left out: no record was found in which it would have counted",
+                "{} left out: no record was found in which that would have counted",
                 match load.idle {
                     1 => "1 change was".to_owned(),
                     n => format!("{n} changes were"),
