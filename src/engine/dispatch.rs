@@ -552,29 +552,22 @@ impl Runner<'_> {
     /// Queued writes (`only`: of that run) wait in the outbox from now on.
     fn leave_queued(&mut self, system: SystemIx, only: Option<i64>) -> Stored<()> {
         let now = self.world.now();
-        let mut left = Vec::new();
+        let leaves = |queued: &Queued| match queued.errand {
+            Errand::RunWrite(run, _) => only.is_none_or(|only| only == run),
+            _ => false,
+        };
+        let mut left = VecDeque::new();
         for queue in &mut self.gates[system as usize].queue {
-            for queued in std::mem::take(queue) {
-                let (after, fills) = (queued.after, queued.fills);
-                match (queued.errand, queued.call) {
-                    (Errand::RunWrite(run, chunks), Call::Write(request))
-                        if only.is_none_or(|only| only == run) =>
-                    {
-                        left.push((run, chunks, request));
-                    }
-                    (errand, call) => queue.push_back(Queued {
-                        errand,
-                        call,
-                        after,
-                        fills,
-                    }),
-                }
-            }
+            let (mut out, kept) = std::mem::take(queue).into_iter().partition(leaves);
+            left.append(&mut out);
+            *queue = kept;
         }
-        for (run, chunks, request) in left {
-            self.count_left(run, request.writes.len() as u64);
-            self.leave_to_outbox(&request, None, now)?;
-            self.batch_done(Errand::RunWrite(run, chunks));
+        for queued in left {
+            if let (Errand::RunWrite(run, _), Call::Write(request)) = (queued.errand, queued.call) {
+                self.count_left(run, request.writes.len() as u64);
+                self.leave_to_outbox(&request, None, now)?;
+                self.batch_done(queued.errand);
+            }
         }
         Ok(())
     }

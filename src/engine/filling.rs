@@ -37,7 +37,8 @@ impl Chunks {
 }
 
 impl Queued {
-    fn of_run(&self) -> Option<(i64, Chunks, &WriteRequest)> {
+    /// Of a batch of a run: the run, its chunks, and what is written.
+    pub(super) fn of_run(&self) -> Option<(i64, Chunks, &WriteRequest)> {
         match (self.errand, &self.call) {
             (Errand::RunWrite(run, chunks), Call::Write(request)) => Some((run, chunks, request)),
             _ => None,

@@ -41,13 +41,13 @@ impl Runner<'_> {
         let passed: BTreeSet<ScenarioIx> = scenarios.filter(passes).collect();
         let mut any = false;
         for queued in self.gates[system as usize].queue.iter_mut().flatten() {
-            if let (Errand::RunWrite(id, _), Call::Write(older)) = (queued.errand, &queued.call)
+            if let Some((id, _, older)) = queued.of_run()
                 && id != run.record.id
                 && program.map_ends(older.map).0 == entity
             {
+                any |= passed.contains(&older.scenario);
                 // What is added to it now would be newer than what goes behind it.
                 queued.fills = false;
-                any |= passed.contains(&older.scenario);
             }
         }
         if !any {

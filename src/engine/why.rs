@@ -58,13 +58,25 @@ pub struct Held {
     pub value: serde_json::Value,
     /// Since when, RFC 3339: when the system confirmed it, as far as that is kept.
     pub at: String,
-    /// `written` by Syncline, `reported` by the system, or a write that still `waits` for it.
-    pub how: &'static str,
+    /// How that is known.
+    pub how: Holding,
     /// Of a write that waits: how often it was tried, and what came of the last try.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tried: Option<String>,
     /// Whether it is the value shown.
     pub in_step: bool,
+}
+
+/// How it is known what a system holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Holding {
+    /// Syncline wrote it.
+    Written,
+    /// The system reported it.
+    Reported,
+    /// It does not hold it yet: the write still waits for it.
+    Waits,
 }
 
 /// Microseconds as RFC 3339.
@@ -131,9 +143,9 @@ pub fn tell(
 pub fn note_waiting(story: &mut RecordStory, waiting: &Waiting) {
     let sent = |field: &&mut FieldStory| waiting.fields.contains(&field.field);
     for field in story.fields.iter_mut().filter(sent) {
-        let here = |held: &&mut Held| held.system == waiting.system && held.how == "written";
+        let here = |held: &&mut Held| held.system == waiting.system && held.how == Holding::Written;
         for held in field.held.iter_mut().filter(here) {
-            held.how = "waits";
+            held.how = Holding::Waits;
             held.in_step = false;
             held.at = instant(waiting.since.0.saturating_mul(1_000));
             held.tried = Some(match (waiting.attempts, &waiting.error) {
@@ -175,8 +187,8 @@ fn held(
                 value: known.value.to_json(),
                 at: instant(since(known)),
                 how: match known.how.written() {
-                    true => "written",
-                    false => "reported",
+                    true => Holding::Written,
+                    false => Holding::Reported,
                 },
                 tried: None,
                 in_step: value.is_none_or(|v| *v == known.value),

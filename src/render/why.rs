@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::engine::why::{FieldStory, RecordStory};
+use crate::engine::why::{FieldStory, Holding, RecordStory};
 
 /// The story of a record.
 pub fn record(story: &RecordStory) -> String {
@@ -36,8 +36,9 @@ pub fn of_field(field: &FieldStory) -> String {
     }
     for held in &field.held {
         let when = match held.how {
-            "waits" => "waits to be written since".to_owned(),
-            how => format!("{how} at"),
+            Holding::Waits => "waits to be written since",
+            Holding::Written => "written at",
+            Holding::Reported => "reported at",
         };
         let after = match (&held.tried, held.in_step) {
             (Some(tried), _) => format!(" ({tried})"),

@@ -1,5 +1,7 @@
 //! PostgreSQL's errors, by what is to be done about them.
 
+use std::io;
+
 use postgres::Error;
 use postgres::error::{DbError, SqlState};
 
@@ -35,14 +37,24 @@ pub(super) fn connection(address: &Address, error: &Error) -> Failure {
 pub(super) fn statement(address: &Address, doing: &str, error: &Error) -> Failure {
     match error.as_db_error() {
         Some(db) => of_server(address, doing, db),
-        None => {
-            let (system, at) = (address.system(), address.shown());
-            retry(
-                format!("`{system}`: cannot {doing} {at}: {}", cause(error)),
-                "the connection was lost; it is dialled again with the next try",
-            )
-        }
+        None => lost(address, doing, &cause(error)),
     }
+}
+
+/// What came in the middle of a `COPY`, which is read and written as a stream.
+pub(super) fn stream(address: &Address, doing: &str, error: &io::Error) -> Failure {
+    match error.get_ref().and_then(|e| e.downcast_ref::<Error>()) {
+        Some(error) => statement(address, doing, error),
+        None => lost(address, doing, &error.to_string()),
+    }
+}
+
+fn lost(address: &Address, doing: &str, why: &str) -> Failure {
+    let (system, at) = (address.system(), address.shown());
+    retry(
+        format!("`{system}`: cannot {doing} {at}: {why}"),
+        "the connection was lost; it is dialled again with the next try",
+    )
 }
 
 fn of_server(address: &Address, doing: &str, db: &DbError) -> Failure {

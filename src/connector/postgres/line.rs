@@ -1,11 +1,11 @@
-//! A row as the server's `COPY … TO` sends it in its text format: fields apart by tabs, control
-//! characters and backslashes escaped.
+//! A line of `COPY` in its text format: fields apart by tabs, control characters and backslashes
+//! escaped. [`super::stage`] spells them.
 
 use std::ops::Range;
 
 /// The fields of one line after another, in memory that is used again.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct CopyLine {
     /// The line as it came.
     raw: String,
     /// Fields that are not spelt as they are meant.
@@ -20,8 +20,16 @@ enum Field {
     Spelt(Range<usize>),
 }
 
-impl Line {
-    /// Room for the next line; [`Line::part`] comes after it is filled.
+impl CopyLine {
+    /// A line that is at hand, parted.
+    pub fn of(line: &str) -> CopyLine {
+        let mut parted = CopyLine::default();
+        parted.room().push_str(line);
+        parted.part(&[]);
+        parted
+    }
+
+    /// Room for the next line; [`CopyLine::part`] comes after it is filled.
     pub fn room(&mut self) -> &mut String {
         self.raw.clear();
         &mut self.raw
@@ -55,7 +63,16 @@ impl Line {
 
     /// A field; none where it is null, or there is no such field.
     pub fn field(&self, at: usize) -> Option<&str> {
-        match self.fields.get(at)? {
+        self.meant(self.fields.get(at)?)
+    }
+
+    /// All fields; none: null.
+    pub fn fields(&self) -> impl Iterator<Item = Option<&str>> {
+        self.fields.iter().map(|field| self.meant(field))
+    }
+
+    fn meant(&self, field: &Field) -> Option<&str> {
+        match field {
             Field::Null => None,
             Field::Raw(range) => self.raw.get(range.clone()),
             Field::Spelt(range) => self.spelt.get(range.clone()),
@@ -64,7 +81,7 @@ impl Line {
 }
 
 /// Appends what an escaped text means.
-pub(super) fn unescape(text: &str, out: &mut String) {
+fn unescape(text: &str, out: &mut String) {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
@@ -89,7 +106,7 @@ mod tests {
 
     #[test]
     fn fields_come_as_they_are_meant() {
-        let mut line = Line::default();
+        let mut line = CopyLine::default();
         *line.room() = "1\t\\N\ta\\tb\\\\c\\v\t\t2025-01-02 03:04:05.006+00\t+00\n".to_owned();
         line.part(&[false, false, false, false, true, false]);
         let fields: Vec<Option<&str>> = (0..7).map(|at| line.field(at)).collect();

@@ -67,23 +67,19 @@ impl Postgres {
     pub fn open(plan: &Plan, system: SystemIx, url: &str) -> Result<Postgres, Failure> {
         let found = plan.systems.get(usize::from(system));
         let name = found.map(|s| s.name.clone()).unwrap_or_default();
+        let maps = bindings(plan, system)?.into_iter();
         Ok(Postgres {
             follower: follow::follower(plan, &name),
             feed: found.map_or(Ok(Feed::Trigger), Feed::of)?,
             following: None,
             address: Address::parse(name, url)?,
-            maps: Self::maps(plan, system)?,
+            maps: maps
+                .map(|(map, binding)| (map, Arc::new(binding)))
+                .collect(),
             session: None,
             reading: None,
             tables: BTreeMap::new(),
         })
-    }
-
-    fn maps(plan: &Plan, system: SystemIx) -> Result<Maps, Failure> {
-        let maps = bindings(plan, system)?.into_iter();
-        Ok(maps
-            .map(|(map, binding)| (map, Arc::new(binding)))
-            .collect())
     }
 
     /// The binding, the open session and the map's table as it is now.

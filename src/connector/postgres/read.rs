@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map as Object, Value as Json};
 
 use super::connect::{Address, Session};
-use super::failure::statement;
-use super::line::Line;
+use super::failure::{statement, stream};
+use super::line::CopyLine;
 use super::quoted;
 use super::table::{Kind, Table};
 use crate::connector::codec::{Binding, Cell, Record};
 use crate::connector::cursor::{Mark, lower_text};
-use crate::connector::failure::{reject, retry};
+use crate::connector::failure::reject;
 use crate::engine::ports::{Failure, Page, ReadRequest};
 
 /// Records in a page, whatever the request allows: a page is what memory holds.
@@ -117,7 +117,7 @@ impl Reading {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(error) => {
-                    let failure = self.failed(&error);
+                    let failure = stream(&self.session.address, "read from", &error);
                     return Err((failure, self.session.is_closed()));
                 }
             }
@@ -133,22 +133,6 @@ impl Reading {
         Ok(())
     }
 
-    fn failed(&self, error: &io::Error) -> Failure {
-        let address = &self.session.address;
-        let of_server = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-        match of_server {
-            Some(error) => statement(address, "read from", error),
-            None => retry(
-                format!(
-                    "`{}`: cannot read from {}: {error}",
-                    address.system(),
-                    address.shown()
-                ),
-                "the connection was lost; it is dialled again with the next try",
-            ),
-        }
-    }
-
     /// Reads one part, and notes in the token how far it came; says whether pages are still wanted.
     fn copy(
         &mut self,
@@ -162,13 +146,8 @@ impl Reading {
         let (wanted, places) = (binding.wanted().len(), order.len());
         let keys = self.table.order.as_ref().map_or(0, Vec::len);
         let shown = binding.wanted().iter().chain(&order);
-        let times: Vec<bool> = shown
-            .map(|name| {
-                self.table
-                    .column(name)
-                    .is_some_and(|c| c.kind == Kind::Time)
-            })
-            .collect();
+        let kinds = shown.map(|name| Some(self.table.column(name)?.kind));
+        let times: Vec<bool> = kinds.map(|kind| kind == Some(Kind::Time)).collect();
         let by_cursor = binding.cursor().filter(|_| self.token.part == Part::Marked);
         let token = &mut self.token;
         let mut rows = self
@@ -176,7 +155,7 @@ impl Reading {
             .client
             .copy_out(&sql)
             .map_err(io::Error::other)?;
-        let mut line = Line::default();
+        let mut line = CopyLine::default();
         let mut last = None;
         while rows.read_line(line.room())? > 0 {
             if page.rows.len() >= limit {
@@ -198,14 +177,12 @@ impl Reading {
                 decoded.locator = serde_json::to_string(&place).ok();
             }
             page.rows.push(decoded);
-            if page.rows.len() >= limit {
-                token.after = texts(&line, wanted, places);
-            }
             if let Some(cursor) = by_cursor {
                 note(&mut last, line.field(cursor));
-                if page.rows.len() >= limit {
-                    token.came_to(last.take());
-                }
+            }
+            if page.rows.len() >= limit {
+                token.after = texts(&line, wanted, places);
+                token.came_to(last.take());
             }
         }
         token.came_to(last);
@@ -351,7 +328,7 @@ fn stale(address: &Address, binding: &Binding) -> Failure {
     )
 }
 
-fn texts(line: &Line, from: usize, count: usize) -> Vec<String> {
+fn texts(line: &CopyLine, from: usize, count: usize) -> Vec<String> {
     let fields = (from..from + count).map(|at| line.field(at));
     fields.map(|t| t.unwrap_or_default().to_owned()).collect()
 }
@@ -360,7 +337,7 @@ fn texts(line: &Line, from: usize, count: usize) -> Vec<String> {
 struct PgRow<'a> {
     binding: &'a Binding,
     table: &'a Table,
-    row: &'a Line,
+    row: &'a CopyLine,
 }
 
 impl Record for PgRow<'_> {

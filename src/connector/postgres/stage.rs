@@ -1,11 +1,8 @@
 //! Records as the lines of `COPY`, and the temporary tables that take them.
 
-use std::borrow::Cow;
-
 use serde_json::Value as Json;
 
 use super::connect::Session;
-use super::line::unescape;
 use super::quoted;
 use super::table::{Kind, Table};
 use crate::connector::codec::Raw;
@@ -85,22 +82,6 @@ fn field(line: &mut String, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The fields of a line of `COPY`; none is null.
-pub(super) fn fields(line: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    line.split('\t').map(|field| {
-        if field == "\\N" {
-            return None;
-        }
-        if !field.contains('\\') {
-            return Some(Cow::Borrowed(field));
-        }
-        let mut text = String::with_capacity(field.len());
-        unescape(field, &mut text);
-        Some(Cow::Owned(text))
-    })
-}
-
 /// The temporary table for records of a set of columns, made with its first use: each column of
 /// the type that the target gives it, so that a value is refused where the target would refuse it.
 /// Emptied with every transaction's end.
@@ -130,6 +111,9 @@ pub(super) fn table(
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use super::super::line::CopyLine;
     use super::*;
     use serde_json::json;
 
@@ -158,8 +142,9 @@ mod tests {
         line.push('\t');
         spelt(&mut line, Value::Null).expect("a null is spelt");
         line.push('\n');
-        let read: Vec<_> = fields(&line).collect();
-        assert_eq!(read, [Some("a\tb\nc\r\\N".into()), None]);
+        let parted = CopyLine::of(&line);
+        let read: Vec<_> = parted.fields().collect();
+        assert_eq!(read, [Some("a\tb\nc\r\\N"), None]);
         spelt(&mut line, Value::Text("a\0".to_owned())).expect_err("no column holds it");
     }
 }

@@ -94,7 +94,7 @@ impl Column {
     }
 
     /// Its value as `COPY` is to spell it: as [`Column::shown`], but for times (see
-    /// [`super::line::Line`]), without a detour where the type's own spelling is that.
+    /// [`super::line::CopyLine`]), without a detour where the type's own spelling is that.
     pub(super) fn copied(&self) -> String {
         let plain = match self.kind {
             Kind::Int | Kind::Number | Kind::Date | Kind::Time | Kind::LocalTime => true,

@@ -1,5 +1,6 @@
 //! Upserts and deletions, one transaction a batch.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::ops::Range;
@@ -8,8 +9,9 @@ use postgres::Error;
 
 use super::connect::Session;
 use super::failure::{of_the_record, statement};
+use super::line::CopyLine;
 use super::param::{Param, refs};
-use super::stage::{self, fields, push_number, spell};
+use super::stage::{self, push_number, spell};
 use super::table::{Kind, Table};
 use super::{quoted, read::located};
 use crate::connector::codec::{Binding, Raw};
@@ -451,7 +453,9 @@ impl Group<'_> {
         rejected: &mut BTreeMap<usize, String>,
     ) -> Result<(), Error> {
         let text = self.text.get(line.text.clone()).unwrap_or_default();
-        let params: Vec<Param> = fields(text).map(Param).collect();
+        let parted = CopyLine::of(text);
+        let params = parted.fields().map(|field| Param(field.map(Cow::Borrowed)));
+        let params: Vec<Param> = params.collect();
         let done = match self.action {
             Action::Delete => {
                 let sql = format!(

@@ -83,7 +83,7 @@ pub struct SystemSimulated {
     pub failed: u64,
     /// Reads a day of records that its events only named.
     pub looked_up_per_day: f64,
-    /// The most writes that waited for it at a full hour, or when an outage of it ended.
+    /// The most writes that waited for it at a full hour, or when an outage ended.
     pub backlog_most: u64,
     /// Writes that waited for it at each full hour, the first one hour after the start.
     pub backlog: Vec<u64>,
