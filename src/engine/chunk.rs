@@ -207,24 +207,28 @@ impl Runner<'_> {
             },
         };
         let mut after = after.map(str::to_owned);
-        let mut rest = rows;
+        let (mut part, mut rest) = merge::part(rows);
+        let mut records = merge::records(part)?;
         let mut merged = Vec::new();
-        while !rest.is_empty() {
-            let (part, others) = merge::part(rest);
-            rest = others;
+        while !part.is_empty() {
             let last = part.last().map(|r| r.key.clone()).unwrap_or_default();
-            let records = merge::records(part)?;
             let found = self.look_up(run, records, after.as_deref(), &last)?;
             after = Some(last);
-            // While one part is worked out the one before it is entered: they share no record.
+            (part, rest) = merge::part(rest);
+            // While one part is worked out the one before it is entered, and the one after it is
+            // taken out of the stage's form: they share no record.
             let before = std::mem::take(&mut merged);
-            let mut worked_out = Ok(Vec::new());
+            let (mut worked_out, mut next) = (Ok(Vec::new()), Ok(Vec::new()));
             let entered = rayon::in_place_scope(|scope| {
-                scope.spawn(|_| worked_out = merge::merge_all(&ground, found));
+                scope.spawn(|_| {
+                    worked_out = merge::merge_all(&ground, found);
+                    next = merge::records(part);
+                });
                 self.enter_part(run, before, batches)
             });
             entered?;
             merged = worked_out?;
+            records = next?;
         }
         self.enter_part(run, merged, batches)
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
-use postgres::{Client, Config, NoTls, Statement};
+use postgres::{Client, NoTls, Statement};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure::{connection, statement};
@@ -26,7 +27,7 @@ const PREPARED_MAX: usize = 64;
 
 /// One spelling of dates, numbers and bytes, whatever the server's own settings are; a row that
 /// cannot be had because of somebody else's lock is tried again later.
-const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
+pub(super) const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
     SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
     SET client_min_messages = 'error'; SET lock_timeout = '30s'; \
     SET standard_conforming_strings = on; SET idle_in_transaction_session_timeout = '10min'";
@@ -35,9 +36,9 @@ const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
 #[derive(Clone)]
 pub(super) struct Address {
     system: String,
-    config: Config,
+    pub(super) config: Config,
     /// Whether the connection may go without TLS: the host is this machine, or the author says so.
-    plain: bool,
+    pub(super) plain: bool,
 }
 
 /// Never shows the password.
@@ -111,9 +112,10 @@ impl Address {
 
     /// Dials.
     pub(super) fn connect(&self) -> Result<Session, Failure> {
+        let config = postgres::Config::from(self.config.clone());
         let dialled = match self.plain {
-            true => self.config.connect(NoTls),
-            false => self.config.connect(self.tls()?),
+            true => config.connect(NoTls),
+            false => config.connect(self.tls()?),
         };
         let mut client = dialled.map_err(|e| connection(self, &e))?;
         let set = client.batch_execute(SETTINGS);
@@ -123,12 +125,14 @@ impl Address {
             client,
             prepared: Vec::new(),
             staged: Vec::new(),
+            room: String::new(),
             filled: Vec::new(),
             mark: None,
         })
     }
 
-    fn tls(&self) -> Result<MakeRustlsConnect, Failure> {
+    /// How the connection is secured.
+    pub(super) fn tls(&self) -> Result<MakeRustlsConnect, Failure> {
         let failed = |why: rustls::Error| {
             setup(
                 format!("`{}`: TLS cannot be set up: {why}", self.system),
@@ -170,6 +174,8 @@ pub(super) struct Session {
     /// The statement that each transaction begins with, where its changes are told by the log: it
     /// says there who made them.
     pub(super) mark: Option<String>,
+    /// Room for the text of a batch, kept from one to the next.
+    pub(super) room: String,
     /// Tables written to, and whether each was empty then and took everything since as new.
     filled: Vec<(String, bool)>,
 }

@@ -1,7 +1,5 @@
 //! PostgreSQL's errors, by what is to be done about them.
 
-use std::io;
-
 use postgres::Error;
 use postgres::error::{DbError, SqlState};
 
@@ -41,12 +39,9 @@ pub(super) fn statement(address: &Address, doing: &str, error: &Error) -> Failur
     }
 }
 
-/// What came in the middle of a `COPY`, which is read and written as a stream.
-pub(super) fn stream(address: &Address, doing: &str, error: &io::Error) -> Failure {
-    match error.get_ref().and_then(|e| e.downcast_ref::<Error>()) {
-        Some(error) => statement(address, doing, error),
-        None => lost(address, doing, &error.to_string()),
-    }
+/// What came is no text.
+pub(super) fn garbled(address: &Address) -> Failure {
+    lost(address, "read from", "what it sent is not UTF-8")
 }
 
 fn lost(address: &Address, doing: &str, why: &str) -> Failure {

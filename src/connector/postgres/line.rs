@@ -24,41 +24,47 @@ impl CopyLine {
     /// A line that is at hand, parted.
     pub fn of(line: &str) -> CopyLine {
         let mut parted = CopyLine::default();
-        parted.room().push_str(line);
-        parted.part(&[]);
+        parted.take(line, &[]);
         parted
     }
 
-    /// Room for the next line; [`CopyLine::part`] comes after it is filled.
-    pub fn room(&mut self) -> &mut String {
-        self.raw.clear();
-        &mut self.raw
-    }
-
-    /// Parts the line in its fields. `times`: by field, whether it is a time in UTC, which is shown
-    /// with `Z`.
-    pub fn part(&mut self, times: &[bool]) {
+    /// Takes the next line, with or without its end, and parts it in its fields. `times`: by field,
+    /// whether it is a time in UTC, which is shown with `Z`.
+    pub fn take(&mut self, line: &str, times: &[bool]) {
         self.fields.clear();
         self.spelt.clear();
-        let line = self.raw.strip_suffix('\n').unwrap_or(&self.raw);
-        let mut at = 0;
-        for (number, text) in line.split('\t').enumerate() {
-            let begins = self.spelt.len();
-            let time = times.get(number).copied().unwrap_or(false);
-            let field = if text == "\\N" {
-                Field::Null
-            } else if time && let Some((before, after)) = text.split_once("+00") {
-                self.spelt.extend([before, "Z", after]);
-                Field::Spelt(begins..self.spelt.len())
-            } else if text.contains('\\') {
-                unescape(text, &mut self.spelt);
-                Field::Spelt(begins..self.spelt.len())
-            } else {
-                Field::Raw(at..at + text.len())
-            };
-            self.fields.push(field);
-            at += text.len() + 1;
+        self.raw.clear();
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        self.raw.push_str(line);
+        let (mut begins, mut escaped) = (0, false);
+        for at in memchr::memchr2_iter(b'\t', b'\\', line.as_bytes()) {
+            if line.as_bytes().get(at) == Some(&b'\\') {
+                escaped = true;
+                continue;
+            }
+            self.add(begins..at, escaped, times);
+            (begins, escaped) = (at + 1, false);
         }
+        self.add(begins..line.len(), escaped, times);
+    }
+
+    /// Adds the next field, which stands in a part of the line.
+    fn add(&mut self, part: Range<usize>, escaped: bool, times: &[bool]) {
+        let text = self.raw.get(part.clone()).unwrap_or_default();
+        let begins = self.spelt.len();
+        let time = times.get(self.fields.len()).copied().unwrap_or(false);
+        let field = if escaped && text == "\\N" {
+            Field::Null
+        } else if time && let Some((before, after)) = of_utc(text) {
+            self.spelt.extend([before, "Z", after]);
+            Field::Spelt(begins..self.spelt.len())
+        } else if escaped {
+            unescape(text, &mut self.spelt);
+            Field::Spelt(begins..self.spelt.len())
+        } else {
+            Field::Raw(part)
+        };
+        self.fields.push(field);
     }
 
     /// A field; none where it is null, or there is no such field.
@@ -77,6 +83,14 @@ impl CopyLine {
             Field::Raw(range) => self.raw.get(range.clone()),
             Field::Spelt(range) => self.spelt.get(range.clone()),
         }
+    }
+}
+
+/// What stands before and after the zone of a time in UTC: before the common era something follows.
+fn of_utc(time: &str) -> Option<(&str, &str)> {
+    match time.strip_suffix("+00") {
+        Some(before) => Some((before, "")),
+        None => time.split_once("+00"),
     }
 }
 
@@ -107,9 +121,10 @@ mod tests {
     #[test]
     fn fields_come_as_they_are_meant() {
         let mut line = CopyLine::default();
-        *line.room() = "1\t\\N\ta\\tb\\\\c\\v\t\t2025-01-02 03:04:05.006+00\t+00\n".to_owned();
-        line.part(&[false, false, false, false, true, false]);
-        let fields: Vec<Option<&str>> = (0..7).map(|at| line.field(at)).collect();
+        let text =
+            "1\t\\N\ta\\tb\\\\c\\v\t\t2025-01-02 03:04:05.006+00\t+00\t0044-03-15 00:00:00+00 BC\n";
+        line.take(text, &[false, false, false, false, true, false, true]);
+        let fields: Vec<Option<&str>> = (0..8).map(|at| line.field(at)).collect();
         let wanted = [
             Some("1"),
             None,
@@ -117,11 +132,11 @@ mod tests {
             Some(""),
             Some("2025-01-02 03:04:05.006Z"),
             Some("+00"),
+            Some("0044-03-15 00:00:00Z BC"),
             None,
         ];
         assert_eq!(fields, wanted);
-        *line.room() = "\\N\n".to_owned();
-        line.part(&[]);
+        line.take("\\N\n", &[]);
         assert_eq!((line.field(0), line.field(1)), (None, None));
     }
 }

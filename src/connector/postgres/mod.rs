@@ -21,6 +21,7 @@
 
 mod ahead;
 mod connect;
+mod copy_out;
 mod failure;
 pub mod follow;
 mod line;

@@ -1,14 +1,13 @@
 //! Reading page by page what one `COPY` sends.
 
-use std::io::{self, BufRead as _};
-
 use postgres::Error;
 use postgres_protocol::escape::escape_literal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map as Object, Value as Json};
 
 use super::connect::{Address, Session};
-use super::failure::{statement, stream};
+use super::copy_out::CopyOut;
+use super::failure::statement;
 use super::line::CopyLine;
 use super::quoted;
 use super::table::{Kind, Table};
@@ -49,7 +48,7 @@ struct Token {
 
 /// A read that goes on from page to page, on a connection of its own.
 pub(super) struct Reading {
-    session: Session,
+    rows: CopyOut,
     since: Option<String>,
     locate: bool,
     table: Table,
@@ -85,11 +84,10 @@ impl Reading {
                 },
             },
         };
-        let mut session = address.connect()?;
-        let begun = session.client.batch_execute(BEGIN);
-        begun.map_err(|e| statement(address, "read from", &e))?;
+        let rows = CopyOut::connect(address)?;
+        rows.run(BEGIN)?;
         Ok(Reading {
-            session,
+            rows,
             since: request.since.clone(),
             locate: request.locate && table.order.is_some(),
             table: table.clone(),
@@ -99,7 +97,7 @@ impl Reading {
 
     /// What is read.
     pub(super) fn system(&self) -> &str {
-        self.session.address.system()
+        self.rows.address.system()
     }
 
     /// Hands over page after page, the last one without a token to go on with, as long as they are
@@ -116,10 +114,7 @@ impl Reading {
             match self.copy(binding, limit, &mut page, &mut hand) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
-                Err(error) => {
-                    let failure = stream(&self.session.address, "read from", &error);
-                    return Err((failure, self.session.is_closed()));
-                }
+                Err(failure) => return Err((failure, self.rows.is_closed())),
             }
             if self.token.part != Part::Unmarked {
                 break;
@@ -127,7 +122,7 @@ impl Reading {
             (self.token.part, self.token.after) = (Part::Marked, Vec::new());
         }
         // The connection goes with the reading; the transaction had better end first.
-        let _ = self.session.client.batch_execute("COMMIT");
+        let _ = self.rows.run("COMMIT");
         page.cursor.clone_from(&self.token.cursor);
         hand(page);
         Ok(())
@@ -140,7 +135,7 @@ impl Reading {
         limit: usize,
         page: &mut Page,
         hand: &mut impl FnMut(Page) -> bool,
-    ) -> io::Result<bool> {
+    ) -> Result<bool, Failure> {
         let sql = self.select(binding);
         let order = self.order(binding);
         let (wanted, places) = (binding.wanted().len(), order.len());
@@ -150,22 +145,17 @@ impl Reading {
         let times: Vec<bool> = kinds.map(|kind| kind == Some(Kind::Time)).collect();
         let by_cursor = binding.cursor().filter(|_| self.token.part == Part::Marked);
         let token = &mut self.token;
-        let mut rows = self
-            .session
-            .client
-            .copy_out(&sql)
-            .map_err(io::Error::other)?;
         let mut line = CopyLine::default();
         let mut last = None;
-        while rows.read_line(line.room())? > 0 {
+        let wanted_on = self.rows.rows(&sql, |text| {
             if page.rows.len() >= limit {
                 page.next = serde_json::to_string(token).ok();
                 page.cursor.clone_from(&token.cursor);
                 if !hand(std::mem::take(page)) {
-                    return Ok(false);
+                    return false;
                 }
             }
-            line.part(&times);
+            line.take(text, &times);
             let record = PgRow {
                 binding,
                 table: &self.table,
@@ -184,9 +174,10 @@ impl Reading {
                 token.after = texts(&line, wanted, places);
                 token.came_to(last.take());
             }
-        }
+            true
+        })?;
         token.came_to(last);
-        Ok(true)
+        Ok(wanted_on)
     }
 
     /// The columns that rows of this part go by.

@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub unique_key: bool,
     /// Whether it is a table rather than a view.
     pub is_table: bool,
+    /// Whether `MERGE` can write to it, which servers before version 15 do not know.
+    pub merges: bool,
 }
 
 /// A column.
@@ -119,7 +121,9 @@ impl Column {
 }
 
 const TABLE: &str = "SELECT c.oid::text, n.nspname::text, c.relname::text, \
-        (c.relkind IN ('r', 'p'))::text \
+        (c.relkind IN ('r', 'p'))::text, \
+        (c.relkind IN ('r', 'p') AND NOT c.relhasrules \
+            AND current_setting('server_version_num')::int >= 150000)::text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
       AND ((c.relname = $1 AND n.nspname = ANY (current_schemas(false))) \
@@ -148,8 +152,9 @@ impl Table {
     pub(super) fn describe(session: &mut Session, binding: &Binding) -> Result<Table, Failure> {
         let address = session.address.clone();
         let failed = |e: Error| statement(&address, "read the schema of", &e);
-        let found = rows(session, TABLE, binding.object(), 4).map_err(failed)?;
-        let Some([oid, schema, relation, is_table]) = found.first().map(Vec::as_slice) else {
+        let found = rows(session, TABLE, binding.object(), 5).map_err(failed)?;
+        let Some([oid, schema, relation, is_table, merges]) = found.first().map(Vec::as_slice)
+        else {
             return Err(missing_table(session, binding).map_err(failed)?);
         };
         let columns = rows(session, COLUMNS, oid, 5).map_err(failed)?;
@@ -175,6 +180,7 @@ impl Table {
             order: order.map(|key| key.iter().map(|(name, _)| name.clone()).collect()),
             unique_key: keys.iter().any(covers),
             is_table: is_table == "true",
+            merges: merges == "true",
             address,
         })
     }

@@ -20,6 +20,8 @@ use crate::failpoint::{Point, reach};
 
 /// Bytes of `COPY` that go to the server at once.
 const COPY_BYTES: usize = 256 * 1024;
+/// Bytes of room that are kept from one batch to the next.
+const ROOM_MAX: usize = 8 * 1024 * 1024;
 
 /// Applies a batch; when it returns, it is durable.
 pub(super) fn batch(
@@ -31,7 +33,8 @@ pub(super) fn batch(
     let address = session.address.clone();
     let failed = |e: Error| statement(&address, "write to", &e);
     let mut rejected = BTreeMap::new();
-    let (groups, singles) = sorted(binding, table, writes, &mut rejected);
+    let room = std::mem::take(&mut session.room);
+    let (mut groups, singles) = sorted(binding, table, writes, room, &mut rejected);
     let alone = match (groups.as_slice(), singles.is_empty()) {
         ([group], true) => group
             .lines
@@ -58,6 +61,10 @@ pub(super) fn batch(
             return Err(failed(error));
         }
     }
+    let room = groups.first_mut().map(|g| std::mem::take(&mut g.text));
+    session.room = room
+        .filter(|room| room.capacity() <= ROOM_MAX)
+        .unwrap_or_default();
     reach(Point::PostgresCommitted);
     Ok(WriteReport {
         rejected: rejected.into_iter().collect(),
@@ -150,11 +157,13 @@ struct Line {
     text: Range<usize>,
 }
 
-/// Writes by what they set. What no column can take is rejected here.
+/// Writes by what they set, the text of the first group in `room`. What no column can take is
+/// rejected here.
 fn sorted<'a>(
     binding: &'a Binding,
     table: &'a Table,
     writes: &[Write],
+    mut room: String,
     rejected: &mut BTreeMap<usize, String>,
 ) -> (Vec<Group<'a>>, Vec<Single>) {
     let wanted: Vec<usize> = binding.key_columns().collect();
@@ -166,6 +175,7 @@ fn sorted<'a>(
                 .map_or(Kind::Other, |c| c.kind)
         })
         .collect();
+    room.clear();
     let mut groups: Vec<Group> = Vec::new();
     let mut singles = Vec::new();
     let mut shapes: Vec<Vec<usize>> = Vec::new();
@@ -201,8 +211,8 @@ fn sorted<'a>(
                     table,
                     columns: keys.iter().copied().chain(fields).collect(),
                     keys: keys.len(),
-                    text: String::new(),
-                    lines: Vec::new(),
+                    text: std::mem::take(&mut room),
+                    lines: Vec::with_capacity(writes.len() - at),
                 });
                 shapes.push(shape().collect());
                 groups.len() - 1
@@ -368,6 +378,20 @@ impl Group<'_> {
         );
         if self.upserts() {
             return vec![format!("{insert} {}", self.on_conflict())];
+        }
+        if self.table.merges {
+            let update = match self.columns.len() > self.keys {
+                false => String::new(),
+                true => format!(
+                    "WHEN MATCHED AND {} THEN UPDATE SET {} ",
+                    self.differs("s"),
+                    self.set("s")
+                ),
+            };
+            return vec![format!(
+                "MERGE INTO {target} AS t USING (SELECT * FROM {source} WHERE {rows}) AS s \
+                 ON {equal} {update}WHEN NOT MATCHED THEN INSERT ({named}) VALUES ({shown})"
+            )];
         }
         let mut statements = Vec::new();
         if self.columns.len() > self.keys {
