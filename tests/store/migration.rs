@@ -36,10 +36,11 @@ scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
 "#;
 
 /// The steps to each format, as they were released.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../../src/store/sqlite/schema.sql"),
     include_str!("../../src/store/sqlite/schema_2.sql"),
     include_str!("../../src/store/sqlite/schema_3.sql"),
+    include_str!("../../src/store/sqlite/schema_4.sql"),
 ];
 
 /// Registers as format 3 has them: fields of one origin under `said`, unless they have changed.
@@ -182,7 +183,7 @@ fn an_older_store_loses_nothing_wherever_its_migration_is_killed() {
     if !cfg!(debug_assertions) {
         return;
     }
-    for format in [1, 2, 3] {
+    for format in [1, 2, 3, 4] {
         for places in [
             &["store.set_up"][..],
             &["store.migrating"],

@@ -52,7 +52,7 @@ fn the_page_has_every_table_and_column() {
     let mut columns = conn
         .prepare(
             "SELECT t.name, c.name, c.type FROM sqlite_schema t, pragma_table_xinfo(t.name) c \
-             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid",
+             WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid",
         )
         .unwrap();
     let mut rows = columns.query([]).unwrap();

@@ -18,7 +18,7 @@ mod runs;
 mod shared;
 mod stage;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,7 @@ impl SqliteStore {
             _lock: opened.lock,
         };
         if mode == OpenMode::Run {
+            records::fresh(&store.db)?;
             let open: Vec<i64> = runs::open_runs(&store.db)?.iter().map(|r| r.id).collect();
             store.stages.drop_leftovers(&open);
         }
@@ -108,6 +109,10 @@ struct Db {
     damaged: Cell<bool>,
     /// What is done while somebody else holds the store.
     waits: Waits,
+    /// How many records are fresh at most, where that is known (see [`records`]).
+    fresh: Cell<Option<u64>>,
+    /// The fresh record up to which they were moved last.
+    settled: RefCell<Option<(String, String)>>,
 }
 
 impl Drop for Db {
@@ -129,6 +134,8 @@ impl Db {
             reading: Cell::new(false),
             damaged: Cell::new(false),
             waits: Waits::default(),
+            fresh: Cell::new(None),
+            settled: RefCell::new(None),
         }
     }
 
@@ -352,6 +359,7 @@ impl Db {
 
     fn rollback(&mut self) -> Stored<()> {
         self.open = false;
+        self.fresh.set(None);
         // Not like other statements: also where nothing else may be done any more.
         let undone = match self.conn.is_autocommit() {
             true => Ok(()),
