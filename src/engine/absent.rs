@@ -57,7 +57,7 @@ impl Runner<'_> {
         };
         let present = self.present(run, entity, after.as_deref(), &upto)?;
         let mut books = Books::default();
-        self.store.begin()?;
+        self.begin()?;
         for record in records {
             for (system, gap) in &watched {
                 if present.contains(&(record.key.clone(), *system)) {
@@ -285,7 +285,7 @@ impl Runner<'_> {
                     .store
                     .records_after(&names.name, after.as_deref(), CHUNK)?;
                 let mut books = Books::default();
-                self.store.begin()?;
+                self.begin()?;
                 for found in records.iter().filter(|r| r.key <= *upto) {
                     let register = register_json::parse(names, &found.doc).map_err(damaged)?;
                     for route in &program.scenarios[scenario as usize].routes {

@@ -215,7 +215,7 @@ impl Runner<'_> {
                 record.cursor_before.insert(name, cursor);
             }
         }
-        self.store.begin()?;
+        self.begin()?;
         record.id = self.store.open_run(&record)?;
         let digest = &self.program.plan.digest;
         self.store.set_meta(&digest_key(&plan.name), digest)?;
@@ -534,7 +534,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let mut books = Books::default();
-        self.store.begin()?;
+        self.begin()?;
         let mut office = self.office();
         for (entity, key) in &owed {
             if let Some(entity) = office.program.entity(entity) {
@@ -608,7 +608,7 @@ impl Runner<'_> {
         run.record.ended = Some(now);
         run.record.cursor_after = run.record.cursor_before.clone();
         run.record.cursor_after.extend(run.cursors.clone());
-        self.store.begin()?;
+        self.begin()?;
         for (source, cursor) in &run.cursors {
             self.store
                 .set_meta(&cursor_key(&plan.name, source), cursor)?;

@@ -11,6 +11,7 @@ use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
 };
 use super::program::{EntityProgram, Program};
+use super::recent::Recent;
 use super::register::{How, Known, Register};
 use super::register_json;
 use super::runner::damaged;
@@ -25,6 +26,8 @@ pub(super) struct Office<'o> {
     pub paused: &'o BTreeSet<ScenarioIx>,
     /// Stamps that lie ahead of the clock.
     pub ahead: Option<Ahead>,
+    /// Where a runner keeps registers that it will look at again.
+    pub recent: Option<&'o mut Recent>,
     /// What the runner handed over, and since when it is at work (microseconds); `None`: none is.
     pub calls: Option<(&'o Calls, i64)>,
 }
@@ -67,7 +70,8 @@ impl Books {
         match self.registers.entry((entity, key.to_owned())) {
             Entry::Occupied(slot) => Ok(slot.into_mut()),
             Entry::Vacant(slot) => {
-                let mut register = load(office.program, office.store, entity, key)?;
+                let recent = office.recent.as_deref_mut();
+                let mut register = recall(office.program, office.store, recent, entity, key)?;
                 if let Some(ahead) = office.ahead {
                     ahead.correct(office.now, &mut register);
                 }
@@ -245,12 +249,22 @@ impl Books {
         self.waiting.keys().map(|(s, e, key)| (*s, *e, &**key))
     }
 
-    /// Stores everything.
+    /// Stores everything. The registers of records that are owed a write are kept at hand.
     pub fn close(self, office: &mut Office<'_>) -> Stored<()> {
+        let owing = self
+            .waiting
+            .keys()
+            .map(|(_, entity, key)| (*entity, &**key));
+        let owing: BTreeSet<(EntityIx, &str)> = owing.collect();
         for ((entity, key), (mut register, dirty)) in self.registers {
-            if dirty {
-                let names = &office.program.entities[entity as usize];
-                put(names, office.store, &key, &mut register)?;
+            if !dirty {
+                continue;
+            }
+            let names = &office.program.entities[entity as usize];
+            put(names, office.store, &key, &mut register)?;
+            let soon = owing.contains(&(entity, &*key));
+            if let Some(recent) = office.recent.as_mut().filter(|_| soon) {
+                recent.keep(entity, key, register);
             }
         }
         for waiting in self.waiting.values() {
@@ -292,6 +306,21 @@ pub(super) fn load(
         Some(doc) => register_json::parse(names, &doc).map_err(damaged),
         None => Ok(Register::default()),
     }
+}
+
+/// The same, from where a runner keeps it if it does: it is not there any more then.
+pub(super) fn recall(
+    program: &Program,
+    store: &mut dyn Store,
+    recent: Option<&mut Recent>,
+    entity: EntityIx,
+    key: &str,
+) -> Stored<Register> {
+    let Some(kept) = recent.and_then(|recent| recent.take(entity, key)) else {
+        return load(program, store, entity, key);
+    };
+    debug_assert_eq!(kept, load(program, store, entity, key)?);
+    Ok(kept)
 }
 
 /// Stores a register as its next version.

@@ -57,7 +57,7 @@ impl Runner<'_> {
             .clean
             .is_some();
         let mut batches = Batches::new();
-        self.store.begin()?;
+        self.begin()?;
         let done = if clean {
             self.clean_chunk(run, &rows, &mut batches)
         } else {
@@ -69,7 +69,7 @@ impl Runner<'_> {
         });
         if let Err(error) = committed {
             // The first error is the one to tell of.
-            let _ = self.store.rollback();
+            let _ = self.roll_back();
             return Err(error);
         }
         reach(Point::ChunkWorkedOut);
@@ -248,6 +248,9 @@ impl Runner<'_> {
             let docs: Vec<(&str, &str)> = docs.collect();
             let name = &self.program.entities[first.entity as usize].name;
             self.store.put_records(name, &docs)?;
+            for (key, _) in docs {
+                self.recent.take(first.entity, key);
+            }
         }
         for record in merged {
             self.enter_merged(run, record, batches)?;
@@ -424,7 +427,7 @@ impl Runner<'_> {
         }
         let (entity, _) = self.program.map_ends(request.map);
         let now = self.world.now();
-        self.store.begin()?;
+        self.begin()?;
         for (i, write) in request.writes.iter().enumerate() {
             match report.rejected.iter().find(|(at, _)| *at == i) {
                 None => self.clear_letter(system, entity, &write.key)?,
@@ -472,7 +475,7 @@ impl Runner<'_> {
     ) -> Stored<()> {
         let (entity, system) = self.program.map_ends(request.map);
         let mut books = Books::default();
-        self.store.begin()?;
+        self.begin()?;
         let mut office = self.office();
         for write in &request.writes {
             // Deletions of a clean name one of several records: the next clean finds them again.

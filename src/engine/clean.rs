@@ -77,7 +77,7 @@ impl Runner<'_> {
     fn note_cleaned(&mut self, source: super::program::Source, key: &str) -> Stored<()> {
         let program = self.program;
         let now = self.world.now().0.saturating_mul(1_000);
-        let mut register = load(program, &mut *self.store, source.entity, key)?;
+        let mut register = self.register(source.entity, key)?;
         if register.view(source.system).is_none() {
             return Ok(());
         }

@@ -91,7 +91,7 @@ impl Runner<'_> {
         }
         let until = self.ahead.map_or(before, |a| a.until.max(before));
         self.ahead = Some(Ahead { until, by });
-        self.store.begin()?;
+        self.begin()?;
         let text = format!("{} {}", until.0, by.0);
         self.store.set_meta(AHEAD, &text)?;
         self.store.bring_forward(by)?;

@@ -123,6 +123,7 @@ pub fn replay(
             now,
             paused: &paused,
             ahead: None,
+            recent: None,
             calls: None,
         };
         let mut books = Books::default();
@@ -157,6 +158,7 @@ pub fn choose(
             now,
             paused: &paused,
             ahead: None,
+            recent: None,
             calls: None,
         };
         let mut books = Books::default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::books::{Books, note_held};
 use super::evaluate::{Report, absorb, change_time};
+use super::outbox::Arrival;
 use super::ports::{
     EntityIx, FieldIx, MapIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx,
 };
@@ -31,8 +32,10 @@ impl Runner<'_> {
         Ok(takes && !self.store.pending_events(1)?.is_empty())
     }
 
-    /// Takes what has arrived into the registers and the outbox.
-    pub(super) fn take_events(&mut self) -> Stored<()> {
+    /// Takes what has come in into the registers and the outbox. What has `arrived` is confirmed
+    /// along with it: it mostly concerns records that came in a moment ago, and each transaction
+    /// writes every page that it changes.
+    pub(super) fn take_events(&mut self, arrived: &mut Vec<Arrival>) -> Stored<()> {
         if !self.events_to_take()? {
             return Ok(());
         }
@@ -41,17 +44,25 @@ impl Runner<'_> {
             let Some(last) = events.last().map(|e| e.seq) else {
                 return Ok(());
             };
-            self.store.begin()?;
+            self.begin()?;
+            let confirms = !arrived.is_empty();
             let taken = self
-                .take_all(&events)
+                .confirm_all(arrived)
+                .and_then(|_| self.take_all(&events))
                 .and_then(|()| self.store.events_done(last));
             if let Err(error) = taken {
                 // The first error is the one to tell of.
-                let _ = self.store.rollback();
+                let _ = self.roll_back();
                 return Err(error);
+            }
+            if confirms {
+                reach(Point::SendConfirming);
             }
             reach(Point::EventsWorkedOut);
             self.store.commit()?;
+            if confirms {
+                reach(Point::SendConfirmed);
+            }
             reach(Point::EventsCommitted);
             if events.len() < EVENTS_AT_ONCE || !self.options.until_idle {
                 return Ok(());

@@ -1,6 +1,6 @@
 //! Dead letters: writes that were given up, kept until a newer version of their record arrives.
 
-use super::books::{load, put};
+use super::books::put;
 use super::owed::forget;
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Stored, SystemIx, Write};
 use super::runner::{Alert, Runner};
@@ -51,7 +51,7 @@ impl Runner<'_> {
         self.observer.alert(&Alert::DeadLetter(&letter));
         self.letters.insert((system, entity, write.key.clone()));
         let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
-        let mut register = load(program, &mut *self.store, entity, &write.key)?;
+        let mut register = self.register(entity, &write.key)?;
         forget(&mut register, system, &fields);
         put(names, &mut *self.store, &write.key, &mut register)?;
         reach(Point::LetterBuried);

@@ -34,6 +34,7 @@ pub mod owed;
 pub mod ports;
 pub mod program;
 mod reading;
+mod recent;
 pub mod register;
 pub mod register_json;
 pub mod resolve;

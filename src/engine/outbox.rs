@@ -2,7 +2,7 @@
 //! are tried again with exponential backoff and full jitter, poison becomes a dead letter, and a
 //! system that is down is left alone without blaming the records.
 
-use super::books::{Books, load, put};
+use super::books::{Books, put};
 use super::handed::Settled;
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
@@ -95,7 +95,7 @@ impl Runner<'_> {
     /// What waits for an entity or a map that the present plan does not have stays until a plan
     /// that has it runs again; it only must not block the queue.
     fn set_aside(&mut self, due: &[Waiting], entity: &str) -> Stored<()> {
-        self.store.begin()?;
+        self.begin()?;
         for waiting in due.iter().filter(|w| w.entity == entity) {
             let later = Waiting {
                 due: Instant(i64::MAX),
@@ -115,12 +115,12 @@ impl Runner<'_> {
         let program = self.program;
         let names = &program.entities[entity as usize];
         let name = program.system_name(system);
-        self.store.begin()?;
+        self.begin()?;
         for waiting in void {
             self.store
                 .take_waiting(name, &names.name, &waiting.key, waiting.version)?;
             let fields: Vec<FieldIx> = positions(names, &waiting.fields);
-            let mut register = load(program, &mut *self.store, entity, &waiting.key)?;
+            let mut register = self.register(entity, &waiting.key)?;
             forget(&mut register, system, &fields);
             put(names, &mut *self.store, &waiting.key, &mut register)?;
         }
@@ -137,7 +137,7 @@ impl Runner<'_> {
     ) -> Stored<Option<Write>> {
         let program = self.program;
         let names = &program.entities[entity as usize];
-        let mut register = load(program, &mut *self.store, entity, &waiting.key)?;
+        let mut register = self.register(entity, &waiting.key)?;
         let asked = positions(names, &waiting.fields);
         // What has come to be held for a person meanwhile is not written.
         let held: Vec<FieldIx> = asked
@@ -167,9 +167,12 @@ impl Runner<'_> {
         if !waiting.delete && (fields.is_empty() || !let_through) {
             return Ok(None);
         }
+        let native_key = view.and_then(|v| v.native_key.clone());
+        // It is looked at once more when the write has arrived.
+        self.recent.keep(entity, waiting.key.clone(), register);
         Ok(Some(Write {
             key: waiting.key.clone(),
-            native_key: view.and_then(|v| v.native_key.clone()),
+            native_key,
             locator: None,
             fields,
             delete: waiting.delete,
@@ -211,11 +214,8 @@ impl Runner<'_> {
         if arrived.is_empty() {
             return Ok(());
         }
-        self.store.begin()?;
-        let mut owes = false;
-        for there in arrived.drain(..) {
-            owes |= self.confirm_one(there.system, &there.request, &there.report)?;
-        }
+        self.begin()?;
+        let owes = self.confirm_all(arrived)?;
         // What only says that something arrived may be forgotten with a lost power supply: it is
         // sent once more then, under the same key. What is owed anew goes out under a key of its
         // own, which has to stand for the same content ever after.
@@ -226,6 +226,15 @@ impl Runner<'_> {
         }
         reach(Point::SendConfirmed);
         Ok(())
+    }
+
+    /// The same in the open transaction. Says whether anything is owed anew.
+    pub(super) fn confirm_all(&mut self, arrived: &mut Vec<Arrival>) -> Stored<bool> {
+        let mut owes = false;
+        for there in arrived.drain(..) {
+            owes |= self.confirm_one(there.system, &there.request, &there.report)?;
+        }
+        Ok(owes)
     }
 
     /// Says whether anything is owed anew.
@@ -292,7 +301,7 @@ impl Runner<'_> {
     ) -> Stored<bool> {
         let program = self.program;
         let now = self.world.now().0.saturating_mul(1_000);
-        let mut register = load(program, &mut *self.store, entity, &write.key)?;
+        let mut register = self.register(entity, &write.key)?;
         let view = register.view_mut(system);
         let mut contested = false;
         let mut changed = false;
@@ -364,7 +373,7 @@ impl Runner<'_> {
             Some(_) => self.world.now(),
             None => self.next_attempt(request.scenario, in_vain, failure),
         };
-        self.store.begin()?;
+        self.begin()?;
         for write in &request.writes {
             self.postpone_one(system, request, write, (counts, due), failure)?;
         }

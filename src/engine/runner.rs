@@ -15,11 +15,13 @@ use super::due::StartClock;
 use super::filling::Chunks;
 use super::handed::Calls;
 use super::limits::Limits;
+use super::outbox::Arrival;
 use super::ports::{
     Answer, Call, Decoder, EntityIx, RunCounts, RunRecord, ScenarioIx, Store, StoreError, Stored,
     SystemIx, World,
 };
 use super::program::Program;
+use super::recent::Recent;
 use super::steps::{Cause, Step};
 use super::tries::Tries;
 use crate::failpoint::{Point, reach};
@@ -263,6 +265,8 @@ pub struct Runner<'a> {
     pub(super) letters: BTreeSet<(SystemIx, EntityIx, String)>,
     /// What was handed over and is not yet confirmed.
     pub(super) calls: Calls,
+    /// Registers that will be looked at again in a moment.
+    pub(super) recent: Recent,
     /// Scenarios that a person has paused.
     pub(super) paused: BTreeSet<ScenarioIx>,
     /// Backfills that a person has asked for, with when, in the plan's order.
@@ -313,6 +317,7 @@ impl<'a> Runner<'a> {
             clock: StartClock::default(),
             letters: BTreeSet::new(),
             calls: Calls::default(),
+            recent: Recent::default(),
             paused: BTreeSet::new(),
             backfills: Vec::new(),
             heeded: None,
@@ -336,15 +341,18 @@ impl<'a> Runner<'a> {
 
     /// Runs until it is idle (with `until_idle`) or until the world says to stop.
     pub fn run(&mut self) -> Stored<()> {
+        let mut arrived = Vec::new();
         loop {
             self.heed_clock()?;
             self.heed()?;
             if self.world.stopping() {
                 self.stop_seen.get_or_insert(self.world.now());
+                self.confirm(&mut arrived)?;
             } else {
                 if self.opening.is_empty() {
-                    self.take_events()?;
+                    self.take_events(&mut arrived)?;
                 }
+                self.confirm(&mut arrived)?;
                 self.forget_old_ids()?;
                 self.follow_feeds()?;
                 self.start_due()?;
@@ -369,7 +377,7 @@ impl<'a> Runner<'a> {
                 while let Some(next) = self.world.wait(Instant(i64::MIN)) {
                     answers.push(next);
                 }
-                self.answered(answers)?;
+                arrived = self.answered(answers)?;
             }
         }
     }
@@ -433,6 +441,7 @@ impl<'a> Runner<'a> {
             now: self.world.now(),
             paused: &self.paused,
             ahead: self.ahead,
+            recent: Some(&mut self.recent),
             calls: Some((&self.calls, self.started.0.saturating_mul(1_000))),
         }
     }
@@ -501,7 +510,8 @@ impl<'a> Runner<'a> {
     }
 
     /// Answers in the order in which they came; what the outbox sent is confirmed many at a time.
-    fn answered(&mut self, answers: Vec<(u64, Answer)>) -> Stored<()> {
+    /// Gives what is still to be confirmed.
+    fn answered(&mut self, answers: Vec<(u64, Answer)>) -> Stored<Vec<Arrival>> {
         let mut arrived = Vec::new();
         for (ticket, answer) in answers {
             let Some((system, errand)) = self.errands.remove(&ticket) else {
@@ -536,7 +546,7 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        self.confirm(&mut arrived)
+        Ok(arrived)
     }
 
     /// Systems whose events come by reading: those with events that are not heard over HTTP.
@@ -598,7 +608,7 @@ impl<'a> Runner<'a> {
                     let silent = page.events.is_empty() || self.options.until_idle;
                     state.followed = silent.then_some(now);
                 }
-                self.store.begin()?;
+                self.begin()?;
                 self.store.append_events(&name, &page.events, now)?;
                 if let Some(position) = &page.position {
                     self.store.set_meta(&position_key(&name), position)?;
