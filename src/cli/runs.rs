@@ -34,6 +34,9 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
         Ok(runs) => runs,
         Err(error) => return shell.failure(&error),
     };
+    if let Some(only) = args.only.as_deref().filter(|_| runs.is_empty()) {
+        shell.note(&format!("no run of `{only}` is in the store; without `--only` the runs of every scenario are listed"));
+    }
     if args.format == "json" {
         shell.print_json(&serde_json::json!({ "version": 1, "runs": runs }));
         return Exit::Clean;

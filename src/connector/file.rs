@@ -67,6 +67,31 @@ impl Files {
         Ok((&mapped.binding, self.file(mapped.binding.object())?))
     }
 
+    /// The same for writing. A file that is read as well has to be there: rows that are written
+    /// into a new one in its place would, once they are read, say of every other field of theirs
+    /// that its owner emptied it.
+    pub(super) fn to_write(&self, map: MapIx) -> Result<(&Binding, PathBuf), Failure> {
+        let (binding, path) = self.of(map)?;
+        if self.may_be_absent(map) || path.exists() {
+            return Ok((binding, path));
+        }
+        let create = match self.extension {
+            "csv" => format!(
+                "the file with the header line {}",
+                binding.wanted().join(",")
+            ),
+            _ => "an empty file".to_owned(),
+        };
+        Err(setup(
+            format!(
+                "`{}`: the file {} is not there, and it is read as well as written",
+                binding.system(),
+                path.display()
+            ),
+            format!("correct the option `path`; where there are no records yet, create {create}"),
+        ))
+    }
+
     /// Whether a map's missing file may be taken for an empty one.
     pub(super) fn may_be_absent(&self, map: MapIx) -> bool {
         self.maps.get(&map).is_some_and(|m| m.only_written)

@@ -80,7 +80,7 @@ fn plan_of(connector: &str) -> Plan {
             field["values"] = json!({"new": "Open, \"new\"", "lost": "Closed\n"});
         }
     }
-    plan(json!({ "connector": connector }), map, true)
+    plan(json!({ "connector": connector }), map, false)
 }
 
 fn systems(dir: &Path) -> Vec<Box<dyn Connector>> {

@@ -29,7 +29,7 @@ use crate::failpoint::{Point, reach};
 use crate::time::Instant;
 
 /// Records in one chunk: whole parts of [`super::merge`].
-pub(super) const CHUNK: usize = 3 * merge::PART;
+pub(super) const CHUNK: usize = 6 * merge::PART;
 /// Chunks whose batches may be under way at once: one is written, one flushed, one waits for its
 /// turn.
 pub(super) const CHUNKS_AHEAD: usize = 3;

@@ -29,7 +29,7 @@ const AT_ONCE: usize = 64;
 
 /// Rows whose records are worked out before what comes of them is entered: enough for all cores,
 /// and few enough that memory stays flat.
-pub(super) const PART: usize = 2_048;
+pub(super) const PART: usize = 1_024;
 
 /// What holds for every record of a chunk.
 pub(super) struct Ground<'g> {

@@ -9,7 +9,12 @@ use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row, W
 use crate::value::Value;
 
 fn open(path: &Path, map: serde_json::Value) -> Csv {
-    let plan = plan(json!({"connector": "csv"}), map, true);
+    opened(path, map, true)
+}
+
+/// `read`: whether records are read from there by a scenario.
+fn opened(path: &Path, map: serde_json::Value, read: bool) -> Csv {
+    let plan = plan(json!({"connector": "csv"}), map, read);
     Csv::open(&plan, 0, path.to_path_buf()).expect("opens")
 }
 
@@ -196,6 +201,27 @@ fn what_is_missing_is_named_with_its_remedy() {
 }
 
 #[test]
+fn a_file_that_is_read_as_well_is_not_made_unasked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("contcats");
+    let mut csv = open(&path.join(""), same_names(&["name"]));
+    let write = batch(vec![upsert("a@x", &[("name", text("A"))])]);
+    let failure = setup(csv.write(&write));
+    let told = "contacts.csv is not there, and it is read as well as written";
+    assert!(failure.message.ends_with(told), "{}", failure.message);
+    let remedy = failure.remedy.expect("a remedy");
+    assert!(
+        remedy.ends_with("create the file with the header line email,name"),
+        "{remedy}"
+    );
+    assert!(!path.exists());
+    fs::create_dir(&path).expect("a directory");
+    fs::write(path.join("contacts.csv"), "email,name\n").expect("a file");
+    csv.write(&write).expect("writes");
+    assert_eq!(rows(&mut csv).len(), 1);
+}
+
+#[test]
 fn a_file_that_is_only_written_may_not_be_there_yet() {
     let dir = tempfile::tempdir().expect("a directory");
     let plan = plan(json!({"connector": "csv"}), same_names(&["name"]), false);
@@ -321,7 +347,7 @@ fn keys_are_found_by_what_they_mean() {
 #[test]
 fn every_character_comes_back_as_it_was() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut csv = open(dir.path(), same_names(&["name", "tags", "doc"]));
+    let mut csv = opened(dir.path(), same_names(&["name", "tags", "doc"]), false);
     let huge = "ä\n\"".repeat(400_000);
     let write = upsert(
         "a@x",

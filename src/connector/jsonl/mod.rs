@@ -68,7 +68,7 @@ impl Connector for Jsonl {
     }
 
     fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {
-        let (binding, path) = self.files.of(request.map)?;
+        let (binding, path) = self.files.to_write(request.map)?;
         write::upsert(binding, &path, &request.writes)
     }
 

@@ -10,7 +10,12 @@ use crate::engine::ports::{Connector, EventPage, FailureClass, ReadRequest, Writ
 use crate::value::Value;
 
 fn open(path: &Path, map: serde_json::Value) -> Jsonl {
-    let plan = plan(json!({"connector": "jsonl"}), map, true);
+    opened(path, map, true)
+}
+
+/// `read`: whether records are read from there by a scenario.
+fn opened(path: &Path, map: serde_json::Value, read: bool) -> Jsonl {
+    let plan = plan(json!({"connector": "jsonl"}), map, read);
     Jsonl::open(&plan, 0, path.to_path_buf()).expect("opens")
 }
 
@@ -102,7 +107,7 @@ fn upserts_change_only_what_they_name() {
         "{\"z\":1.5,\"email\":\"a@x\",\"age\":2,\"name\":null}\nnonsense\n{ \"email\" : \"c@x\" }\n{\"email\":\"d@x\",\"name\":\"D\"}\n"
     );
     let other = dir.path().join("new/one.jsonl");
-    let mut jsonl = open(&other, same_names(&["name"]));
+    let mut jsonl = opened(&other, same_names(&["name"]), false);
     jsonl
         .write(&batch(vec![upsert("a@x", &[])]))
         .expect("writes");
@@ -115,9 +120,10 @@ fn upserts_change_only_what_they_name() {
 #[test]
 fn every_value_and_character_comes_back_as_it_was() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut jsonl = open(
+    let mut jsonl = opened(
         dir.path(),
         same_names(&["name", "doc", "tags", "balance", "seen"]),
+        false,
     );
     let written = upsert(
         "a@x",

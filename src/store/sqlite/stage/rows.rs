@@ -26,7 +26,7 @@ const BLOCK: (usize, usize) = (1_024, 15_000);
 
 /// Bytes that the blocks of all chunks have together when each shows one, about: with many chunks
 /// each has small ones, and memory stays flat.
-const SHOWN: usize = 16 * 1_024 * 1_024;
+const SHOWN: usize = 4 * 1_024 * 1_024;
 
 /// An open stage.
 #[derive(Debug)]
