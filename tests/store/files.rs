@@ -293,9 +293,9 @@ fn a_store_without_all_its_tables_is_damaged() {
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .unwrap();
     assert_eq!(id, APPLICATION_ID);
-    conn.execute_batch("DROP TABLE outbox").unwrap();
+    conn.execute_batch("DROP TABLE outbox_kept").unwrap();
     drop(conn);
-    refused_with(&path, OpenMode::Run, "`outbox` is missing");
+    refused_with(&path, OpenMode::Run, "`outbox_kept` is missing");
 }
 
 #[test]

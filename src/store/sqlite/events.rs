@@ -17,11 +17,11 @@ pub(super) fn append(
     db.check()?;
     let all = || -> rusqlite::Result<Vec<bool>> {
         let mut remember = db.conn.prepare_cached(
-            "INSERT INTO event_ids (system, id, received_at) VALUES (?1, ?2, ?3) \
+            "INSERT INTO event_ids_kept (system, id, received_at) VALUES (?1, ?2, ?3) \
              ON CONFLICT (system, id) DO NOTHING",
         )?;
         let mut keep = db.conn.prepare_cached(
-            "INSERT INTO events (system, id, body, received_at) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO events_kept (system, id, body, received_at) VALUES (?1, ?2, ?3, ?4)",
         )?;
         let mut fresh = Vec::with_capacity(events.len());
         for event in events {
@@ -37,7 +37,7 @@ pub(super) fn append(
 }
 
 pub(super) fn pending(db: &Db, most: usize) -> Stored<Vec<StoredEvent>> {
-    let sql = "SELECT seq, system, id, body, received_at FROM events ORDER BY seq LIMIT ?1";
+    let sql = "SELECT seq, system, id, body, received_at FROM events_kept ORDER BY seq LIMIT ?1";
     db.all(sql, [limit(most)], |row| {
         Ok(StoredEvent {
             seq: row.get(0)?,
@@ -50,11 +50,11 @@ pub(super) fn pending(db: &Db, most: usize) -> Stored<Vec<StoredEvent>> {
 }
 
 pub(super) fn done(db: &Db, seq: i64) -> Stored<()> {
-    db.run("DELETE FROM events WHERE seq <= ?1", [seq])
+    db.run("DELETE FROM events_kept WHERE seq <= ?1", [seq])
         .map(drop)
 }
 
 pub(super) fn forget_ids(db: &Db, before: Instant) -> Stored<()> {
-    let sql = "DELETE FROM event_ids WHERE received_at < ?1";
+    let sql = "DELETE FROM event_ids_kept WHERE received_at < ?1";
     db.run(sql, [before.0]).map(drop)
 }

@@ -27,10 +27,10 @@ const STEPS: &[&str] = &[
 const TABLES: &[&str] = &[
     "conflicts",
     "dead_letters",
-    "event_ids",
-    "events",
+    "event_ids_kept",
+    "events_kept",
     "meta",
-    "outbox",
+    "outbox_kept",
     "owed",
     "quarantine",
     "records_fresh",

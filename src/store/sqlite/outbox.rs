@@ -13,7 +13,7 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT system, entity, key, scenario, fields, deletes, version, since_at, due_at, \
-             attempts, error, priority FROM outbox ",
+             attempts, error, priority FROM outbox_kept ",
             $rest
         )
     };
@@ -46,7 +46,7 @@ pub(super) fn get(db: &Db, system: &str, entity: &str, key: &str) -> Stored<Opti
 pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
     let fields = serde_json::Value::from(waiting.fields.as_slice()).to_string();
     db.run(
-        "INSERT OR REPLACE INTO outbox (system, entity, key, scenario, fields, deletes, version, \
+        "INSERT OR REPLACE INTO outbox_kept (system, entity, key, scenario, fields, deletes, version, \
          since_at, due_at, attempts, error, priority) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
@@ -68,7 +68,7 @@ pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
 }
 
 pub(super) fn take(db: &Db, system: &str, entity: &str, key: &str, version: u64) -> Stored<bool> {
-    let sql = "DELETE FROM outbox \
+    let sql = "DELETE FROM outbox_kept \
                WHERE system = ?1 AND entity = ?2 AND key = ?3 AND version = ?4";
     let params = params![system, entity, key, version.cast_signed()];
     db.run(sql, params).map(|gone| gone > 0)
@@ -90,7 +90,7 @@ pub(super) fn due(
 }
 
 pub(super) fn next_due(db: &Db, system: &str, priority: Priority) -> Stored<Option<Instant>> {
-    let sql = "SELECT min(due_at) FROM outbox WHERE system = ?1 AND priority = ?2";
+    let sql = "SELECT min(due_at) FROM outbox_kept WHERE system = ?1 AND priority = ?2";
     let due = db.one(sql, [system, priority.word()], |row| {
         row.get::<_, Option<i64>>(0)
     })?;
@@ -98,25 +98,25 @@ pub(super) fn next_due(db: &Db, system: &str, priority: Priority) -> Stored<Opti
 }
 
 pub(super) fn since(db: &Db, system: &str) -> Stored<Option<Instant>> {
-    let sql = "SELECT min(since_at) FROM outbox WHERE system = ?1";
+    let sql = "SELECT min(since_at) FROM outbox_kept WHERE system = ?1";
     let since = db.one(sql, [system], |row| row.get::<_, Option<i64>>(0))?;
     Ok(since.flatten().map(Instant))
 }
 
 pub(super) fn bring_forward(db: &Db, by: Millis) -> Stored<()> {
     let by = i64::try_from(by.0).unwrap_or(i64::MAX);
-    let sql = "UPDATE outbox SET due_at = due_at - ?1 WHERE due_at < ?2";
+    let sql = "UPDATE outbox_kept SET due_at = due_at - ?1 WHERE due_at < ?2";
     db.run(sql, params![by, i64::MAX]).map(drop)
 }
 
 pub(super) fn hold(db: &Db, scenario: &str, due: Option<Instant>) -> Stored<()> {
     match due {
         None => db.run(
-            "UPDATE outbox SET due_at = ?2 WHERE scenario = ?1",
+            "UPDATE outbox_kept SET due_at = ?2 WHERE scenario = ?1",
             params![scenario, i64::MAX],
         ),
         Some(due) => db.run(
-            "UPDATE outbox SET due_at = ?2 WHERE scenario = ?1 AND due_at = ?3",
+            "UPDATE outbox_kept SET due_at = ?2 WHERE scenario = ?1 AND due_at = ?3",
             params![scenario, due.0, i64::MAX],
         ),
     }
@@ -124,7 +124,7 @@ pub(super) fn hold(db: &Db, scenario: &str, due: Option<Instant>) -> Stored<()> 
 }
 
 pub(super) fn counts(db: &Db) -> Stored<Vec<(String, u64)>> {
-    let sql = "SELECT system, count(*) FROM outbox GROUP BY system ORDER BY system";
+    let sql = "SELECT system, count(*) FROM outbox_kept GROUP BY system ORDER BY system";
     db.all(sql, [], |row| {
         Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
     })
