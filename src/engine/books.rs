@@ -11,7 +11,7 @@ use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
 };
 use super::program::{EntityProgram, Program};
-use super::recent::Recent;
+use super::recent::{LONGEST, Recent};
 use super::register::{How, Known, Register};
 use super::register_json;
 use super::runner::damaged;
@@ -71,7 +71,7 @@ impl Books {
             Entry::Occupied(slot) => Ok(slot.into_mut()),
             Entry::Vacant(slot) => {
                 let recent = office.recent.as_deref_mut();
-                let mut register = recall(office.program, office.store, recent, entity, key)?;
+                let (mut register, _) = recall(office.program, office.store, recent, entity, key)?;
                 if let Some(ahead) = office.ahead {
                     ahead.correct(office.now, &mut register);
                 }
@@ -261,8 +261,8 @@ impl Books {
                 continue;
             }
             let names = &office.program.entities[entity as usize];
-            put(names, office.store, &key, &mut register)?;
-            let soon = owing.contains(&(entity, &*key));
+            let bytes = put(names, office.store, &key, &mut register)?;
+            let soon = bytes <= LONGEST && owing.contains(&(entity, &*key));
             if let Some(recent) = office.recent.as_mut().filter(|_| soon) {
                 recent.keep(entity, key, register);
             }
@@ -308,30 +308,33 @@ pub(super) fn load(
     }
 }
 
-/// The same, from where a runner keeps it if it does: it is not there any more then.
+/// The same, from where a runner keeps it if it does: it is not there any more then. Says whether
+/// it was.
 pub(super) fn recall(
     program: &Program,
     store: &mut dyn Store,
     recent: Option<&mut Recent>,
     entity: EntityIx,
     key: &str,
-) -> Stored<Register> {
+) -> Stored<(Register, bool)> {
     let Some(kept) = recent.and_then(|recent| recent.take(entity, key)) else {
-        return load(program, store, entity, key);
+        return Ok((load(program, store, entity, key)?, false));
     };
     debug_assert_eq!(kept, load(program, store, entity, key)?);
-    Ok(kept)
+    Ok((kept, true))
 }
 
-/// Stores a register as its next version.
+/// Stores a register as its next version; gives the bytes that it has as text.
 pub(super) fn put(
     names: &EntityProgram,
     store: &mut dyn Store,
     key: &str,
     register: &mut Register,
-) -> Stored<()> {
+) -> Stored<usize> {
     register.version += 1;
-    store.put_record(&names.name, key, &register_json::print(names, register))
+    let doc = register_json::print(names, register);
+    store.put_record(&names.name, key, &doc)?;
+    Ok(doc.len())
 }
 
 /// Keeps the list of conflicts that wait for a person in step with a register.

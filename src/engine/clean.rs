@@ -89,7 +89,7 @@ impl Runner<'_> {
             sent: Some(now),
         });
         let names = &program.entities[source.entity as usize];
-        put(names, &mut *self.store, key, &mut register)
+        put(names, &mut *self.store, key, &mut register).map(drop)
     }
 
     /// Counts, before the first write, on how many records each guarded field would change.

@@ -137,7 +137,7 @@ impl Runner<'_> {
     ) -> Stored<Option<Write>> {
         let program = self.program;
         let names = &program.entities[entity as usize];
-        let mut register = self.register(entity, &waiting.key)?;
+        let (mut register, at_hand) = self.register_at_hand(entity, &waiting.key)?;
         let asked = positions(names, &waiting.fields);
         // What has come to be held for a person meanwhile is not written.
         let held: Vec<FieldIx> = asked
@@ -168,8 +168,10 @@ impl Runner<'_> {
             return Ok(None);
         }
         let native_key = view.and_then(|v| v.native_key.clone());
-        // It is looked at once more when the write has arrived.
-        self.recent.keep(entity, waiting.key.clone(), register);
+        if at_hand {
+            // It is looked at once more when the write has arrived.
+            self.recent.keep(entity, waiting.key.clone(), register);
+        }
         Ok(Some(Write {
             key: waiting.key.clone(),
             native_key,

@@ -14,9 +14,10 @@ use super::ports::{EntityIx, Stored};
 use super::register::Register;
 use super::runner::Runner;
 
-/// Registers that are kept at most, a few MB. What waits longest goes first, so that of a greater
-/// backlog it is the oldest that are worth keeping.
-const KEPT: usize = 8_192;
+/// Registers that are kept at most, and bytes that each has at most as text: a few MB. What waits
+/// longest goes first, so that of a greater backlog it is the oldest that are worth keeping.
+const KEPT: usize = 4_096;
+pub(super) const LONGEST: usize = 2_048;
 
 /// Registers as the store holds them, by entity and key.
 #[derive(Default)]
@@ -68,6 +69,15 @@ impl Runner<'_> {
 
     /// A record's register, which is not kept at hand any more.
     pub(super) fn register(&mut self, entity: EntityIx, key: &str) -> Stored<Register> {
+        Ok(self.register_at_hand(entity, key)?.0)
+    }
+
+    /// The same, and whether it was.
+    pub(super) fn register_at_hand(
+        &mut self,
+        entity: EntityIx,
+        key: &str,
+    ) -> Stored<(Register, bool)> {
         let recent = Some(&mut self.recent);
         recall(self.program, &mut *self.store, recent, entity, key)
     }
