@@ -129,7 +129,8 @@ mod named {
                 );
                 std::thread::sleep(Duration::from_millis(5));
             };
-            assert_eq!(ended.signal(), Some(6), "{name}: {ended}");
+            let said = runner.said.lock().unwrap();
+            assert_eq!(ended.signal(), Some(6), "{name}: {ended}: {said:?}");
         });
     }
 }

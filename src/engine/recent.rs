@@ -37,7 +37,7 @@ impl Recent {
     }
 
     /// Keeps a register as it was stored, where there is room.
-    pub fn keep(&mut self, entity: EntityIx, key: String, register: Register) {
+    pub fn keep(&mut self, entity: EntityIx, key: String, mut register: Register) {
         if self.kept.len() >= KEPT {
             self.refused += 1;
             // Nobody has asked for any of them for long: they are of records whose system is down.
@@ -46,6 +46,7 @@ impl Recent {
             }
             self.clear();
         }
+        register.drop_empty_views();
         self.kept.insert((entity, key), register);
     }
 

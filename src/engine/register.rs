@@ -454,6 +454,11 @@ pub struct Register {
 }
 
 impl Register {
+    /// Drops what says nothing of a system, as a register that is stored does.
+    pub(super) fn drop_empty_views(&mut self) {
+        self.systems.retain(|(_, view)| *view != View::default());
+    }
+
     /// A field's register.
     pub fn field(&self, field: FieldIx) -> Option<&FieldRegister> {
         find(&self.fields, field).map(|i| &self.fields[i].1)

@@ -113,6 +113,8 @@ pub struct Town {
 pub struct Runner {
     pub child: Child,
     address: String,
+    /// What it said so far.
+    pub said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Runner {
@@ -238,8 +240,18 @@ impl Town {
             };
             if let Some((_, address)) = line.split_once("http://") {
                 let address = address.trim().to_owned();
-                std::thread::spawn(move || lines.for_each(drop));
-                return Ok(Runner { child, address });
+                let said = Arc::new(Mutex::new(said));
+                let says = Arc::clone(&said);
+                std::thread::spawn(move || {
+                    for line in lines.map_while(Result::ok) {
+                        says.lock().unwrap().push(line);
+                    }
+                });
+                return Ok(Runner {
+                    child,
+                    address,
+                    said,
+                });
             }
             said.push(line);
         }
