@@ -153,6 +153,33 @@ fn single_things_can_be_changed_beside_a_runner() {
 }
 
 #[test]
+fn what_is_changed_beside_a_runner_is_changed_where_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    let mut runner = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let mut operator = SqliteStore::open(&path, OpenMode::Operate).unwrap();
+    let mut choose = |operator: &mut SqliteStore, key: &str, doc: &str| {
+        operator.begin().unwrap();
+        assert!(operator.record("contact", key).unwrap().is_some());
+        operator.put_record("contact", key, doc).unwrap();
+        operator.commit().unwrap();
+        assert_eq!(runner.record("contact", key).unwrap().as_deref(), Some(doc));
+        // One in ten of many is put apart.
+        let keys: Vec<String> = (0..200).map(|n| format!("k{:05}", n * 10)).collect();
+        let docs: Vec<(&str, &str)> = keys.iter().map(|key| (&**key, "apart")).collect();
+        runner.put_records("contact", &docs).unwrap();
+    };
+    choose(&mut operator, "k00010", "chosen before");
+    choose(&mut operator, "k00010", "chosen after");
+    let apart: i64 = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT count(*) FROM records_fresh", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(apart, 200);
+}
+
+#[test]
 fn nothing_is_made_where_a_store_is_only_looked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.db");

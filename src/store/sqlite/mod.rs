@@ -59,11 +59,12 @@ impl SqliteStore {
     pub fn open(path: &Path, mode: OpenMode) -> Stored<Self> {
         let opened = open::open(path, mode)?;
         let stages = Stages::new(opened.place.path(), mode);
-        let store = SqliteStore {
+        let mut store = SqliteStore {
             db: Db::new(opened.conn, opened.place, opened.shared),
             stages,
             _lock: opened.lock,
         };
+        store.db.moves_records = matches!(mode, OpenMode::Run | OpenMode::Memory);
         if mode == OpenMode::Run {
             records::fresh(&store.db)?;
             let open: Vec<i64> = runs::open_runs(&store.db)?.iter().map(|r| r.id).collect();
@@ -109,6 +110,8 @@ struct Db {
     damaged: Cell<bool>,
     /// What is done while somebody else holds the store.
     waits: Waits,
+    /// Whether nobody else puts records apart: what is known of that stays true.
+    moves_records: bool,
     /// How many records are fresh at most, where that is known (see [`records`]).
     fresh: Cell<Option<u64>>,
     /// The fresh record up to which they were moved last.
@@ -134,6 +137,7 @@ impl Db {
             reading: Cell::new(false),
             damaged: Cell::new(false),
             waits: Waits::default(),
+            moves_records: false,
             fresh: Cell::new(None),
             settled: RefCell::new(None),
         }
@@ -313,6 +317,9 @@ impl Db {
             return Err(self.failed(error));
         }
         self.open = true;
+        if !self.moves_records {
+            self.fresh.set(None);
+        }
         Ok(())
     }
 
