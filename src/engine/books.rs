@@ -71,7 +71,7 @@ impl Books {
             Entry::Occupied(slot) => Ok(slot.into_mut()),
             Entry::Vacant(slot) => {
                 let recent = office.recent.as_deref_mut();
-                let (mut register, _) = recall(office.program, office.store, recent, entity, key)?;
+                let mut register = recall(office.program, office.store, recent, entity, key)?;
                 if let Some(ahead) = office.ahead {
                     ahead.correct(office.now, &mut register);
                 }
@@ -308,20 +308,19 @@ pub(super) fn load(
     }
 }
 
-/// The same, from where a runner keeps it if it does: it is not there any more then. Says whether
-/// it was.
+/// The same in a transaction, from where a runner keeps it if it does: it is not there any more then.
 pub(super) fn recall(
     program: &Program,
     store: &mut dyn Store,
     recent: Option<&mut Recent>,
     entity: EntityIx,
     key: &str,
-) -> Stored<(Register, bool)> {
+) -> Stored<Register> {
     let Some(kept) = recent.and_then(|recent| recent.take(entity, key)) else {
-        return Ok((load(program, store, entity, key)?, false));
+        return load(program, store, entity, key);
     };
     debug_assert_eq!(kept, load(program, store, entity, key)?);
-    Ok((kept, true))
+    Ok(kept)
 }
 
 /// Stores a register as its next version; gives the bytes that it has as text.

@@ -13,6 +13,8 @@ impl Runner<'_> {
             return Ok(());
         }
         self.heeded = asked;
+        // They may have decided of records, too.
+        self.recent.clear();
         self.resume_systems()?;
         let program = self.program;
         let paused = paused(program, &mut *self.store)?;

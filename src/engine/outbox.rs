@@ -2,7 +2,7 @@
 //! are tried again with exponential backoff and full jitter, poison becomes a dead letter, and a
 //! system that is down is left alone without blaming the records.
 
-use super::books::{Books, put};
+use super::books::{Books, load, put};
 use super::handed::Settled;
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
@@ -10,7 +10,7 @@ use super::ports::{
     Answer, EntityIx, Failure, FailureClass, FieldIx, Idempotency, ScenarioIx, Stored, SystemIx,
     Waiting, Write, WriteReport, WriteRequest,
 };
-use super::register::{How, Known};
+use super::register::{How, Known, Register};
 use super::runner::{Alert, Runner};
 use crate::failpoint::{Point, reach};
 use crate::terms::Priority;
@@ -137,14 +137,25 @@ impl Runner<'_> {
     ) -> Stored<Option<Write>> {
         let program = self.program;
         let names = &program.entities[entity as usize];
-        let (mut register, at_hand) = self.register_at_hand(entity, &waiting.key)?;
+        // Outside of a transaction: it may be older than what a person has just decided. What that
+        // made waiting goes out next.
+        let kept = self.recent.take(entity, &waiting.key);
+        let at_hand = kept.is_some();
+        let mut register = match kept {
+            Some(kept) => kept,
+            None => load(program, &mut *self.store, entity, &waiting.key)?,
+        };
         let asked = positions(names, &waiting.fields);
         // What has come to be held for a person meanwhile is not written.
-        let held: Vec<FieldIx> = asked
-            .iter()
-            .copied()
-            .filter(|ix| is_held(names, &register, *ix))
-            .collect();
+        let held_of = |register: &Register| -> Vec<FieldIx> {
+            let asked = asked.iter().copied();
+            asked.filter(|ix| is_held(names, register, *ix)).collect()
+        };
+        let mut held = held_of(&register);
+        if at_hand && !held.is_empty() {
+            register = load(program, &mut *self.store, entity, &waiting.key)?;
+            held = held_of(&register);
+        }
         if !held.is_empty() {
             forget(&mut register, system, &held);
             put(names, &mut *self.store, &waiting.key, &mut register)?;

@@ -68,17 +68,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// A record's register, which is not kept at hand any more.
+    /// A record's register, which is not kept at hand any more; in a transaction.
     pub(super) fn register(&mut self, entity: EntityIx, key: &str) -> Stored<Register> {
-        Ok(self.register_at_hand(entity, key)?.0)
-    }
-
-    /// The same, and whether it was.
-    pub(super) fn register_at_hand(
-        &mut self,
-        entity: EntityIx,
-        key: &str,
-    ) -> Stored<(Register, bool)> {
         let recent = Some(&mut self.recent);
         recall(self.program, &mut *self.store, recent, entity, key)
     }
