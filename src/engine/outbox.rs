@@ -56,6 +56,8 @@ impl Runner<'_> {
             return Ok(None);
         };
         let (entity_name, scenario_name) = (first.entity.clone(), first.scenario.clone());
+        // What waits may be what a person asked for since the last transaction.
+        self.forget_what_people_changed()?;
         let program = self.program;
         let entity = program.entity(&entity_name);
         let map = entity.and_then(|e| program.map_of(e, system));
@@ -137,8 +139,8 @@ impl Runner<'_> {
     ) -> Stored<Option<Write>> {
         let program = self.program;
         let names = &program.entities[entity as usize];
-        // Outside of a transaction: it may be older than what a person has just decided. What that
-        // made waiting goes out next.
+        // As new as what waits, at the least (see `batch_of`); a person may decide meanwhile, and what
+        // that makes waiting goes out next.
         let kept = self.recent.take(entity, &waiting.key);
         let at_hand = kept.is_some();
         let mut register = match kept {

@@ -62,6 +62,11 @@ impl Runner<'_> {
     /// it keeps of registers may be older than what they stored.
     pub(super) fn begin(&mut self) -> Stored<()> {
         self.store.begin()?;
+        self.forget_what_people_changed()
+    }
+
+    /// Registers that were kept before people asked for something may be older than the store's.
+    pub(super) fn forget_what_people_changed(&mut self) -> Stored<()> {
         if self.store.meta(ASKED)? != self.heeded {
             self.recent.clear();
         }

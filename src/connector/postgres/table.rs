@@ -122,7 +122,8 @@ impl Column {
 
 const TABLE: &str = "SELECT c.oid::text, n.nspname::text, c.relname::text, \
         (c.relkind IN ('r', 'p'))::text, \
-        (c.relkind IN ('r', 'p') AND NOT c.relhasrules \
+        (c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity \
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) \
             AND current_setting('server_version_num')::int >= 150000)::text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \

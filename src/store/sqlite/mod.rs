@@ -317,9 +317,6 @@ impl Db {
             return Err(self.failed(error));
         }
         self.open = true;
-        if !self.moves_records {
-            self.fresh.set(None);
-        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::{Db, limit};
 /// Records that are put apart at most (about 100 MB): from then on as many move as come.
 const FRESH_MAX: u64 = if cfg!(test) { 300 } else { 250_000 };
 /// Of fewer records at once none are put apart.
-const FEW: usize = 64;
+const FEW: usize = 16;
 /// Neighbours that are looked at to tell how many others lie between records, and how many there
 /// have to be between two of them on average.
 const LOOKS: usize = 8;
@@ -170,6 +170,9 @@ pub(super) fn fresh(db: &Db) -> Stored<u64> {
 
 /// Whether any may be fresh. Who only reads is told of no change, and so knows nothing.
 fn any_fresh(db: &Db) -> Stored<bool> {
+    if !db.moves_records {
+        return Ok(true);
+    }
     match db.fresh.get() {
         None if db.open => Ok(fresh(db)? > 0),
         known => Ok(known != Some(0)),
@@ -216,12 +219,14 @@ fn settle_next(db: &Db, count: usize) -> Stored<()> {
 const PASSED: u32 = 8;
 
 pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
+    // Fresh ones first: they only ever move from there into the great table.
+    let fresh = match any_fresh(db)? {
+        true => walk(db, Table::Fresh, entity, keys)?,
+        false => Vec::new(),
+    };
     let mut found = walk(db, Table::Settled, entity, keys)?;
-    if any_fresh(db)? {
-        let fresh = walk(db, Table::Fresh, entity, keys)?;
-        for (found, fresh) in found.iter_mut().zip(fresh) {
-            *found = fresh.or(found.take());
-        }
+    for (found, fresh) in found.iter_mut().zip(fresh) {
+        *found = fresh.or(found.take());
     }
     Ok(found)
 }
@@ -285,11 +290,14 @@ pub(super) fn after(
             })
         })
     };
+    let fresh = match any_fresh(db)? {
+        true => of(Table::Fresh)?,
+        false => Vec::new(),
+    };
     let settled = of(Table::Settled)?;
-    if !any_fresh(db)? {
+    if fresh.is_empty() {
         return Ok(settled);
     }
-    let fresh = of(Table::Fresh)?;
     let (mut settled, mut fresh) = (settled.into_iter().peekable(), fresh.into_iter().peekable());
     let mut both = Vec::new();
     while both.len() < most {
