@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use syncline::engine::decide::{backfill, pause, unpause};
-use syncline::engine::ports::RunStatus;
+use syncline::engine::decide::{backfill, choose, pause, unpause};
+use syncline::engine::ports::{RunStatus, Store as _};
 use syncline::sim::SharedStore;
 use syncline::time::Instant;
 
 use crate::basics::policy;
-use crate::world::{Act, Bench, START, Sim, text};
+use crate::world::{Act, Bench, START, Sim, program, text};
 
 const MINUTE: i64 = 60_000;
 
@@ -72,6 +72,44 @@ fn what_a_paused_scenario_owes_waits_as_state_until_it_goes_on() {
     assert_eq!(bench.value("b", "ada", "name"), Some(text("three")));
     assert_eq!(bench.waiting(), 0);
     assert_eq!(bench.writes("b"), writes + 1);
+}
+
+/// While a record's write waits, the runner keeps its register at hand.
+#[test]
+fn what_a_person_chose_beside_a_runner_is_not_undone_by_what_it_keeps_at_hand() {
+    let fields = "field name: text? accepts b resolve manual  field city: text?";
+    let flow = "scenario s { sync contact(name) between a, b mode realtime }
+        scenario t { sync contact(city) from a to b mode realtime }";
+    let policy = policy(fields, flow);
+    let mut bench = Bench::new(&policy, 3);
+    for (minute, system, field, value) in [
+        (1, "a", "name", "x"),
+        (2, "b", "name", "y"),
+        (4, "a", "city", "Ulm"),
+    ] {
+        let fields = vec![(field.to_owned(), text(value))];
+        let act = Act::Sets(system, "contact".into(), "k".into(), fields);
+        bench.sim.at(minute * MINUTE, act);
+    }
+    let goes_down = |sim: &mut Sim| sim.system("b").down_until = START + 10 * MINUTE;
+    bench.sim.at(3 * MINUTE, Act::Do(Box::new(goes_down)));
+    // The runner finds both at once: what was chosen, and an event of the same record.
+    let program = program(&policy);
+    let field = program.entities[0].field("name").unwrap();
+    let chosen = move |sim: &mut Sim| {
+        let (mut store, now) = (sim.store.clone(), Instant(sim.now));
+        assert_eq!(store.conflicts().unwrap().len(), 1);
+        choose(&program, &mut store, now, (0, "k", field), text("z"), "ada").unwrap();
+        sim.sets("a", "contact", "k", &[("city".to_owned(), text("Bonn"))]);
+    };
+    bench.sim.at(6 * MINUTE, Act::Do(Box::new(chosen)));
+    bench.for_ms(30 * MINUTE);
+    for system in ["a", "b"] {
+        let name = bench.value(system, "k", "name");
+        assert_eq!(name, Some(text("z")), "{}", bench.story("k"));
+    }
+    assert_eq!(bench.value("b", "k", "city"), Some(text("Bonn")));
+    assert_eq!(bench.waiting(), 0);
 }
 
 #[test]
