@@ -66,7 +66,6 @@ impl SqliteStore {
         };
         store.db.moves_records = matches!(mode, OpenMode::Run | OpenMode::Memory);
         if mode == OpenMode::Run {
-            records::fresh(&store.db)?;
             let open: Vec<i64> = runs::open_runs(&store.db)?.iter().map(|r| r.id).collect();
             store.stages.drop_leftovers(&open);
         }
@@ -112,7 +111,7 @@ struct Db {
     waits: Waits,
     /// Whether nobody else puts records apart: what is known of that stays true.
     moves_records: bool,
-    /// How many records are fresh at most, where that is known (see [`records`]).
+    /// How many records are fresh, where that is known (see [`records`]).
     fresh: Cell<Option<u64>>,
     /// The fresh record up to which they were moved last.
     settled: RefCell<Option<(String, String)>>,

@@ -24,11 +24,25 @@ const FEW: usize = 16;
 const LOOKS: usize = 8;
 const OTHERS: usize = 4;
 
+/// `REPLACE` overwrites in place on a table with no further index: one seek a row.
+const SETTLE: &str =
+    "INSERT OR REPLACE INTO records_settled (entity, key, doc) VALUES (?1, ?2, ?3)";
+const FRESHEN: &str = "UPDATE records_fresh SET doc = ?3 WHERE entity = ?1 AND key = ?2";
+
 /// Where a register is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Table {
     Fresh,
     Settled,
+}
+
+impl Table {
+    fn name(self) -> &'static str {
+        match self {
+            Table::Fresh => "records_fresh",
+            Table::Settled => "records_settled",
+        }
+    }
 }
 
 pub(super) fn get(db: &Db, entity: &str, key: &str) -> Stored<Option<String>> {
@@ -45,13 +59,10 @@ pub(super) fn get(db: &Db, entity: &str, key: &str) -> Stored<Option<String>> {
 
 /// A fresh record stays one.
 pub(super) fn put(db: &Db, entity: &str, key: &str, doc: &str) -> Stored<()> {
-    if any_fresh(db)? {
-        let sql = "UPDATE records_fresh SET doc = ?3 WHERE entity = ?1 AND key = ?2";
-        if db.run(sql, [entity, key, doc])? > 0 {
-            return Ok(());
-        }
+    if any_fresh(db)? && db.run(FRESHEN, [entity, key, doc])? > 0 {
+        return Ok(());
     }
-    db.run(Table::Settled.put(), [entity, key, doc]).map(drop)
+    db.run(SETTLE, [entity, key, doc]).map(drop)
 }
 
 /// The same for each; their keys mostly ascend.
@@ -65,19 +76,15 @@ pub(super) fn put_several(db: &Db, entity: &str, records: &[(&str, &str)]) -> St
     }
     if !lie_apart(db, entity, records)? {
         settle(db, entity, first, last)?;
-        return put_into(db, Table::Settled, entity, records);
+        return put_settled(db, entity, records);
     }
-    put_into(db, Table::Fresh, entity, records)?;
-    let most = fresh(db)? + records.len() as u64;
-    db.fresh.set(Some(most));
-    if most > FRESH_MAX {
-        // Some were fresh before.
-        db.fresh.set(None);
-        if fresh(db)? > FRESH_MAX {
-            settle_next(db, 2 * records.len())?;
-        }
+    let before = fresh(db)?;
+    let now = before + put_fresh(db, entity, records)?;
+    db.fresh.set(Some(now));
+    match now > FRESH_MAX {
+        true => settle_next(db, 2 * records.len()),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether many other records lie between those.
@@ -97,67 +104,40 @@ fn lie_apart(db: &Db, entity: &str, records: &[(&str, &str)]) -> Stored<bool> {
     Ok(between >= LOOKS * OTHERS)
 }
 
-impl Table {
-    /// `REPLACE` overwrites in place on a table with no further index: one seek a row.
-    fn put(self) -> &'static str {
-        match self {
-            Table::Fresh => {
-                "INSERT OR REPLACE INTO records_fresh (entity, key, doc) VALUES (?1, ?2, ?3)"
-            }
-            Table::Settled => {
-                "INSERT OR REPLACE INTO records_settled (entity, key, doc) VALUES (?1, ?2, ?3)"
-            }
-        }
-    }
-
-    fn walk(self) -> &'static str {
-        match self {
-            Table::Fresh => {
-                "SELECT key, doc FROM records_fresh WHERE entity = ?1 AND key >= ?2 ORDER BY key"
-            }
-            Table::Settled => {
-                "SELECT key, doc FROM records_settled WHERE entity = ?1 AND key >= ?2 ORDER BY key"
-            }
-        }
-    }
-
-    /// From after a key: not `>=` in general; without one the empty key counts.
-    fn after(self, any: bool) -> &'static str {
-        match (self, any) {
-            (Table::Fresh, true) => {
-                "SELECT key, doc FROM records_fresh WHERE entity = ?1 AND key > ?2 \
-                 ORDER BY key LIMIT ?3"
-            }
-            (Table::Fresh, false) => {
-                "SELECT key, doc FROM records_fresh WHERE entity = ?1 AND key >= ?2 \
-                 ORDER BY key LIMIT ?3"
-            }
-            (Table::Settled, true) => {
-                "SELECT key, doc FROM records_settled WHERE entity = ?1 AND key > ?2 \
-                 ORDER BY key LIMIT ?3"
-            }
-            (Table::Settled, false) => {
-                "SELECT key, doc FROM records_settled WHERE entity = ?1 AND key >= ?2 \
-                 ORDER BY key LIMIT ?3"
-            }
-        }
-    }
-}
-
-fn put_into(db: &Db, table: Table, entity: &str, records: &[(&str, &str)]) -> Stored<()> {
+fn put_settled(db: &Db, entity: &str, records: &[(&str, &str)]) -> Stored<()> {
     db.check()?;
     let all = || -> rusqlite::Result<()> {
-        let mut insert = db.conn.prepare_cached(table.put())?;
+        let mut settle = db.conn.prepare_cached(SETTLE)?;
         for (key, doc) in records {
-            insert.execute([entity, key, doc])?;
+            settle.execute([entity, key, doc])?;
         }
         Ok(())
     };
     all().map_err(|e| db.failed(e))
 }
 
-/// How many records are fresh at most.
-pub(super) fn fresh(db: &Db) -> Stored<u64> {
+/// Gives how many of them were not fresh before.
+fn put_fresh(db: &Db, entity: &str, records: &[(&str, &str)]) -> Stored<u64> {
+    db.check()?;
+    let sql = "INSERT INTO records_fresh (entity, key, doc) VALUES (?1, ?2, ?3) \
+               ON CONFLICT (entity, key) DO NOTHING";
+    let all = || -> rusqlite::Result<u64> {
+        let mut add = db.conn.prepare_cached(sql)?;
+        let mut freshen = db.conn.prepare_cached(FRESHEN)?;
+        let mut added = 0;
+        for (key, doc) in records {
+            match add.execute([entity, key, doc])? {
+                0 => drop(freshen.execute([entity, key, doc])?),
+                _ => added += 1,
+            }
+        }
+        Ok(added)
+    };
+    all().map_err(|e| db.failed(e))
+}
+
+/// How many records are fresh.
+fn fresh(db: &Db) -> Stored<u64> {
     if let Some(known) = db.fresh.get() {
         return Ok(known);
     }
@@ -168,15 +148,9 @@ pub(super) fn fresh(db: &Db) -> Stored<u64> {
     Ok(count)
 }
 
-/// Whether any may be fresh. Who only reads is told of no change, and so knows nothing.
+/// Whether any may be fresh. Beside the runner nobody is told of a change, and so knows nothing.
 fn any_fresh(db: &Db) -> Stored<bool> {
-    if !db.moves_records {
-        return Ok(true);
-    }
-    match db.fresh.get() {
-        None if db.open => Ok(fresh(db)? > 0),
-        known => Ok(known != Some(0)),
-    }
+    Ok(!db.moves_records || fresh(db)? > 0)
 }
 
 /// Moves the fresh records of a range into the great table.
@@ -235,9 +209,13 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
 /// only where others lie between. Where they always do, looking over them is soon left.
 fn walk(db: &Db, table: Table, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
     db.check()?;
+    let sql = format!(
+        "SELECT key, doc FROM {} WHERE entity = ?1 AND key >= ?2 ORDER BY key",
+        table.name()
+    );
     let all = || -> rusqlite::Result<Vec<Option<String>>> {
         let mut out: Vec<Option<String>> = Vec::with_capacity(keys.len());
-        let mut walk = db.conn.prepare_cached(table.walk())?;
+        let mut walk = db.conn.prepare_cached(&sql)?;
         let mut most = PASSED;
         while let Some(from) = keys.get(out.len()) {
             let mut rows = walk.query([entity, from])?;
@@ -281,9 +259,15 @@ pub(super) fn after(
     after: Option<&str>,
     most: usize,
 ) -> Stored<Vec<StoredRecord>> {
+    // Without a key to begin after, the empty one counts.
+    let begins = if after.is_some() { ">" } else { ">=" };
     let of = |table: Table| {
+        let sql = format!(
+            "SELECT key, doc FROM {} WHERE entity = ?1 AND key {begins} ?2 ORDER BY key LIMIT ?3",
+            table.name()
+        );
         let params = params![entity, after.unwrap_or(""), limit(most)];
-        db.all(table.after(after.is_some()), params, |row| {
+        db.all(&sql, params, |row| {
             Ok(StoredRecord {
                 key: row.get(0)?,
                 doc: row.get(1)?,
