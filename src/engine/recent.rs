@@ -4,7 +4,7 @@
 //!
 //! What is kept here is what the store holds. Who takes a register has it alone and gives it back
 //! or not; what others wrote meanwhile is forgotten here (see [`Runner::begin`]). Only asked, never
-//! listed. Must not know the store.
+//! listed.
 
 use std::collections::HashMap;
 
@@ -67,7 +67,7 @@ impl Runner<'_> {
 
     /// Registers that were kept before people asked for something may be older than the store's.
     pub(super) fn forget_what_people_changed(&mut self) -> Stored<()> {
-        if self.store.meta(ASKED)? != self.heeded {
+        if !self.recent.kept.is_empty() && self.store.meta(ASKED)? != self.heeded {
             self.recent.clear();
         }
         Ok(())
