@@ -72,7 +72,8 @@ impl Files {
     /// that its owner emptied it.
     pub(super) fn to_write(&self, map: MapIx) -> Result<(&Binding, PathBuf), Failure> {
         let (binding, path) = self.of(map)?;
-        if self.may_be_absent(map) || path.exists() {
+        // What cannot be looked at now is told of by the write.
+        if self.may_be_absent(map) || path.try_exists().unwrap_or(true) {
             return Ok((binding, path));
         }
         let create = match self.extension {
