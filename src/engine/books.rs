@@ -301,11 +301,22 @@ pub(super) fn load(
     entity: EntityIx,
     key: &str,
 ) -> Stored<Register> {
+    load_sized(program, store, entity, key).map(|(register, _)| register)
+}
+
+/// The same with the bytes that it has as text.
+pub(super) fn load_sized(
+    program: &Program,
+    store: &mut dyn Store,
+    entity: EntityIx,
+    key: &str,
+) -> Stored<(Register, usize)> {
     let names = &program.entities[entity as usize];
-    match store.record(&names.name, key)? {
-        Some(doc) => register_json::parse(names, &doc).map_err(damaged),
-        None => Ok(Register::default()),
-    }
+    let Some(doc) = store.record(&names.name, key)? else {
+        return Ok((Register::default(), 0));
+    };
+    let register = register_json::parse(names, &doc).map_err(damaged)?;
+    Ok((register, doc.len()))
 }
 
 /// The same in a transaction, from where a runner keeps it if it does: it is not there any more then.

@@ -112,6 +112,16 @@ impl Gate {
         keys.is_some_and(|keys| keys.contains(key)) || called.any(|c| c.keys.has(key))
     }
 
+    /// A write of the outbox is under way no longer.
+    pub(super) fn settled(&mut self, entity: EntityIx, key: &str) {
+        if let Some(keys) = self.records.get_mut(&entity) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.records.remove(&entity);
+            }
+        }
+    }
+
     /// Whether a write of any of these records is under way.
     fn any_under_way(&self, entity: EntityIx, writes: &[Write]) -> bool {
         let keys = self.records.get(&entity);
@@ -693,7 +703,9 @@ impl Runner<'_> {
         let of_run = matches!(errand, Errand::RunWrite(..));
         let gate = &mut self.gates[system as usize];
         gate.under_way = gate.under_way.saturating_sub(1);
-        if let Some(request) = request {
+        // What the outbox sent stays under way until it is confirmed.
+        let settles = of_run || !matches!(answer, Answer::Written(..));
+        if let Some(request) = request.filter(|_| settles) {
             let (entity, _) = self.program.map_ends(request.map);
             // No record has two writes under way.
             let first = request.writes.first().filter(|_| of_run);
@@ -702,14 +714,8 @@ impl Runner<'_> {
             };
             let called = gate.called.iter().position(of_batch);
             let called = called.map(|at| gate.called.swap_remove(at));
-            let mut keys = gate.records.get_mut(&entity).filter(|_| !of_run);
             for write in request.writes.iter().filter(|_| !of_run) {
-                if let Some(keys) = &mut keys {
-                    keys.remove(&write.key);
-                }
-            }
-            if keys.is_some_and(|keys| keys.is_empty()) {
-                gate.records.remove(&entity);
+                gate.settled(entity, &write.key);
             }
             match called.and_then(|called| called.at) {
                 Some(_) if settled => {}

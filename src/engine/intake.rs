@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::books::{Books, note_held};
 use super::evaluate::{Report, absorb, change_time};
-use super::outbox::Arrival;
 use super::ports::{
     EntityIx, FieldIx, MapIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx,
 };
@@ -32,10 +31,10 @@ impl Runner<'_> {
         Ok(takes && !self.store.pending_events(1)?.is_empty())
     }
 
-    /// Takes what has come in into the registers and the outbox. What has `arrived` is confirmed
+    /// Takes what has come in into the registers and the outbox. What has arrived is confirmed
     /// along with it: it mostly concerns records that came in a moment ago, and each transaction
     /// writes every page that it changes.
-    pub(super) fn take_events(&mut self, arrived: &mut Vec<Arrival>) -> Stored<()> {
+    pub(super) fn take_events(&mut self) -> Stored<()> {
         if !self.events_to_take()? {
             return Ok(());
         }
@@ -45,9 +44,9 @@ impl Runner<'_> {
                 return Ok(());
             };
             self.begin()?;
-            let confirms = !arrived.is_empty();
+            let confirms = self.arrivals.any();
             let taken = self
-                .confirm_all(arrived)
+                .confirm_all()
                 .and_then(|_| self.take_all(&events))
                 .and_then(|()| self.store.events_done(last));
             if let Err(error) = taken {

@@ -12,6 +12,7 @@ mod called;
 mod chunk;
 mod clean;
 mod clock;
+mod confirm;
 pub mod decide;
 mod dispatch;
 mod due;

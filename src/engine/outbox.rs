@@ -2,34 +2,27 @@
 //! are tried again with exponential backoff and full jitter, poison becomes a dead letter, and a
 //! system that is down is left alone without blaming the records.
 
-use super::books::{Books, load, put};
-use super::handed::Settled;
+use super::books::{load_sized, put};
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
 use super::ports::{
     Answer, EntityIx, Failure, FailureClass, FieldIx, Idempotency, ScenarioIx, Stored, SystemIx,
-    Waiting, Write, WriteReport, WriteRequest,
+    Waiting, Write, WriteRequest,
 };
-use super::register::{How, Known, Register};
+use super::recent::LONGEST;
+use super::register::Register;
 use super::runner::{Alert, Runner};
 use crate::failpoint::{Point, reach};
 use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
 /// Writes in a batch where neither scenario nor connector says.
-const BATCH: usize = 10_000;
+pub(super) const BATCH: usize = 10_000;
 /// Until-idle runs give up on a system after so many failures in a row: it is down, what waits
 /// stays durable for the next run.
 const PATIENCE: u32 = 4;
 /// A system that a person has to mend is tried again after pauses that double up to this.
 const PAUSE_MOST: Millis = Millis(15 * 60_000);
-
-/// A batch of the outbox that a system took, with what it said.
-pub(super) struct Arrival {
-    system: SystemIx,
-    request: WriteRequest,
-    report: WriteReport,
-}
 
 impl Runner<'_> {
     pub(super) fn batch_limit(&self, system: SystemIx) -> usize {
@@ -120,7 +113,7 @@ impl Runner<'_> {
         self.begin()?;
         for waiting in void {
             self.store
-                .take_waiting(name, &names.name, &waiting.key, waiting.version)?;
+                .take_waiting(name, &names.name, &waiting.key, waiting.version, None)?;
             let fields: Vec<FieldIx> = positions(names, &waiting.fields);
             let mut register = self.register(entity, &waiting.key)?;
             forget(&mut register, system, &fields);
@@ -143,9 +136,9 @@ impl Runner<'_> {
         // that makes waiting goes out next.
         let kept = self.recent.take(entity, &waiting.key);
         let at_hand = kept.is_some();
-        let mut register = match kept {
-            Some(kept) => kept,
-            None => load(program, &mut *self.store, entity, &waiting.key)?,
+        let (mut register, bytes) = match kept {
+            Some(kept) => (kept, 0),
+            None => load_sized(program, &mut *self.store, entity, &waiting.key)?,
         };
         let asked = positions(names, &waiting.fields);
         // What has come to be held for a person meanwhile is not written.
@@ -155,7 +148,7 @@ impl Runner<'_> {
         };
         let mut held = held_of(&register);
         if at_hand && !held.is_empty() {
-            register = load(program, &mut *self.store, entity, &waiting.key)?;
+            (register, _) = load_sized(program, &mut *self.store, entity, &waiting.key)?;
             held = held_of(&register);
         }
         if !held.is_empty() {
@@ -181,9 +174,9 @@ impl Runner<'_> {
             return Ok(None);
         }
         let native_key = view.and_then(|v| v.native_key.clone());
-        if at_hand {
+        if held.is_empty() && bytes <= LONGEST {
             // It is looked at once more when the write has arrived.
-            self.recent.keep(entity, waiting.key.clone(), register);
+            self.recent.keep_sent(entity, waiting.key.clone(), register);
         }
         Ok(Some(Write {
             key: waiting.key.clone(),
@@ -191,28 +184,12 @@ impl Runner<'_> {
             locator: None,
             fields,
             delete: waiting.delete,
-            idempotency: Idempotency::Key(key_of(waiting)),
+            idempotency: match scenario {
+                Some(_) => Idempotency::Version(waiting.version),
+                // The present plan does not have it.
+                None => Idempotency::Key(key_of(waiting)),
+            },
         }))
-    }
-
-    /// A batch of the outbox that a system took: it is up, and may be given wider ones again.
-    pub(super) fn arrived(
-        &mut self,
-        system: SystemIx,
-        request: WriteRequest,
-        report: WriteReport,
-    ) -> Arrival {
-        self.is_up(system, true);
-        let widest = self.program.plan.systems[system as usize].write_batch;
-        let widest = widest.map_or(BATCH, |b| b as usize);
-        let state = &mut self.systems[system as usize];
-        let wider = state.narrow.map(|n| n.saturating_mul(2));
-        state.narrow = wider.filter(|n| *n < widest);
-        Arrival {
-            system,
-            request,
-            report,
-        }
     }
 
     /// A batch of the outbox that failed as a whole.
@@ -222,132 +199,6 @@ impl Runner<'_> {
             Answer::Failed(Some(request), failure) => self.postpone(system, &request, &failure),
             _ => Ok(()),
         }
-    }
-
-    /// Notes what has arrived, all in one transaction.
-    pub(super) fn confirm(&mut self, arrived: &mut Vec<Arrival>) -> Stored<()> {
-        if arrived.is_empty() {
-            return Ok(());
-        }
-        self.begin()?;
-        let owes = self.confirm_all(arrived)?;
-        // What only says that something arrived may be forgotten with a lost power supply: it is
-        // sent once more then, under the same key. What is owed anew goes out under a key of its
-        // own, which has to stand for the same content ever after.
-        reach(Point::SendConfirming);
-        match owes {
-            true => self.store.commit()?,
-            false => self.store.commit_later()?,
-        }
-        reach(Point::SendConfirmed);
-        Ok(())
-    }
-
-    /// The same in the open transaction. Says whether anything is owed anew.
-    pub(super) fn confirm_all(&mut self, arrived: &mut Vec<Arrival>) -> Stored<bool> {
-        let mut owes = false;
-        for there in arrived.drain(..) {
-            owes |= self.confirm_one(there.system, &there.request, &there.report)?;
-        }
-        Ok(owes)
-    }
-
-    /// Says whether anything is owed anew.
-    fn confirm_one(
-        &mut self,
-        system: SystemIx,
-        request: &WriteRequest,
-        report: &WriteReport,
-    ) -> Stored<bool> {
-        let program = self.program;
-        let (entity, _) = program.map_ends(request.map);
-        let entity_name = &program.entities[entity as usize].name;
-        let name = program.system_name(system);
-        let mut contested = Vec::new();
-        for (i, write) in request.writes.iter().enumerate() {
-            let calls = self.calls.settle((system, entity), &write.key);
-            let tries = &mut self.systems[system as usize].tries;
-            tries.settled(entity, &write.key);
-            let waiting = self.store.waiting(name, entity_name, &write.key)?;
-            // A newer version that came in meanwhile stays in the queue.
-            let same = waiting.filter(|w| is_of(write, w));
-            if let Some(waiting) = &same {
-                self.store
-                    .take_waiting(name, entity_name, &write.key, waiting.version)?;
-            }
-            if let Some((_, words)) = report.rejected.iter().find(|(at, _)| *at == i) {
-                self.tally(request.scenario).counts.failed += 1;
-                if let Some(waiting) = &same {
-                    let given = Given {
-                        scenario: request.scenario,
-                        attempts: waiting.attempts + 1,
-                        since: waiting.since,
-                        write,
-                    };
-                    self.bury(system, entity, &given, words)?;
-                }
-                continue;
-            }
-            self.clear_letter(system, entity, &write.key)?;
-            self.tally(request.scenario).counts.written += 1;
-            if self.note_arrived(system, entity, (write, &calls))? {
-                contested.push(&*write.key);
-            }
-        }
-        let mut books = Books::default();
-        let mut office = self.office();
-        for key in &contested {
-            let record = (entity, *key);
-            books.owe(&mut office, request.scenario, record, Some(system), false)?;
-        }
-        books.close(&mut office)?;
-        self.count_calls(request.scenario, system, report.calls);
-        Ok(!contested.is_empty())
-    }
-
-    /// A write has arrived: what the system tells of an earlier time is over from now on. Says
-    /// whether the system reported another value while it was under way; which of the two it holds
-    /// now nobody knows, so the write counts, and what is owed beyond it is sent once more.
-    fn note_arrived(
-        &mut self,
-        system: SystemIx,
-        entity: EntityIx,
-        (write, calls): (&Write, &Settled),
-    ) -> Stored<bool> {
-        let program = self.program;
-        let now = self.world.now().0.saturating_mul(1_000);
-        let mut register = self.register(entity, &write.key)?;
-        let view = register.view_mut(system);
-        let mut contested = false;
-        let mut changed = false;
-        if let Some(gone) = view.gone.as_mut().filter(|g| g.sent.is_some()) {
-            gone.sent = Some(now);
-            changed = write.delete;
-        }
-        for (ix, value) in &write.fields {
-            let Some(known) = view.field(*ix) else {
-                continue;
-            };
-            // A newer value that waits already is not to be taken back.
-            if known.value != *value && known.how.written() {
-                continue;
-            }
-            let sent_at = if known.how.written() { known.at } else { now };
-            let times = calls.times(*ix, known);
-            contested |= known.value != *value;
-            changed = true;
-            let known = Known {
-                value: value.clone(),
-                at: sent_at,
-                how: How::Arrived(now),
-            };
-            view.arrive(*ix, known, times);
-        }
-        if changed {
-            let names = &program.entities[entity as usize];
-            put(names, &mut *self.store, &write.key, &mut register)?;
-        }
-        Ok(contested)
     }
 
     pub(super) fn count_calls(&mut self, scenario: ScenarioIx, system: SystemIx, calls: u64) {
@@ -410,7 +261,7 @@ impl Runner<'_> {
         let entity_name = &program.entities[entity as usize].name;
         let waiting = self.store.waiting(name, entity_name, &write.key)?;
         // A newer version that came in meanwhile has its own first try.
-        let Some(mut waiting) = waiting.filter(|w| is_of(write, w)) else {
+        let Some(mut waiting) = waiting.filter(|w| self.is_of((write, request), w)) else {
             return Ok(());
         };
         let state = &mut self.systems[system as usize];
@@ -429,7 +280,7 @@ impl Runner<'_> {
             .is_some_and(|at| at >= waiting.since);
         if refused || (counts && attempts >= limit && up) {
             self.store
-                .take_waiting(name, entity_name, &write.key, waiting.version)?;
+                .take_waiting(name, entity_name, &write.key, waiting.version, None)?;
             self.tally(request.scenario).counts.failed += 1;
             let tries = &mut self.systems[system as usize].tries;
             tries.settled(entity, &write.key);
@@ -519,6 +370,17 @@ impl Runner<'_> {
         }
     }
 
+    /// Whether a write is that of what waits, as it waits now.
+    pub(super) fn is_of(&self, (write, request): (&Write, &WriteRequest), there: &Waiting) -> bool {
+        match &write.idempotency {
+            Idempotency::Key(key) => *key == key_of(there),
+            Idempotency::Version(version) => {
+                let scenario = self.program.scenario_ix(&there.scenario);
+                *version == there.version && scenario == Some(request.scenario)
+            }
+        }
+    }
+
     /// Whether every system has nothing left to send, or is down.
     pub(super) fn nothing_more_to_send(&mut self) -> Stored<bool> {
         for i in 0..self.systems.len() {
@@ -557,14 +419,6 @@ fn key_of(waiting: &Waiting) -> String {
         waiting.version,
         &waiting.system,
     )
-}
-
-/// Whether a write is that of what waits, as it waits now.
-fn is_of(write: &Write, waiting: &Waiting) -> bool {
-    match &write.idempotency {
-        Idempotency::Key(key) => *key == key_of(waiting),
-        Idempotency::Version(version) => *version == waiting.version,
-    }
 }
 
 /// The key of a write (see [`Idempotency`]).

@@ -573,9 +573,16 @@ pub trait Store {
     fn waiting(&mut self, system: &str, entity: &str, key: &str) -> Stored<Option<Waiting>>;
     /// Puts a waiting write in the place of the one that is there.
     fn put_waiting(&mut self, waiting: &Waiting) -> Stored<()>;
-    /// Takes a waiting write away where its version is still `version`.
-    fn take_waiting(&mut self, system: &str, entity: &str, key: &str, version: u64)
-    -> Stored<bool>;
+    /// Takes a waiting write away where its version is still `version`, and its scenario, where one
+    /// is told, still that; says whether it was.
+    fn take_waiting(
+        &mut self,
+        system: &str,
+        entity: &str,
+        key: &str,
+        version: u64,
+        scenario: Option<&str>,
+    ) -> Stored<bool>;
     /// Waiting writes of a system and a priority due by `now`: the earliest due first, then the
     /// longest waiting, then by entity and key.
     fn due_waiting(

@@ -36,6 +36,15 @@ impl Recent {
         self.kept.remove(&(entity, key.to_owned()))
     }
 
+    /// The same of a record whose write goes out: there is as much room again, since what is under way
+    /// comes back soon.
+    pub fn keep_sent(&mut self, entity: EntityIx, key: String, mut register: Register) {
+        if self.kept.len() < 2 * KEPT {
+            register.drop_empty_views();
+            self.kept.insert((entity, key), register);
+        }
+    }
+
     /// Keeps a register as it was stored, where there is room.
     pub fn keep(&mut self, entity: EntityIx, key: String, mut register: Register) {
         if self.kept.len() >= KEPT {

@@ -10,12 +10,12 @@ use std::num::NonZeroUsize;
 use super::batch::ActiveRun;
 use super::books::Office;
 use super::clock::Ahead;
+use super::confirm::Arrivals;
 use super::dispatch::Gate;
 use super::due::StartClock;
 use super::filling::Chunks;
 use super::handed::Calls;
 use super::limits::Limits;
-use super::outbox::Arrival;
 use super::ports::{
     Answer, Call, Decoder, EntityIx, RunCounts, RunRecord, ScenarioIx, Store, StoreError, Stored,
     SystemIx, World,
@@ -36,6 +36,9 @@ pub struct Options {
     pub only: BTreeSet<ScenarioIx>,
     /// Records that a run works out at once; none: as many as suit a batch of a database.
     pub chunk: Option<NonZeroUsize>,
+    /// Calls under way from which on what has arrived waits a moment to be confirmed together; none:
+    /// as many as make a crowd.
+    pub crowd: Option<NonZeroUsize>,
 }
 
 /// Hears of progress; for progress bars and logs.
@@ -265,6 +268,8 @@ pub struct Runner<'a> {
     pub(super) letters: BTreeSet<(SystemIx, EntityIx, String)>,
     /// What was handed over and is not yet confirmed.
     pub(super) calls: Calls,
+    /// What has arrived and is not yet confirmed.
+    pub(super) arrivals: Arrivals,
     /// Registers that will be looked at again in a moment.
     pub(super) recent: Recent,
     /// Scenarios that a person has paused.
@@ -317,6 +322,7 @@ impl<'a> Runner<'a> {
             clock: StartClock::default(),
             letters: BTreeSet::new(),
             calls: Calls::default(),
+            arrivals: Arrivals::default(),
             recent: Recent::default(),
             paused: BTreeSet::new(),
             backfills: Vec::new(),
@@ -341,18 +347,19 @@ impl<'a> Runner<'a> {
 
     /// Runs until it is idle (with `until_idle`) or until the world says to stop.
     pub fn run(&mut self) -> Stored<()> {
-        let mut arrived = Vec::new();
         loop {
             self.heed_clock()?;
             self.heed()?;
             if self.world.stopping() {
                 self.stop_seen.get_or_insert(self.world.now());
-                self.confirm(&mut arrived)?;
+                self.confirm()?;
             } else {
                 if self.opening.is_empty() {
-                    self.take_events(&mut arrived)?;
+                    self.take_events()?;
                 }
-                self.confirm(&mut arrived)?;
+                if !self.gathers() {
+                    self.confirm()?;
+                }
                 self.forget_old_ids()?;
                 self.follow_feeds()?;
                 self.start_due()?;
@@ -377,7 +384,7 @@ impl<'a> Runner<'a> {
                 while let Some(next) = self.world.wait(Instant(i64::MIN)) {
                     answers.push(next);
                 }
-                arrived = self.answered(answers)?;
+                self.answered(answers)?;
             }
         }
     }
@@ -510,9 +517,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Answers in the order in which they came; what the outbox sent is confirmed many at a time.
-    /// Gives what is still to be confirmed.
-    fn answered(&mut self, answers: Vec<(u64, Answer)>) -> Stored<Vec<Arrival>> {
-        let mut arrived = Vec::new();
+    fn answered(&mut self, answers: Vec<(u64, Answer)>) -> Stored<()> {
         for (ticket, answer) in answers {
             let Some((system, errand)) = self.errands.remove(&ticket) else {
                 continue;
@@ -527,12 +532,12 @@ impl<'a> Runner<'a> {
             }
             let answer = match (errand, answer) {
                 (Errand::Send(_), Answer::Written(request, report)) => {
-                    arrived.push(self.arrived(system, request, report));
+                    self.arrived(system, request, report);
                     continue;
                 }
                 (_, answer) => answer,
             };
-            self.confirm(&mut arrived)?;
+            self.confirm()?;
             match errand {
                 Errand::Send(system) => self.not_sent(system, answer)?,
                 Errand::Follow(system) => self.followed(system, answer)?,
@@ -546,7 +551,7 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        Ok(arrived)
+        Ok(())
     }
 
     /// Systems whose events come by reading: those with events that are not heard over HTTP.
@@ -686,6 +691,7 @@ impl<'a> Runner<'a> {
         let mut until = now + IDLE_WAIT;
         until = until.min(self.next_start()?.unwrap_or(until));
         until = until.min(self.next_read().unwrap_or(until));
+        until = until.min(self.arrivals.wait_until().unwrap_or(until));
         for i in 0..self.systems.len() {
             let state = &self.systems[i];
             let rests = state.resting_until().unwrap_or(now);

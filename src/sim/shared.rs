@@ -101,7 +101,7 @@ delegate! {
     records_after(entity: &str, after: Option<&str>, limit: usize) -> Vec<StoredRecord>;
     waiting(system: &str, entity: &str, key: &str) -> Option<Waiting>;
     put_waiting(waiting: &Waiting) -> ();
-    take_waiting(system: &str, entity: &str, key: &str, version: u64) -> bool;
+    take_waiting(system: &str, entity: &str, key: &str, version: u64, scenario: Option<&str>) -> bool;
     due_waiting(system: &str, priority: Priority, now: Instant, limit: usize) -> Vec<Waiting>;
     next_due(system: &str, priority: Priority) -> Option<Instant>;
     waiting_since(system: &str) -> Option<Instant>;

@@ -312,13 +312,13 @@ impl Store for MemoryStore {
         entity: &str,
         key: &str,
         version: u64,
+        scenario: Option<&str>,
     ) -> Stored<bool> {
         self.changes();
         let key = text3(system, entity, key);
-        let same = self
-            .outbox
-            .get(&key)
-            .is_some_and(|there| there.version == version);
+        let same = self.outbox.get(&key).is_some_and(|there| {
+            there.version == version && scenario.is_none_or(|s| there.scenario == s)
+        });
         Ok(same && self.outbox.remove(&key))
     }
 

@@ -138,6 +138,8 @@ pub fn play(case: &Case) -> Played {
     // So few records fit one chunk: often they are several.
     let options = Options {
         chunk: NonZeroUsize::new((case.seed % 4) as usize),
+        // Crowds are rare among so few.
+        crowd: NonZeroUsize::new((case.seed % 3) as usize),
         ..Options::default()
     };
     loop {

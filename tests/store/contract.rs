@@ -282,15 +282,21 @@ fn the_newest_write_waits_and_the_earliest_due_goes_first() {
         assert_eq!(store.next_due("none", normal).unwrap(), None);
         assert_eq!(store.waiting_since("crm").unwrap(), Some(Instant(0)));
         assert_eq!(store.waiting_since("none").unwrap(), None);
-        store.take_waiting("crm", "contact", "urgent", 9).unwrap();
+        store
+            .take_waiting("crm", "contact", "urgent", 9, None)
+            .unwrap();
         let counts = store.waiting_counts().unwrap();
         assert_eq!(counts, [("crm".to_owned(), 5), ("shop".to_owned(), 1)]);
 
         store.put_waiting(&waiting("crm", "a", 8, 5, 20)).unwrap();
-        assert!(!store.take_waiting("crm", "contact", "a", 3).unwrap());
-        assert!(store.take_waiting("crm", "contact", "a", 8).unwrap());
-        assert!(!store.take_waiting("crm", "contact", "a", 8).unwrap());
-        assert!(store.take_waiting("crm", "contact", "b", u64::MAX).unwrap());
+        assert!(!store.take_waiting("crm", "contact", "a", 3, None).unwrap());
+        assert!(store.take_waiting("crm", "contact", "a", 8, None).unwrap());
+        assert!(!store.take_waiting("crm", "contact", "a", 8, None).unwrap());
+        assert!(
+            store
+                .take_waiting("crm", "contact", "b", u64::MAX, None)
+                .unwrap()
+        );
         assert_eq!(store.waiting_counts().unwrap()[0].1, 3);
     });
 }

@@ -118,7 +118,7 @@ fn act(store: &mut dyn Store, call: &Call, seq: &mut i64) -> String {
             show(store.put_waiting(&w))
         }
         Call::TakeWaiting(system, key, version) => {
-            show(store.take_waiting(name(*system), "contact", name(*key), *version))
+            show(store.take_waiting(name(*system), "contact", name(*key), *version, None))
         }
         Call::HoldWaiting(scenario, due) => {
             show(store.hold_waiting(name(*scenario), due.map(Instant)))

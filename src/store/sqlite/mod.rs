@@ -506,8 +506,9 @@ impl Store for SqliteStore {
         entity: &str,
         key: &str,
         version: u64,
+        scenario: Option<&str>,
     ) -> Stored<bool> {
-        outbox::take(&self.db, system, entity, key, version)
+        outbox::take(&self.db, (system, entity, key), version, scenario)
     }
 
     fn due_waiting(

@@ -67,10 +67,15 @@ pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
     .map(drop)
 }
 
-pub(super) fn take(db: &Db, system: &str, entity: &str, key: &str, version: u64) -> Stored<bool> {
-    let sql = "DELETE FROM outbox_kept \
-               WHERE system = ?1 AND entity = ?2 AND key = ?3 AND version = ?4";
-    let params = params![system, entity, key, version.cast_signed()];
+pub(super) fn take(
+    db: &Db,
+    (system, entity, key): (&str, &str, &str),
+    version: u64,
+    scenario: Option<&str>,
+) -> Stored<bool> {
+    let sql = "DELETE FROM outbox_kept WHERE system = ?1 AND entity = ?2 AND key = ?3 \
+               AND version = ?4 AND scenario = coalesce(?5, scenario)";
+    let params = params![system, entity, key, version.cast_signed(), scenario];
     db.run(sql, params).map(|gone| gone > 0)
 }
 
