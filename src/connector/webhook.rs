@@ -96,8 +96,8 @@ impl Webhook {
     /// Must not be called from within an async runtime.
     pub fn carry_out(
         self,
-        first: Handed,
-        mut calls: UnboundedReceiver<Handed>,
+        first: Vec<Handed>,
+        mut calls: UnboundedReceiver<Vec<Handed>>,
         answer: impl Fn(u64, Answer) + 'static,
     ) {
         let webhook = Rc::new(self);
@@ -107,11 +107,13 @@ impl Webhook {
         local.block_on(webhook.post.runtime(), async {
             let mut next = Some(first);
             while let Some(handed) = next {
-                let (webhook, answer) = (Rc::clone(&webhook), Rc::clone(&answer));
-                spawn_local(async move {
-                    let answered = webhook.answer(handed.call, &handed.headers).await;
-                    answer(handed.ticket, answered);
-                });
+                for handed in handed {
+                    let (webhook, answer) = (Rc::clone(&webhook), Rc::clone(&answer));
+                    spawn_local(async move {
+                        let answered = webhook.answer(handed.call, &handed.headers).await;
+                        answer(handed.ticket, answered);
+                    });
+                }
                 next = calls.recv().await;
             }
         });

@@ -258,6 +258,7 @@ impl Runner<'_> {
             reach(Point::CallSpent);
             self.call(system, errand, call);
         }
+        self.world.calls_go();
         Ok(held)
     }
 

@@ -231,6 +231,8 @@ pub trait World {
     fn now(&self) -> Instant;
     /// Hands a call over; its answer comes from [`World::wait`] with the same ticket.
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call);
+    /// Calls may be kept until now, or until the next wait, to be handed over together.
+    fn calls_go(&mut self) {}
     /// The next answer; `None` when `until` has come first or something else wants attention (an
     /// event has arrived, a stop was asked for).
     fn wait(&mut self, until: Instant) -> Option<(u64, Answer)>;

@@ -59,16 +59,30 @@ impl Waker {
 enum Calls {
     /// It carries out one after the other.
     One(Sender<Handed>),
-    /// It carries out all that it has side by side.
-    Many(UnboundedSender<Handed>),
+    /// It carries out all that it has side by side. Each time that it is handed some wakes it: those
+    /// of one moment are gathered first.
+    Many(UnboundedSender<Vec<Handed>>, Vec<Handed>),
 }
 
 impl Calls {
-    /// Hands a call over; gives it back where the worker is gone.
-    fn send(&self, handed: Handed) -> Result<(), Call> {
+    /// Hands a call over, or keeps it for [`Calls::go`]; gives it back where the worker is gone.
+    fn send(&mut self, handed: Handed) -> Result<(), Vec<Handed>> {
         match self {
-            Calls::One(calls) => calls.send(handed).map_err(|e| e.0.call),
-            Calls::Many(calls) => calls.send(handed).map_err(|e| e.0.call),
+            Calls::One(calls) => calls.send(handed).map_err(|e| vec![e.0]),
+            Calls::Many(_, gathered) => {
+                gathered.push(handed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands over what was gathered; gives it back where the worker is gone.
+    fn go(&mut self) -> Result<(), Vec<Handed>> {
+        match self {
+            Calls::Many(calls, gathered) if !gathered.is_empty() => {
+                calls.send(std::mem::take(gathered)).map_err(|e| e.0)
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -149,7 +163,7 @@ impl LiveWorld {
                 true => {
                     let (sender, calls) = unbounded_channel();
                     let run = move || worker.run_many(calls, answers);
-                    (Calls::Many(sender), std::thread::spawn(run))
+                    (Calls::Many(sender, Vec::new()), std::thread::spawn(run))
                 }
                 false => {
                     let (sender, calls) = mpsc::channel();
@@ -167,6 +181,23 @@ impl LiveWorld {
             .min_by_key(|at| workers[*at].under_way.len())
             .unwrap_or_default();
         &mut workers[at]
+    }
+}
+
+impl LiveWorld {
+    /// A worker's thread is gone, which only a panic in a connector does: its calls have failed.
+    fn lost(&mut self, system: SystemIx, calls: Vec<Handed>) {
+        self.workers.remove(&system);
+        for Handed { ticket, call, .. } in calls {
+            let failure = Failure {
+                class: FailureClass::Retry { after_ms: None },
+                message: "the connector stopped unexpectedly".into(),
+                remedy: Some("this is a fault of Syncline; please report it".into()),
+            };
+            let answer = Answer::Failed(request_of(call), failure);
+            // The world holds the other end.
+            let _ = self.waker.sender.send(Message::Answer(ticket, answer));
+        }
     }
 }
 
@@ -197,22 +228,28 @@ impl World for LiveWorld {
             call,
             headers,
         };
-        if let Err(call) = worker.calls.send(handed) {
-            // Its thread is gone, which only a panic in a connector does: the call has failed.
-            let failure = Failure {
-                class: FailureClass::Retry { after_ms: None },
-                message: "the connector stopped unexpectedly".into(),
-                remedy: Some("this is a fault of Syncline; please report it".into()),
-            };
-            self.workers.remove(&system);
-            let answer = Answer::Failed(request_of(call), failure);
-            let _ = self.waker.sender.send(Message::Answer(ticket, answer));
-        } else {
-            worker.under_way.insert(ticket);
+        worker.under_way.insert(ticket);
+        if let Err(lost) = worker.calls.send(handed) {
+            self.lost(system, lost);
+        }
+    }
+
+    fn calls_go(&mut self) {
+        let mut lost = Vec::new();
+        for (system, workers) in &mut self.workers {
+            for worker in workers {
+                if let Err(calls) = worker.calls.go() {
+                    lost.push((*system, calls));
+                }
+            }
+        }
+        for (system, calls) in lost {
+            self.lost(system, calls);
         }
     }
 
     fn wait(&mut self, until: Instant) -> Option<(u64, Answer)> {
+        self.calls_go();
         let left = Duration::from_millis(until.since(now()).0);
         let message = match left.is_zero() {
             true => self.inbox.try_recv().ok(),
@@ -255,7 +292,7 @@ struct Worker {
 
 impl Worker {
     /// The connector is opened with the first call for which that works.
-    fn run_many(self, mut calls: UnboundedReceiver<Handed>, answers: Sender<Message>) {
+    fn run_many(self, mut calls: UnboundedReceiver<Vec<Handed>>, answers: Sender<Message>) {
         while let Some(handed) = calls.blocking_recv() {
             let env = |name: &str| (self.env)(name);
             match registry::webhook(&self.plan, self.system, &env, Box::new(now)) {
@@ -267,10 +304,11 @@ impl Worker {
                     return webhook.carry_out(handed, calls, answer);
                 }
                 Err(failure) => {
-                    let failed = Answer::Failed(request_of(handed.call), failure);
-                    let failed = Message::Answer(handed.ticket, failed);
-                    if answers.send(failed).is_err() {
-                        return;
+                    for Handed { ticket, call, .. } in handed {
+                        let failed = Answer::Failed(request_of(call), failure.clone());
+                        if answers.send(Message::Answer(ticket, failed)).is_err() {
+                            return;
+                        }
                     }
                 }
             }

@@ -56,6 +56,7 @@ fn calls_go_side_by_side_and_one_that_hangs_does_not_keep_the_world() {
     for (ticket, key) in ["a", "b", "c"].into_iter().enumerate() {
         world.call(ticket as u64, 0, write(key));
     }
+    world.calls_go();
     // All three are there before any is answered; none ever is.
     let held: Vec<_> = (0..3).map(|_| silent.accept().expect("a call")).collect();
     assert_eq!(world.workers[&0].len(), 1);
