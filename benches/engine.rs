@@ -45,9 +45,9 @@ struct Swift {
 }
 
 fn row(i: u64) -> Row {
-    let text = |t: String| Value::Text(t);
+    let text = |t: String| Value::Text(t.into());
     Row {
-        key: format!("k{i:08}"),
+        key: format!("k{i:08}").into(),
         native_key: None,
         locator: None,
         fields: vec![

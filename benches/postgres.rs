@@ -7,7 +7,8 @@
 //! The peers are looked for in the directory that `SYNCLINE_PEERS` names; `benches/peers/install.sh`
 //! puts them there. What is not there is left out. The server is the bench's own, on loopback. Each
 //! time is that of whole processes; memory is the greatest sum over a way's processes, the server's
-//! not counted. Processor time is told of the way's processes and of the server. After each step the target is compared with the source.
+//! not counted. Processor time is told of the way's processes and of the server. Each way begins
+//! after a checkpoint of the server; after each step its target is compared with the source.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use server::{Database, Server};
 /// No step takes longer.
 const LONGEST: Duration = Duration::from_secs(600);
 /// Between two looks at a way's memory: what each process had at most is told at any time.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(100);
 /// Rows that change for the last step.
 const CHANGED: usize = 50_000;
 
@@ -290,7 +291,6 @@ impl Bench {
                 mover.target.run("VACUUM ANALYZE");
             }
         }
-        self.source.run("CHECKPOINT");
         moved
     }
 
@@ -321,6 +321,8 @@ impl Bench {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(errors);
+        // Else a way would write out what the ways before it left in the server's memory.
+        self.source.run("CHECKPOINT");
         let before = (of_children("self"), self.of_servers());
         let begin = Instant::now();
         let mut child = command.spawn().expect("it starts");

@@ -127,10 +127,10 @@ fn whole(dir: &Path, rows: usize) -> Outcome {
             let page = (seq..rows.min(seq + PAGE)).map(|seq| {
                 keys.next(&mut key);
                 Staged {
-                    key: key.clone(),
+                    key: key.clone().into(),
                     seq: seq as i64,
                     system: 0,
-                    group: key.clone(),
+                    group: key.clone().into(),
                     changed_at: 1_700_000_000_000_000 + seq as i64,
                     payload: vec![b'x'; PAYLOAD],
                 }
@@ -171,13 +171,14 @@ fn dedupe(dir: &Path, rows: usize) -> Outcome {
         let page = (page * PAGE..rows.min((page + 1) * PAGE)).map(|seq| {
             keys.next(&mut key);
             Staged {
-                key: key.clone(),
+                key: key.clone().into(),
                 seq: seq as i64,
                 system: 0,
                 group: format!(
                     "{:016x}",
                     (seq % groups).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                ),
+                )
+                .into(),
                 changed_at: seq as i64,
                 payload: vec![b'x'; PAYLOAD],
             }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, Timelike, Utc};
+use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -77,7 +78,7 @@ pub enum Value {
     /// A decimal; equal numbers are equal whatever their scale.
     Decimal(#[serde(with = "decimal_text")] Decimal),
     /// Text, e-mail, phone, URL and enum values.
-    Text(String),
+    Text(CompactString),
     /// A date.
     Date(NaiveDate),
     /// An instant in microseconds since 1970-01-01T00:00Z.
@@ -85,7 +86,7 @@ pub enum Value {
     /// A set: sorted, without repeats.
     Set(Vec<Value>),
     /// Canonical JSON text (object keys sorted).
-    Json(String),
+    Json(CompactString),
 }
 
 /// Decimals as text, and as their bytes where nobody reads along: their own encoding can only be
@@ -140,7 +141,7 @@ impl Value {
             Value::Bool(b) => Json::Bool(*b),
             Value::Int(i) => Json::from(*i),
             Value::Decimal(d) => Json::String(d.normalize().to_string()),
-            Value::Text(t) => Json::String(t.clone()),
+            Value::Text(t) => Json::String(t.to_string()),
             Value::Date(d) => Json::String(d.to_string()),
             Value::Datetime(_) => Json::String(self.to_string()),
             Value::Set(members) => Json::Array(members.iter().map(Value::to_json).collect()),
@@ -399,7 +400,7 @@ impl Type {
         };
         Ok(match self {
             Type::Text { .. } | Type::Email | Type::Phone | Type::Url => {
-                return self.check(Value::Text(raw.to_owned()));
+                return self.check(Value::Text(raw.into()));
             }
             _ if trimmed.is_empty() => Value::Null,
             Type::Bool => match trimmed {
@@ -436,7 +437,7 @@ impl Type {
                 Value::Date(parsed.ok_or_else(bad)?)
             }
             Type::Datetime => Value::Datetime(parse_instant(trimmed).ok_or_else(bad)?),
-            Type::Enum { .. } => return self.check(Value::Text(trimmed.to_owned())),
+            Type::Enum { .. } => return self.check(Value::Text(trimmed.into())),
             Type::Json | Type::Set { .. } => {
                 let json: Json = serde_json::from_str(trimmed).map_err(|_| bad())?;
                 return self.read_json(&json);
@@ -448,7 +449,7 @@ impl Type {
     /// lost, since vendors disagree on how they write them.
     pub fn read_json(&self, raw: &Json) -> Result<Value, Misfit> {
         match (self, raw) {
-            (Type::Json, _) => Ok(Value::Json(canonical(raw))),
+            (Type::Json, _) => Ok(Value::Json(canonical(raw).into())),
             (_, Json::Null) => Ok(Value::Null),
             (Type::Bool, Json::Bool(b)) => Ok(Value::Bool(*b)),
             (Type::Int { .. }, Json::Number(n)) => {

@@ -45,7 +45,9 @@ fn value(field: &'static str) -> BoxedStrategy<Value> {
             })
             .boxed(),
         "doc" => (some_text(), any::<i32>())
-            .prop_map(|(t, n)| Value::Json(json!({ "a": t, "n": [n, null, true] }).to_string()))
+            .prop_map(|(t, n)| {
+                Value::Json(json!({ "a": t, "n": [n, null, true] }).to_string().into())
+            })
             .boxed(),
         "opted_out" => any::<bool>().prop_map(Value::Bool).boxed(),
         "seen" => (-60_000_000_000_000_000i64..250_000_000_000_000_000)
@@ -58,7 +60,7 @@ fn value(field: &'static str) -> BoxedStrategy<Value> {
         // An empty cell is a null in CSV, for texts as well.
         _ => some_text()
             .prop_filter("not empty", |t| !t.is_empty())
-            .prop_map(Value::Text)
+            .prop_map(|t| Value::Text(t.into()))
             .boxed(),
     };
     prop_oneof![1 => Just(Value::Null), 6 => value].boxed()

@@ -113,7 +113,7 @@ pub(super) fn upsert(key: &str, fields: &[(&str, Value)]) -> Write {
     fields.sort_by_key(|f| f.0);
     Write {
         locator: None,
-        key: key.to_owned(),
+        key: key.to_owned().into(),
         native_key: None,
         fields,
         delete: false,
@@ -142,7 +142,7 @@ pub(super) fn batch(writes: Vec<Write>) -> WriteRequest {
 
 /// Text.
 pub(super) fn text(t: &str) -> Value {
-    Value::Text(t.to_owned())
+    Value::Text(t.into())
 }
 
 /// The value of a field in a row.

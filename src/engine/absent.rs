@@ -132,11 +132,11 @@ impl Runner<'_> {
             for row in &rows {
                 let payload: Payload = postcard::from_bytes(&row.payload).map_err(damaged)?;
                 if payload.entity == entity {
-                    out.insert((row.key.clone(), row.system));
+                    out.insert((row.key.to_string(), row.system));
                 }
             }
             match rows.into_iter().next_back() {
-                Some(last) if last.key.as_str() < upto => at = Some(last.key),
+                Some(last) if last.key.as_str() < upto => at = Some(last.key.into()),
                 _ => return Ok(out),
             }
         }

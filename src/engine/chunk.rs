@@ -12,10 +12,9 @@ use std::sync::Arc;
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, note_held, order_of, waits};
 use super::dispatch::Queued;
-use super::evaluate::Absorbed;
 use super::filling::Chunks;
 use super::letters::Given;
-use super::merge::{self, Found, Ground, Merged, Shown};
+use super::merge::{self, Besides, Found, Ground, Merged, Shown};
 use super::one_way;
 use super::ports::{
     Answer, Call, EntityIx, Failure, FailureClass, FieldIx, MapIx, ScenarioIx, Staged, Stored,
@@ -46,7 +45,7 @@ impl Runner<'_> {
     /// Works out the next chunk and hands its writes out.
     pub(super) fn write_chunk(&mut self, run: &mut ActiveRun, after: Option<&str>) -> Stored<()> {
         let rows = self.store.stage_after(run.record.id, after, self.chunk())?;
-        let Some(last) = rows.last().map(|r| r.key.clone()) else {
+        let Some(last) = rows.last().map(|r| r.key.to_string()) else {
             run.redo = None;
             run.phase = Phase::Absent(0, None);
             return Ok(());
@@ -211,7 +210,7 @@ impl Runner<'_> {
         let mut records = merge::records(part)?;
         let mut merged = Vec::new();
         while !part.is_empty() {
-            let last = part.last().map(|r| r.key.clone()).unwrap_or_default();
+            let last = part.last().map(|r| r.key.to_string()).unwrap_or_default();
             let found = self.look_up(run, records, after.as_deref(), &last)?;
             after = Some(last);
             (part, rest) = merge::part(rest);
@@ -314,27 +313,17 @@ impl Runner<'_> {
         record: Merged,
         batches: &mut Batches,
     ) -> Stored<()> {
-        let program = self.program;
         let (entity, key) = (record.entity, record.key.as_str());
-        let names = &program.entities[entity as usize];
-        if let Some(register) = &record.held {
-            let name = |s| program.system_name(s).to_owned();
-            let fields = &record.absorbed.manual;
-            note_held(names, name, &mut *self.store, key, register, fields)?;
+        if record.shown_changed {
+            run.record.counts.changed += 1;
+            self.tally(run.scenario).counts.changed += 1;
         }
-        self.count_merged(run, entity, &record.absorbed);
         if run.reconcile && record.owed > 0 {
             run.record.counts.drift += record.owed;
             self.tally(run.scenario).counts.drift += record.owed;
         }
-        if !record.lost.is_empty() {
-            let mut books = Books::default();
-            let mut office = self.office();
-            for (system, fields) in &record.lost {
-                let done = [run.scenario];
-                books.correct(&mut office, *system, (entity, key), fields, &done)?;
-            }
-            books.close(&mut office)?;
+        if let Some(besides) = &record.besides {
+            self.enter_besides(run, (entity, key), besides)?;
         }
         for (map, write) in record.writes {
             batches.entry(map).or_default().push(write);
@@ -351,15 +340,34 @@ impl Runner<'_> {
         entities
     }
 
-    fn count_merged(&mut self, run: &mut ActiveRun, entity: EntityIx, all: &Absorbed) {
-        if all.shown_changed {
-            run.record.counts.changed += 1;
-            self.tally(run.scenario).counts.changed += 1;
+    /// Enters that not all agree on a record.
+    fn enter_besides(
+        &mut self,
+        run: &mut ActiveRun,
+        (entity, key): (EntityIx, &str),
+        besides: &Besides,
+    ) -> Stored<()> {
+        let program = self.program;
+        if let Some(register) = &besides.held {
+            let names = &program.entities[entity as usize];
+            let name = |s| program.system_name(s).to_owned();
+            let fields = &besides.manual;
+            note_held(names, name, &mut *self.store, key, register, fields)?;
         }
-        if !all.conflicts.is_empty() {
-            run.record.counts.conflicts += all.conflicts.len() as u64;
-            self.count_conflicts(run.scenario, entity, &all.conflicts);
+        if !besides.conflicts.is_empty() {
+            run.record.counts.conflicts += besides.conflicts.len() as u64;
+            self.count_conflicts(run.scenario, entity, &besides.conflicts);
         }
+        if !besides.lost.is_empty() {
+            let mut books = Books::default();
+            let mut office = self.office();
+            for (system, fields) in &besides.lost {
+                let done = [run.scenario];
+                books.correct(&mut office, *system, (entity, key), fields, &done)?;
+            }
+            books.close(&mut office)?;
+        }
+        Ok(())
     }
 
     /// The time before which writes would show in a record that was read; the least number where

@@ -108,7 +108,7 @@ impl Runner<'_> {
             let rows = self
                 .store
                 .stage_after(run.record.id, after.as_deref(), CHUNK)?;
-            let Some(last) = rows.last().map(|r| r.key.clone()) else {
+            let Some(last) = rows.last().map(|r| r.key.to_string()) else {
                 break;
             };
             for group in rows.chunk_by(|a, b| a.key == b.key) {

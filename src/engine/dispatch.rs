@@ -126,7 +126,7 @@ impl Gate {
     fn any_under_way(&self, entity: EntityIx, writes: &[Write]) -> bool {
         let keys = self.records.get(&entity);
         let mut called = self.called.iter().filter(|c| c.entity == entity);
-        keys.is_some_and(|keys| writes.iter().any(|w| keys.contains(&w.key)))
+        keys.is_some_and(|keys| writes.iter().any(|w| keys.contains(&*w.key)))
             || called.any(|c| c.keys.has_any(writes))
     }
 
@@ -243,7 +243,7 @@ impl Runner<'_> {
                     let keys = Keys::of(&request.writes);
                     gate.called.push(Called { entity, keys, at });
                 } else {
-                    let keys = request.writes.iter().map(|w| w.key.clone());
+                    let keys = request.writes.iter().map(|w| w.key.to_string());
                     gate.records.entry(entity).or_default().extend(keys);
                 }
                 for write in request.writes.iter().filter(|_| at.is_none()) {
@@ -298,6 +298,13 @@ impl Runner<'_> {
         // A system that was down is tried with one call.
         let probes = self.systems[at].open_until.is_some();
         let mut claimed = Claimed::default();
+        let most = self.gates[at].limits.room(Priority::Consent);
+        if self.gates[at].under_way >= most {
+            let in_hand = self.may_take_in_hand(system, probes, outbox);
+            let takes = self.gates[at].under_way < most + in_hand;
+            let next = takes.then(|| self.next_in_hand(system, &mut claimed, held));
+            return Ok(next.flatten());
+        }
         for priority in Priority::ALL.iter().copied() {
             let room = self.gates[at].limits.room(priority);
             let room = if probes { 1 } else { room };
@@ -326,6 +333,39 @@ impl Runner<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Calls that the world may take in hand while as many as may be are under way: only where all is
+    /// well and nothing else waits for the system, which would come after them.
+    fn may_take_in_hand(&self, system: SystemIx, probes: bool, outbox: &Outbox) -> u32 {
+        let lower_turn = self.gates[system as usize].passed >= PASSES;
+        let fails = self.systems[system as usize].failures > 0;
+        match probes || outbox.waits || fails || lower_turn {
+            true => 0,
+            false => self.world.in_hand(system),
+        }
+    }
+
+    /// A batch of a run, where one is the first that queues for a system.
+    fn next_in_hand(
+        &mut self,
+        system: SystemIx,
+        claimed: &mut Claimed,
+        held: &mut Vec<(i64, Held)>,
+    ) -> Option<Ready> {
+        let gate = &self.gates[system as usize];
+        let mut queues = Priority::ALL.iter().copied();
+        let priority = queues.find(|p| !gate.queue[*p as usize].is_empty())?;
+        let at = self.first_queued(system as usize, priority)?;
+        let queued = self.gates[system as usize].queue[priority as usize].get(at)?;
+        if !matches!(queued.errand, Errand::RunWrite(..)) {
+            return None;
+        }
+        let found = self.next_of_runs(system, priority, claimed, held)?;
+        let gate = &mut self.gates[system as usize];
+        gate.passed += u32::from(priority != Priority::Consent);
+        gate.page_went = false;
+        Some(found)
     }
 
     /// What goes between two pages of runs in the priority of consent: its writes, else a call of

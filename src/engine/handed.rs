@@ -28,9 +28,9 @@ impl Calls {
     /// A write is handed over.
     pub fn note(&mut self, (system, entity): (SystemIx, EntityIx), write: &Write, now: i64) {
         let keys = self.0.entry((system, entity)).or_default();
-        let calls = match keys.get_mut(&write.key) {
+        let calls = match keys.get_mut(&*write.key) {
             Some(calls) => calls,
-            None => keys.entry(write.key.clone()).or_default(),
+            None => keys.entry(write.key.to_string()).or_default(),
         };
         for (field, _) in &write.fields {
             match calls.iter_mut().find(|c| c.field == *field) {

@@ -123,7 +123,7 @@ impl Runner<'_> {
             if let Some(reason) = row.problem {
                 let name = program.plan.scenarios[carrying[0] as usize].name.clone();
                 self.tally(carrying[0]).counts.quarantined += 1;
-                self.keep_back(event, &name, row.key, reason)?;
+                self.keep_back(event, &name, row.key.into(), reason)?;
                 continue;
             }
             let passed = self.held_to_checkpoints(event, entity, &row, carrying)?;
@@ -163,7 +163,7 @@ impl Runner<'_> {
                 Some((reason, _)) => {
                     let name = program.plan.scenarios[scenario as usize].name.clone();
                     self.tally(scenario).counts.quarantined += 1;
-                    self.keep_back(event, &name, row.key.clone(), reason)?;
+                    self.keep_back(event, &name, row.key.to_string(), reason)?;
                 }
             }
         }

@@ -39,7 +39,7 @@ impl Runner<'_> {
             id: 0,
             system: name.to_owned(),
             entity: names.name.clone(),
-            key: write.key.clone(),
+            key: write.key.to_string(),
             scenario: scenario.clone(),
             payload: serde_json::Value::Object(payload).to_string(),
             error: error.to_owned(),
@@ -49,7 +49,7 @@ impl Runner<'_> {
         };
         letter.id = self.store.put_dead_letter(&letter)?;
         self.observer.alert(&Alert::DeadLetter(&letter));
-        self.letters.insert((system, entity, write.key.clone()));
+        self.letters.insert((system, entity, write.key.to_string()));
         let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
         let mut register = self.register(entity, &write.key)?;
         forget(&mut register, system, &fields);

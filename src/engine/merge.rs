@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use rayon::prelude::*;
 
 use super::clock::Ahead;
@@ -82,18 +83,29 @@ impl Found {
 /// What became of a record.
 pub(super) struct Merged {
     pub entity: EntityIx,
-    pub key: String,
+    pub key: CompactString,
     /// Its register as it is to be stored; none: it stays as it is.
     pub doc: Option<String>,
-    /// The register, where a field of it may have come to be held for a person.
-    pub held: Option<Register>,
-    pub absorbed: Absorbed,
-    /// Systems whose report of some fields lost.
-    pub lost: Vec<(SystemIx, Vec<FieldIx>)>,
+    /// Whether a value that the world sees changed.
+    pub shown_changed: bool,
     /// What is owed, by destination map.
     pub writes: Vec<(MapIx, Write)>,
     /// Times that a route found a difference.
     pub owed: u64,
+    /// What few records come to besides: most are handed on without room for it.
+    pub besides: Option<Box<Besides>>,
+}
+
+/// What becomes of a record on which not all agree.
+pub(super) struct Besides {
+    /// The register, where a field of it may have come to be held for a person.
+    pub held: Option<Register>,
+    /// Fields under `resolve manual` that may have come to be held, or to be held no longer.
+    pub manual: Vec<FieldIx>,
+    /// Fields on which the origins disagree, with the origin whose value holds.
+    pub conflicts: Vec<(FieldIx, Option<SystemIx>)>,
+    /// Systems whose report of some fields lost.
+    pub lost: Vec<(SystemIx, Vec<FieldIx>)>,
 }
 
 /// The first rows, with all of their last key, and the others.
@@ -120,6 +132,11 @@ pub(super) fn records(rows: &[Staged]) -> Stored<Vec<Vec<Shown>>> {
     let mut records: Vec<Vec<Shown>> = Vec::with_capacity(rows.len());
     let mut decoded = decoded.into_iter();
     for group in rows.chunk_by(|a, b| a.key == b.key) {
+        if let [_] = group {
+            // One row, as most records have, needs no room for more.
+            records.extend(decoded.next().flatten().map(|row| vec![row]));
+            continue;
+        }
         let mut found: Vec<Shown> = decoded.by_ref().take(group.len()).flatten().collect();
         if found.len() > 1 {
             // Rows of different entities may share a key.
@@ -182,21 +199,16 @@ fn pass(ground: &Ground<'_>, room: &mut Room, found: &mut Found) -> Option<Merge
     let fields = std::mem::take(&mut payload.fields);
     let write = changed.then(|| {
         let write = upsert(&key, version);
-        (lane.route.to_map, Write { fields, ..write })
+        vec![(lane.route.to_map, Write { fields, ..write })]
     });
     Some(Merged {
         entity,
         key,
         doc,
-        held: None,
-        absorbed: Absorbed {
-            changed,
-            shown_changed: changed,
-            ..Absorbed::default()
-        },
-        lost: Vec::new(),
-        writes: write.into_iter().collect(),
+        shown_changed: changed,
+        writes: write.unwrap_or_default(),
         owed: u64::from(changed),
+        besides: None,
     })
 }
 
@@ -205,7 +217,7 @@ fn merge(ground: &Ground<'_>, stamp: &Arc<str>, found: Found) -> Stored<Option<M
     let Some((entity, key)) = found.name() else {
         return Ok(None);
     };
-    let key = key.to_owned();
+    let key = CompactString::from(key);
     let names = &ground.program.entities[entity as usize];
     let mut register = match &found.doc {
         Some(doc) => register_json::parse(names, doc).map_err(damaged)?,
@@ -216,15 +228,23 @@ fn merge(ground: &Ground<'_>, stamp: &Arc<str>, found: Found) -> Stored<Option<M
     }
     let came = take_in(ground, stamp, (entity, &key), &found.rows, &mut register);
     let doc = came.stored.then(|| register_json::print(names, &register));
+    let all = came.absorbed;
+    let disagree = !(all.manual.is_empty() && all.conflicts.is_empty() && came.lost.is_empty());
     Ok(Some(Merged {
         entity,
         key,
         doc,
-        held: (!came.absorbed.manual.is_empty()).then_some(register),
-        absorbed: came.absorbed,
-        lost: came.lost,
+        shown_changed: all.shown_changed,
         writes: came.writes,
         owed: came.owed,
+        besides: disagree.then(|| {
+            Box::new(Besides {
+                held: (!all.manual.is_empty()).then_some(register),
+                manual: all.manual,
+                conflicts: all.conflicts,
+                lost: came.lost,
+            })
+        }),
     }))
 }
 
@@ -333,7 +353,7 @@ fn owe(
 /// A write of a record of a version that sets nothing yet.
 fn upsert(key: &str, version: u64) -> Write {
     Write {
-        key: key.to_owned(),
+        key: key.into(),
         native_key: None,
         locator: None,
         fields: Vec::new(),
@@ -386,7 +406,7 @@ mod tests {
     fn row(key: &str, seq: i64, entity: EntityIx, present_only: bool) -> Staged {
         let payload = Payload {
             entity,
-            key: key.to_owned(),
+            key: key.to_owned().into(),
             native_key: None,
             locator: None,
             at: seq,
@@ -396,10 +416,10 @@ mod tests {
             fields: Vec::new(),
         };
         Staged {
-            key: key.to_owned(),
+            key: key.to_owned().into(),
             seq,
             system: 0,
-            group: String::new(),
+            group: String::new().into(),
             changed_at: seq,
             payload: postcard::to_allocvec(&payload).expect("it has an encoding"),
         }

@@ -110,7 +110,7 @@ fn payload(random: &mut fastrand::Rng, ty: &Type, fields: usize, step: &Step) ->
     }
     Payload {
         entity: 0,
-        key: "k|1".to_owned(),
+        key: "k|1".to_owned().into(),
         native_key: (random.u8(..) < 8).then(|| "K|1".to_owned()),
         locator: None,
         at: step.at,
@@ -193,7 +193,11 @@ fn the_short_way_makes_of_a_record_what_the_long_way_makes() {
                 assert_eq!(short.doc, long.doc, "{payload:?} upon {doc:?}");
             }
             assert_eq!(short.writes, long.writes, "{payload:?} upon {doc:?}");
-            assert_eq!(short.absorbed, long.absorbed, "{payload:?} upon {doc:?}");
+            assert_eq!(
+                (short.shown_changed, short.besides.is_some()),
+                (long.shown_changed, long.besides.is_some()),
+                "{payload:?} upon {doc:?}"
+            );
             assert_eq!(short.owed, long.owed);
             assert_eq!((&short.key, short.entity), (&long.key, long.entity));
             let lane = lanes(&program, &program.scenarios[0]).remove(0);

@@ -179,7 +179,7 @@ impl Runner<'_> {
             self.recent.keep_sent(entity, waiting.key.clone(), register);
         }
         Ok(Some(Write {
-            key: waiting.key.clone(),
+            key: waiting.key.as_str().into(),
             native_key,
             locator: None,
             fields,

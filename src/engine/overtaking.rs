@@ -60,7 +60,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let writes = std::mem::take(&mut request.writes);
-        let (joined, apart) = writes.into_iter().partition(|w| left.contains(&w.key));
+        let (joined, apart) = writes.into_iter().partition(|w| left.contains(&*w.key));
         request.writes = apart;
         let joined = WriteRequest {
             writes: joined,
@@ -105,7 +105,7 @@ impl Runner<'_> {
         for (run, request) in taken {
             self.count_left(run, request.writes.len() as u64);
             self.leave_to_outbox(&request, None, now)?;
-            left.extend(request.writes.into_iter().map(|w| w.key));
+            left.extend(request.writes.into_iter().map(|w| w.key.into()));
         }
         if !left.is_empty() {
             self.drop_empty(system);

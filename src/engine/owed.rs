@@ -26,7 +26,7 @@ pub fn key_values(entity: &EntityProgram, key: &str) -> Vec<(FieldIx, Value)> {
         .zip(key_parts(key))
         .map(|(field, part)| {
             let ty = &entity.fields[*field as usize].ty;
-            let value = ty.read_text(&part).unwrap_or(Value::Text(part));
+            let value = ty.read_text(&part).unwrap_or(Value::Text(part.into()));
             (*field, value)
         })
         .collect();

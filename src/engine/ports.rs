@@ -2,6 +2,7 @@
 //! randomness. The live implementations stand in `store`, `connector` and `host`; virtual ones in
 //! `sim`. Everything that reaches the engine comes through here.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::terms::Priority;
@@ -25,7 +26,7 @@ pub type ScenarioIx = u16;
 pub struct Row {
     /// The canonical key (see [`key_text`]); empty where the key could not be read (then
     /// `problem` says why).
-    pub key: String,
+    pub key: CompactString,
     /// The key as the system itself writes it, where that differs from what Syncline would write.
     pub native_key: Option<String>,
     /// Where exactly the connector found it (a row id), so that one of several records with the
@@ -74,7 +75,7 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
     /// The canonical key.
-    pub key: String,
+    pub key: CompactString,
     /// The key as the system writes it, where known to differ.
     pub native_key: Option<String>,
     /// The one record meant, where several have this key (only with `delete`).
@@ -231,6 +232,11 @@ pub trait World {
     fn now(&self) -> Instant;
     /// Hands a call over; its answer comes from [`World::wait`] with the same ticket.
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call);
+    /// Calls to a system that it takes beyond those that may be under way at a time: it carries one
+    /// out as soon as another is answered, so that the system does not wait for the runner.
+    fn in_hand(&self, _: SystemIx) -> u32 {
+        0
+    }
     /// Calls may be kept until now, or until the next wait, to be handed over together.
     fn calls_go(&mut self) {}
     /// The next answer; `None` when `until` has come first or something else wants attention (an
@@ -429,13 +435,13 @@ pub struct RunRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staged {
     /// Canonical key.
-    pub key: String,
+    pub key: CompactString,
     /// Order of reading within the run.
     pub seq: i64,
     /// The system that showed it.
     pub system: SystemIx,
     /// What the dedupe groups by; equal to the key where there is no other.
-    pub group: String,
+    pub group: CompactString,
     /// Change time in microseconds, or `i64::MIN` where there is none.
     pub changed_at: i64,
     /// The fields, encoded by the engine.
@@ -700,7 +706,7 @@ mod tests {
         let parts = [
             Value::Text("a|b\\".into()),
             Value::Int(3),
-            Value::Text(String::new()),
+            Value::Text("".into()),
         ];
         let key = key_text(&parts);
         assert_eq!(key, r"a\|b\\|3|");

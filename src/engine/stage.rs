@@ -1,6 +1,7 @@
 //! The stage of a run: what is kept of each record read, and the checkpoint's conditions that it is
 //! held to on its way in.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::batch::ActiveRun;
@@ -18,7 +19,7 @@ pub(crate) struct Payload {
     /// What it is a record of: rows of several entities may share a key.
     pub entity: EntityIx,
     /// The record's own key (in a clean run rows are staged by what they are deduplicated by).
-    pub key: String,
+    pub key: CompactString,
     pub native_key: Option<String>,
     pub locator: Option<String>,
     /// Change time, settled when it was staged so that a resumed run finds the same one.
@@ -101,7 +102,7 @@ impl Runner<'_> {
                     system: program.system_name(source.system).to_owned(),
                     entity: entity.name.clone(),
                     record: row.raw.clone().unwrap_or_else(|| shown_row(entity, &row)),
-                    key: row.key,
+                    key: row.key.into(),
                     reason,
                 });
                 continue;
@@ -109,7 +110,7 @@ impl Runner<'_> {
             out.clamped += u64::from(clamped);
             let group = match input {
                 true => self.group_of(run, source, &row),
-                false => String::new(),
+                false => CompactString::default(),
             };
             if tracks && !group.is_empty() {
                 out.staged.push(marker(run, source, row.key.clone()));
@@ -133,12 +134,12 @@ impl Runner<'_> {
     /// Records of two systems with one key are one record seen twice, which the resolve rules
     /// bring together: repeats are looked for within each system, but for `keep owner`, which
     /// chooses between systems.
-    fn group_of(&self, run: &ActiveRun, source: Source, row: &Row) -> String {
+    fn group_of(&self, run: &ActiveRun, source: Source, row: &Row) -> CompactString {
         let scenario = &self.program.scenarios[run.scenario as usize];
         let plan = &self.program.plan.scenarios[run.scenario as usize];
         let by = &scenario.dedupe;
         if by.is_empty() || scenario.checked != Some(source.entity) || row.deleted {
-            return String::new();
+            return CompactString::default();
         }
         let entity = &self.program.entities[source.entity as usize];
         let mut group = if *by == entity.keys {
@@ -151,9 +152,9 @@ impl Runner<'_> {
             };
             let values: Vec<&Value> = by.iter().filter_map(held).collect();
             if values.len() < by.len() || values.iter().any(|v| v.is_null()) {
-                return String::new();
+                return CompactString::default();
             }
-            key_text(values)
+            key_text(values).into()
         };
         let keep = plan.checkpoint.as_ref().and_then(|c| c.dedupe.as_ref());
         let by_owner = keep.is_some_and(|d| d.keep == Keep::Owner);
@@ -237,7 +238,7 @@ fn taken(mut fields: Vec<(FieldIx, Value)>, absorbed: &[FieldIx]) -> Vec<(FieldI
 }
 
 /// A row that only says that the source has the record; an empty key: one that cannot be read.
-fn marker(run: &mut ActiveRun, source: Source, key: String) -> Staged {
+fn marker(run: &mut ActiveRun, source: Source, key: CompactString) -> Staged {
     let payload = Payload {
         entity: source.entity,
         key,
@@ -249,14 +250,20 @@ fn marker(run: &mut ActiveRun, source: Source, key: String) -> Staged {
         present_only: true,
         fields: Vec::new(),
     };
-    stage(run, source, payload, (String::new(), i64::MIN), false)
+    stage(
+        run,
+        source,
+        payload,
+        (CompactString::default(), i64::MIN),
+        false,
+    )
 }
 
 fn stage(
     run: &mut ActiveRun,
     source: Source,
     payload: Payload,
-    (group, changed_at): (String, i64),
+    (group, changed_at): (CompactString, i64),
     clean: bool,
 ) -> Staged {
     run.staged += 1;

@@ -144,7 +144,7 @@ pub(super) fn cel_to_value(val: &dyn Val, ty: &Type) -> Result<Value, EvalError>
             .map(|t: &CelTimestamp| Value::Datetime(t.inner().timestamp_micros())),
         Type::Text { .. } | Type::Email | Type::Phone | Type::Url | Type::Enum { .. } => val
             .downcast_ref::<CelString>()
-            .map(|s| Value::Text(s.inner().to_owned())),
+            .map(|s| Value::Text(s.inner().into())),
         Type::Set { .. } | Type::Json => None,
     };
     match value {

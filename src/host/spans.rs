@@ -224,7 +224,7 @@ impl Spans {
         if let (Call::Write(request), Some(entity)) = (call, entity) {
             let writes = request.writes.len() as i64;
             attributes.push(KeyValue::new("syncline.writes", writes));
-            let keys = request.writes.iter().map(|w| w.key.clone());
+            let keys = request.writes.iter().map(|w| w.key.to_string());
             slots.extend(keys.map(|key| (system, entity, key)));
             let attempts = self.attempt(&mut slots, &mut parent, &mut links);
             if attempts > 0 {

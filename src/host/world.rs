@@ -234,6 +234,13 @@ impl World for LiveWorld {
         }
     }
 
+    fn in_hand(&self, system: SystemIx) -> u32 {
+        let plan = self.plan.systems.get(system as usize);
+        let many = plan.is_none_or(registry::many_at_a_time);
+        // What carries them all out side by side would do so with this one.
+        u32::from(!many)
+    }
+
     fn calls_go(&mut self) {
         let mut lost = Vec::new();
         for (system, workers) in &mut self.workers {

@@ -347,7 +347,7 @@ impl Emulated {
         fields: Vec<(FieldIx, Value)>,
     ) -> Result<Columns, String> {
         let write = Write {
-            key: key.to_owned(),
+            key: key.into(),
             native_key: None,
             locator: None,
             fields,
@@ -382,7 +382,7 @@ impl Emulated {
         write: &Write,
         now: Instant,
     ) -> Result<(), String> {
-        if self.manner.refuses.alone.contains(&write.key) {
+        if self.manner.refuses.alone.contains(&*write.key) {
             return Err("422 this record is not taken".to_owned());
         }
         if self.still {
@@ -568,7 +568,7 @@ impl PageToken {
         let (changed, key) = text.split_once(' ').unwrap_or((text, ""));
         PageToken {
             changed: changed.parse().unwrap_or(0),
-            key: key.to_owned(),
+            key: key.into(),
         }
     }
 }

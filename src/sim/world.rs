@@ -30,6 +30,8 @@ pub struct World<D> {
     pub patient: bool,
     /// Share of answers that come a second time, 0 to 1.
     pub repeats: f64,
+    /// Calls to each system that it takes beyond those that it carries out at a time.
+    pub in_hand: u32,
     /// What went wrong with the world itself: the runner turned without moving. It is stopped then.
     pub fault: Option<String>,
     pending: BTreeMap<(Instant, u64), Pending>,
@@ -64,6 +66,7 @@ impl<D: Driver> World<D> {
             driver,
             patient: true,
             repeats: 0.0,
+            in_hand: 0,
             fault: None,
             pending: BTreeMap::new(),
             again: BTreeMap::new(),
@@ -273,7 +276,7 @@ impl<D: Driver> World<D> {
         if request
             .writes
             .iter()
-            .any(|w| refuses.whole.contains(&w.key))
+            .any(|w| refuses.whole.contains(&*w.key))
         {
             let failure = failure(FailureClass::Reject, "400 the batch is refused");
             return Answer::Failed(Some(request), failure);
@@ -281,7 +284,7 @@ impl<D: Driver> World<D> {
         if request
             .writes
             .iter()
-            .any(|w| refuses.chokes.contains(&w.key))
+            .any(|w| refuses.chokes.contains(&*w.key))
         {
             let class = FailureClass::Retry { after_ms: None };
             return Answer::Failed(Some(request), failure(class, "500"));
@@ -437,6 +440,10 @@ impl<D: Driver> Outside for World<D> {
             self.driver.act(&mut self.systems);
         }
         None
+    }
+
+    fn in_hand(&self, _: SystemIx) -> u32 {
+        self.in_hand
     }
 
     fn random(&mut self) -> f64 {

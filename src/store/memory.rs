@@ -486,16 +486,16 @@ impl Store for MemoryStore {
         let better = |a, b| if keep == Keep::Oldest { a < b } else { a > b };
         for (arrived, row) in &stage.rows {
             let new = rank(row, *arrived);
-            match kept.get_mut(&row.group) {
+            match kept.get_mut(&*row.group) {
                 Some(best) if better(new, *best) => *best = new,
                 Some(_) => {}
                 None => {
-                    kept.insert(row.group.clone(), new);
+                    kept.insert(row.group.to_string(), new);
                 }
             }
         }
         stage.rows.retain(|(arrived, row)| {
-            row.group.is_empty() || kept.get(&row.group) == Some(&rank(row, *arrived))
+            row.group.is_empty() || kept.get(&*row.group) == Some(&rank(row, *arrived))
         });
         Ok((before - stage.rows.len()) as u64)
     }

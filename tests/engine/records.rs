@@ -228,9 +228,9 @@ fn value(field: u16) -> BoxedStrategy<Value> {
         1 => prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::Int)].boxed(),
         2 => prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::Bool)].boxed(),
         3 => prop::collection::vec("[a-c\"\\\\é]{0,3}", 0..4)
-            .prop_map(|t| Value::set(t.into_iter().map(Value::Text).collect()))
+            .prop_map(|t| Value::set(t.into_iter().map(|t| Value::Text(t.into())).collect()))
             .boxed(),
-        _ => ".{0,6}".prop_map(Value::Text).boxed(),
+        _ => ".{0,6}".prop_map(|t| Value::Text(t.into())).boxed(),
     }
 }
 

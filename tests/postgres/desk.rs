@@ -138,7 +138,7 @@ impl Desk {
             ..self.request(2)
         };
         let (rows, _) = self.read(request);
-        rows.into_iter().map(|r| r.key).collect()
+        rows.into_iter().map(|r| r.key.into()).collect()
     }
 
     pub fn shown<'r>(&self, row: &'r Row, name: &str) -> Option<&'r Value> {
@@ -153,7 +153,7 @@ impl Desk {
             .collect();
         fields.sort_by_key(|f| f.0);
         Write {
-            key: key.to_owned(),
+            key: key.to_owned().into(),
             native_key: None,
             locator: None,
             fields,
@@ -185,5 +185,5 @@ impl Desk {
 }
 
 pub fn text(t: &str) -> Value {
-    Value::Text(t.to_owned())
+    Value::Text(t.into())
 }

@@ -39,7 +39,7 @@ impl Order {
                 continue;
             };
             let said = &said[flow][ix];
-            let slot = (applied.system, write.key.clone(), flow);
+            let slot = (applied.system, write.key.to_string(), flow);
             let place = || format!("{}.f{flow} of {}", SYSTEMS[usize::from(slot.0)], slot.1);
             match rule {
                 Rule::Owned => {

@@ -133,6 +133,7 @@ pub fn play(case: &Case) -> Played {
     );
     let mut world = World::new(systems, Script::of(case));
     world.repeats = f64::from(case.answers_again) / 100.0;
+    world.in_hand = (case.seed % 2) as u32;
     let store = world.systems.store.clone();
     let mut played = Played::default();
     // So few records fit one chunk: often they are several.

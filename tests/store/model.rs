@@ -193,7 +193,7 @@ fn all(store: &mut dyn Store) -> Vec<String> {
             let rows = store.stage_after(run, after.as_deref(), 3).unwrap();
             out.push(format!("{rows:?}"));
             let Some(last) = rows.last() else { break };
-            after = Some(last.key.clone());
+            after = Some(last.key.to_string());
         }
     }
     out

@@ -308,7 +308,7 @@ impl Sim {
                 continue;
             }
             if page.rows.len() == request.limit {
-                page.next = page.rows.last().map(|r: &Row| r.key.clone());
+                page.next = page.rows.last().map(|r: &Row| r.key.to_string());
                 break;
             }
             let mut fields: Vec<(FieldIx, Value)> = held
@@ -321,7 +321,7 @@ impl Sim {
                 .collect();
             fields.sort_by_key(|f| f.0);
             page.rows.push(Row {
-                key: key.clone(),
+                key: key.clone().into(),
                 native_key: None,
                 locator: request.locate.then(|| key.clone()),
                 fields,
@@ -343,10 +343,10 @@ impl Sim {
         let name = self.names[system as usize].clone();
         let (entity, _) = self.maps[request.map as usize].clone();
         let names = self.field_names(&entity);
-        let keys: BTreeSet<&String> = request.writes.iter().map(|w| &w.key).collect();
+        let keys: BTreeSet<_> = request.writes.iter().map(|w| &w.key).collect();
         assert_eq!(keys.len(), request.writes.len(), "keys of a batch differ");
         let there = &mut self.systems[system as usize];
-        let whole = |set: &BTreeSet<String>| request.writes.iter().any(|w| set.contains(&w.key));
+        let whole = |set: &BTreeSet<String>| request.writes.iter().any(|w| set.contains(&*w.key));
         if whole(&there.refuses_batch) {
             return Answer::Failed(Some(request), failure(FailureClass::Reject, "400 batch"));
         }
@@ -359,7 +359,7 @@ impl Sim {
             calls: request.job_calls.max(1),
         };
         for (i, write) in request.writes.iter().enumerate() {
-            if self.system(&name).refuses.contains(&write.key) {
+            if self.system(&name).refuses.contains(&*write.key) {
                 report.rejected.push((i, "422".into()));
                 continue;
             }
@@ -374,7 +374,7 @@ impl Sim {
                 .collect();
             let log = (
                 self.now,
-                write.key.clone(),
+                write.key.to_string(),
                 fields.iter().cloned().collect(),
                 write.delete,
             );
@@ -385,7 +385,10 @@ impl Sim {
                 let there = self.system(&name);
                 there.changes += 1;
                 let change = there.changes;
-                if let Some(held) = there.records.get_mut(&(entity.clone(), write.key.clone())) {
+                if let Some(held) = there
+                    .records
+                    .get_mut(&(entity.clone(), write.key.to_string()))
+                {
                     held.deleted = true;
                     held.changed_at = ms * 1_000;
                     held.change = change;
@@ -530,7 +533,7 @@ impl Decoder for Events {
                     key: if ours {
                         body["key"].as_str().unwrap().into()
                     } else {
-                        String::new()
+                        String::new().into()
                     },
                     native_key: None,
                     locator: None,

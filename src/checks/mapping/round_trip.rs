@@ -5,6 +5,8 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
+use compact_str::CompactString;
+
 use crate::expr::{Event, Input};
 use crate::model::MappedField;
 use crate::value::{Type, Value};
@@ -90,7 +92,7 @@ fn written(mapped: &MappedField, value: &Value) -> Option<Json> {
     let named = match (mapped.values(), value) {
         (Some(values), Value::Text(name)) => {
             let pair = values.pairs.iter().find(|(n, _)| *n.text == **name);
-            Value::Text(pair.map_or_else(|| name.clone(), |(_, raw)| raw.text.to_string()))
+            Value::Text(pair.map_or_else(|| name.clone(), |(_, raw)| (*raw.text).into()))
         }
         _ => value.clone(),
     };
@@ -148,7 +150,7 @@ fn shown(json: &Json) -> String {
 fn samples(ty: &Type) -> Vec<Value> {
     match ty {
         Type::Bool => vec![Value::Bool(true), Value::Bool(false)],
-        Type::Enum { values } => values.iter().cloned().map(Value::Text).collect(),
+        Type::Enum { values } => values.iter().map(|v| Value::Text(v.into())).collect(),
         Type::Int { min, max } => ints(*min, *max),
         Type::Decimal { precision, scale } => decimals(*precision, *scale),
         Type::Text { max } => texts(*max),
@@ -174,7 +176,7 @@ fn samples(ty: &Type) -> Vec<Value> {
 }
 
 fn words(texts: &[&str]) -> Vec<Value> {
-    texts.iter().map(|t| Value::Text((*t).to_owned())).collect()
+    texts.iter().map(|t| Value::Text((*t).into())).collect()
 }
 
 fn texts(max: Option<u32>) -> Vec<Value> {
@@ -184,7 +186,7 @@ fn texts(max: Option<u32>) -> Vec<Value> {
         .iter()
         .map(|t| match *t {
             "long" => "Abcdefghij".chars().cycle().take(longest).collect(),
-            short => short.chars().take(longest).collect::<String>(),
+            short => short.chars().take(longest).collect::<CompactString>(),
         })
         .map(Value::Text)
         .collect()

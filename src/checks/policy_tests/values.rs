@@ -37,7 +37,7 @@ pub(super) fn misfit(ctx: &Context, ty: &Type, value: &Spanned<TestValue>) -> Op
         },
         (Type::Decimal { .. }, TestValue::Number(n)) => out_of_bounds(ty, Value::Decimal(*n)),
         (Type::Text { .. } | Type::Email | Type::Phone | Type::Url, TestValue::Text(t)) => {
-            out_of_bounds(ty, Value::Text(t.to_string()))
+            out_of_bounds(ty, Value::Text((&**t).into()))
         }
         (Type::Date | Type::Datetime, TestValue::Text(t)) => {
             let read = !t.trim().is_empty() && ty.read_text(t).is_ok();

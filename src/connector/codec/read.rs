@@ -1,5 +1,6 @@
 //! Raw record to row.
 
+use compact_str::CompactString;
 use serde_json::{Map as Object, Value as Json};
 
 use super::{Binding, Cell, Column, Record};
@@ -13,7 +14,7 @@ impl Binding {
     /// Reads a record. What does not fit makes the row's `problem`, never a failure.
     pub fn decode(&self, record: &impl Record) -> Row {
         let mut row = Row {
-            key: String::new(),
+            key: CompactString::default(),
             native_key: None,
             locator: None,
             fields: Vec::with_capacity(self.fields.len()),
@@ -58,7 +59,7 @@ impl Binding {
     /// Only the canonical key of a record.
     pub fn decode_key_only(&self, record: &impl Record) -> Result<String, String> {
         let mut row = Row {
-            key: String::new(),
+            key: CompactString::default(),
             native_key: None,
             locator: None,
             fields: Vec::new(),
@@ -67,13 +68,13 @@ impl Binding {
             problem: None,
             raw: None,
         };
-        self.decode_key(record, &mut row).map(|()| row.key)
+        self.decode_key(record, &mut row).map(|()| row.key.into())
     }
 
     /// The row of a record that cannot be read at all.
     pub fn unreadable(&self, record: &impl Record, why: &str) -> Row {
         let mut row = Row {
-            key: String::new(),
+            key: CompactString::default(),
             native_key: None,
             locator: None,
             fields: Vec::new(),
@@ -105,19 +106,19 @@ impl Binding {
             let value = self.key_part(column, cell)?;
             if let (Value::Int(_), true) = (&value, column.is_plain()) {
                 // A number's text is its key.
-                row.key = key_text([&value]);
+                row.key = key_text([&value]).into();
                 if cell.text().is_none_or(|shown| shown != row.key) {
-                    row.native_key = Some(key_text([&Value::Text(shown(cell))]));
+                    row.native_key = Some(key_text([&Value::Text(shown(cell).into())]));
                 }
                 return Ok(());
             }
             if column.shown_differs(&value, cell) {
-                row.native_key = Some(key_text([&Value::Text(shown(cell))]));
+                row.native_key = Some(key_text([&Value::Text(shown(cell).into())]));
             }
             row.key = match value {
                 // The common case: the text is the key, without another copy.
                 Value::Text(text) if !text.contains(['|', '\\']) => text,
-                other => key_text([&other]),
+                other => key_text([&other]).into(),
             };
             return Ok(());
         }
@@ -129,12 +130,12 @@ impl Binding {
             differs |= column.shown_differs(&value, cell);
             parts.push(value);
         }
-        row.key = key_text(&parts);
+        row.key = key_text(&parts).into();
         if differs {
             let native: Vec<Value> = self
                 .keys
                 .iter()
-                .map(|c| Value::Text(shown(record.cell(c.wanted))))
+                .map(|c| Value::Text(shown(record.cell(c.wanted)).into()))
                 .collect();
             row.native_key = Some(key_text(&native));
         }
@@ -207,7 +208,7 @@ impl Column {
         match self.ty {
             Type::Int { .. } => self.ty.check(Value::Int(i)),
             Type::Bool if i == 0 || i == 1 => Ok(Value::Bool(i == 1)),
-            Type::Json => Ok(Value::Json(i.to_string())),
+            Type::Json => Ok(Value::Json(i.to_string().into())),
             _ => self.ty.read_text(&i.to_string()),
         }
         .map_err(|m| m.to_string())

@@ -157,7 +157,7 @@ impl Column {
                         self.name
                     )
                 })?;
-                Value::Text(raw.clone())
+                Value::Text(raw.into())
             }
         };
         match &self.write {

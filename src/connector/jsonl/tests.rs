@@ -131,7 +131,7 @@ fn every_value_and_character_comes_back_as_it_was() {
             ("name", text(&format!("\0{ANY_TEXT}"))),
             (
                 "doc",
-                Value::Json(json!({ ANY_TEXT: [1, null] }).to_string()),
+                Value::Json(json!({ ANY_TEXT: [1, null] }).to_string().into()),
             ),
             ("tags", Value::set(vec![text(ANY_TEXT), text("")])),
             (

@@ -136,7 +136,7 @@ mod tests {
         let spelt = |line: &mut String, value: Value| {
             spell(line, &Raw::Value(Cow::Owned(value)), Kind::Other)
         };
-        let text = Value::Text("a\tb\nc\r\\N".to_owned());
+        let text = Value::Text("a\tb\nc\r\\N".into());
         spelt(&mut line, text).expect("it has no U+0000");
         assert_eq!(line, "a\\tb\\nc\\r\\\\N");
         line.push('\t');
@@ -145,6 +145,6 @@ mod tests {
         let parted = CopyLine::of(&line);
         let read: Vec<_> = parted.fields().collect();
         assert_eq!(read, [Some("a\tb\nc\r\\N"), None]);
-        spelt(&mut line, Value::Text("a\0".to_owned())).expect_err("no column holds it");
+        spelt(&mut line, Value::Text("a\0".into())).expect_err("no column holds it");
     }
 }

@@ -417,7 +417,7 @@ fn every_value_and_character_comes_back_as_it_was() {
             ("born", Value::Date("1815-12-10".parse().expect("a date"))),
             (
                 "doc",
-                Value::Json(json!({ ANY_TEXT: [1, null] }).to_string()),
+                Value::Json(json!({ ANY_TEXT: [1, null] }).to_string().into()),
             ),
             ("name", text(&format!("\0{ANY_TEXT}"))),
             ("opted_out", Value::Bool(true)),
@@ -427,7 +427,7 @@ fn every_value_and_character_comes_back_as_it_was() {
         ],
     );
     let mut written = written;
-    written.key = crate::engine::ports::key_text([&text(ANY_TEXT)]);
+    written.key = crate::engine::ports::key_text([&text(ANY_TEXT)]).into();
     assert_eq!(write(&mut sqlite, vec![written.clone()]), []);
     let found = read(&mut sqlite, None, 10).rows;
     assert_eq!(found[0].problem, None);

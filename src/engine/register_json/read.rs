@@ -262,8 +262,8 @@ fn stored(ty: &Type, cell: Cell<'_>) -> Value {
         Cell::Null => Value::Null,
         Cell::Bool(b) => Value::Bool(b),
         Cell::Int(i) => Value::Int(i),
-        Cell::Text(text) => Value::Text(text.into_owned()),
-        Cell::Other(json) => Value::Json(crate::value::canonical(&json)),
+        Cell::Text(text) => Value::Text(text.into()),
+        Cell::Other(json) => Value::Json(crate::value::canonical(&json).into()),
     })
 }
 

@@ -22,10 +22,10 @@ pub(super) fn value(ty: &Type, number: u64) -> Value {
             let number = i64::try_from(number % room).unwrap_or(0);
             Value::Decimal(Decimal::new(number, (*scale).min(28)))
         }
-        Type::Text { max } => Value::Text(short(number, max.map_or(40, |m| m as usize))),
-        Type::Email => Value::Text(format!("{}@example.com", short(number, 20))),
-        Type::Phone => Value::Text(format!("+4930{:09}", number % 1_000_000_000)),
-        Type::Url => Value::Text(format!("https://example.com/{}", short(number, 20))),
+        Type::Text { max } => Value::Text(short(number, max.map_or(40, |m| m as usize)).into()),
+        Type::Email => Value::Text(format!("{}@example.com", short(number, 20)).into()),
+        Type::Phone => Value::Text(format!("+4930{:09}", number % 1_000_000_000).into()),
+        Type::Url => Value::Text(format!("https://example.com/{}", short(number, 20)).into()),
         Type::Date => {
             let days = (number % 20_000) as i64 + 700_000;
             let date = Date::from_num_days_from_ce_opt(days as i32).unwrap_or_default();
@@ -35,10 +35,14 @@ pub(super) fn value(ty: &Type, number: u64) -> Value {
             let seconds = (number % 1_000_000_000) as i64 + 1_000_000_000;
             Value::Datetime(seconds * 1_000_000)
         }
-        Type::Json => Value::Json(canonical(&serde_json::json!({ "n": number }))),
+        Type::Json => Value::Json(canonical(&serde_json::json!({ "n": number })).into()),
         Type::Enum { values } => {
             let at = number % (values.len().max(1) as u64);
-            Value::Text(values.get(at as usize).cloned().unwrap_or_default())
+            Value::Text(
+                values
+                    .get(at as usize)
+                    .map_or_else(Default::default, |v| v.into()),
+            )
         }
         Type::Set { of } => Value::set(vec![value(of, number)]),
     }
@@ -74,7 +78,7 @@ pub(super) fn mixed(a: u64, b: u64) -> u64 {
 pub(super) fn tried(ty: &Type, condition: &str) -> Vec<Value> {
     let mut out = match ty {
         Type::Bool => vec![Value::Bool(false), Value::Bool(true)],
-        Type::Enum { values } => values.iter().cloned().map(Value::Text).collect(),
+        Type::Enum { values } => values.iter().map(|v| Value::Text(v.into())).collect(),
         _ => Vec::new(),
     };
     for literal in literals(condition) {

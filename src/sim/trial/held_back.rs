@@ -145,7 +145,7 @@ impl<'p> Sent<'p> {
             });
             for (map, row) in &decoded.rows {
                 let (entity, _) = self.program.map_ends(*map);
-                let record = (ix as ScenarioIx, entity, row.key.clone());
+                let record = (ix as ScenarioIx, entity, row.key.to_string());
                 self.stopped.insert(record, stopped.clone());
             }
         }

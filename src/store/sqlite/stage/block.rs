@@ -94,10 +94,10 @@ impl Block {
         };
         let payload = rest.split_off(..size(payload_len))?;
         let row = Staged {
-            key: key.to_owned(),
+            key: key.into(),
             seq: i64::from_le_bytes(*seq),
             system: u16::from_le_bytes(*system),
-            group: group.to_owned(),
+            group: group.into(),
             changed_at: i64::from_le_bytes(*changed_at),
             payload: payload.to_vec(),
         };
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn rows_come_back_and_a_changed_byte_is_found() {
         let row = |key: &str, group: &str, payload: &[u8]| Staged {
-            key: key.to_owned(),
+            key: key.into(),
             seq: -3,
             system: 7,
-            group: group.to_owned(),
+            group: group.into(),
             changed_at: i64::MIN,
             payload: payload.to_vec(),
         };

@@ -189,7 +189,7 @@ impl Merge {
             });
         }
         if let Some(last) = out.last() {
-            self.given = Some(last.key.clone());
+            self.given = Some(last.key.to_string());
         }
         Ok(out)
     }
@@ -260,14 +260,14 @@ fn seek(db: &Db, first: i64, last: i64, key: &str) -> Stored<i64> {
 
 /// A row from its columns `key, seq, system, group, changed_at, payload`.
 pub(super) fn staged(row: &Row<'_>) -> rusqlite::Result<Staged> {
-    let key: String = row.get(0)?;
-    let group: Option<String> = row.get(3)?;
+    let key = row.get_ref(0)?.as_str()?;
+    let group = row.get_ref(3)?.as_str_or_null()?;
     Ok(Staged {
         seq: row.get(1)?,
         system: row.get(2)?,
-        group: group.unwrap_or_else(|| key.clone()),
+        group: group.unwrap_or(key).into(),
         changed_at: row.get(4)?,
         payload: row.get(5)?,
-        key,
+        key: key.into(),
     })
 }

@@ -134,7 +134,7 @@ fn write_tail(db: &Db, rows: &[Staged]) -> Stored<()> {
         for row in rows {
             let group = (row.group != row.key).then_some(row.group.as_str());
             insert.execute(params![
-                row.key,
+                row.key.as_str(),
                 row.seq,
                 row.system,
                 group,
@@ -171,7 +171,7 @@ fn write_chunk(db: &Db, mut rows: Vec<Staged>) -> Stored<()> {
     };
     all().map_err(|e| db.failed(e))?;
     let more = i64::try_from(rows.len() - 1).unwrap_or(i64::MAX);
-    let first_key = rows.first().map(|row| &row.key);
+    let first_key = rows.first().map(|row| row.key.as_str());
     let sql = "INSERT INTO chunks (first, last, first_key) VALUES (?1, ?2, ?3)";
     db.run(sql, params![first, first + more, first_key])
         .map(drop)
@@ -187,7 +187,7 @@ fn write_blocks(db: &Db, rows: &[Staged], first: i64, most: usize) -> rusqlite::
     while let Some((row, pos)) = rest.next() {
         filling.push(row);
         if filling.len() >= most || rest.peek().is_none() {
-            insert.execute(params![begun, pos, row.key, filling.finish()])?;
+            insert.execute(params![begun, pos, row.key.as_str(), filling.finish()])?;
             filling.clear();
             begun = pos + 1;
         }
@@ -202,7 +202,13 @@ fn write_groups(db: &Db, rows: &[Staged], first: i64) -> rusqlite::Result<()> {
     let mut insert = db.conn.prepare_cached(sql)?;
     for (row, pos) in rows.iter().zip(first..) {
         if !row.group.is_empty() {
-            insert.execute(params![pos, row.seq, row.system, row.group, row.changed_at])?;
+            insert.execute(params![
+                pos,
+                row.seq,
+                row.system,
+                row.group.as_str(),
+                row.changed_at
+            ])?;
         }
     }
     Ok(())
@@ -229,10 +235,10 @@ mod tests {
                     Staged {
                         seq: (all.len() + i) as i64 + random.i64(0..9) * 1_000_000,
                         system: random.u16(..),
-                        group: key.clone(),
+                        group: key.clone().into(),
                         changed_at: random.i64(..),
                         payload: vec![random.u8(..); 3],
-                        key,
+                        key: key.into(),
                     }
                 })
                 .collect();
@@ -246,7 +252,7 @@ mod tests {
             loop {
                 let rows = stages.after(1, after.as_deref(), limit).unwrap();
                 let Some(last) = rows.last() else { break };
-                after = Some(last.key.clone());
+                after = Some(last.key.to_string());
                 got.extend(rows);
             }
             let from = all.partition_point(|row| start.is_some_and(|s| row.key.as_str() <= s));
