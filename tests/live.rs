@@ -12,6 +12,8 @@ mod hangs;
 mod held;
 #[path = "live/logs.rs"]
 mod logs;
+#[path = "live/mended.rs"]
+mod mended;
 #[path = "support/messages.rs"]
 mod messages;
 #[path = "live/metrics.rs"]

@@ -6,10 +6,11 @@ use super::store::{HEEDED, StoreArgs, fault, scenario, told, wrong};
 use crate::engine::decide;
 use crate::host::{HostError, now};
 
-/// Have a scenario read all that its sources hold and write what differs
+/// Have a scenario read all that its sources and destinations hold and write what differs
 ///
 /// Cursors are left aside for this one run. A scenario by event gets what was there before it.
-/// Nothing is written that a destination holds already; checkpoints and limits hold as always.
+/// What a destination that can be read holds is read, whatever was written there before; nothing is
+/// written that it holds already. Checkpoints and limits hold as always.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The scenario

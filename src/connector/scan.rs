@@ -95,10 +95,20 @@ impl Scan {
             return true;
         }
         let mark = Mark::parse(cursor);
-        if self.lower.as_ref().is_some_and(|lower| mark < *lower) {
+        let beside =
+            |lower: &Mark| matches!(mark, Mark::Text(_)) && !matches!(lower, Mark::Text(_));
+        let older = |lower: &Mark| !beside(lower) && mark < *lower;
+        if self.lower.as_ref().is_some_and(older) {
             return false;
         }
-        if self.greatest.as_ref().is_none_or(|(g, _)| mark > *g) {
+        let tells = |mark: &Mark| !matches!(mark, Mark::Text(_));
+        let newer = |greatest: &Mark| match (tells(&mark), tells(greatest)) {
+            // Beside numbers and times a text tells nobody whether the record changed.
+            (false, true) => false,
+            (true, false) => true,
+            _ => mark > *greatest,
+        };
+        if self.greatest.as_ref().is_none_or(|(g, _)| newer(g)) {
             self.greatest = Some((mark, cursor.to_owned()));
         }
         true

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::books::Books;
+use super::cursors::unsound;
 use super::dispatch::Queued;
 use super::evaluate::RUN_STAMP;
 use super::filling::Chunks;
@@ -35,7 +36,7 @@ pub(crate) struct ActiveRun {
     pub scenario: ScenarioIx,
     /// Its record as stored.
     pub record: RunRecord,
-    /// Whether it is a hybrid's reconcile.
+    /// Whether it compares what its destinations hold, as a hybrid's reconcile does and a backfill.
     pub reconcile: bool,
     /// Where it stands.
     pub phase: Phase,
@@ -153,10 +154,10 @@ impl ActiveRun {
         }
     }
 
-    pub(super) fn over(record: RunRecord, scenario: ScenarioIx, reconcile: bool) -> Self {
+    pub(super) fn over(record: RunRecord, scenario: ScenarioIx, plan: &plan::Scenario) -> Self {
         ActiveRun {
             scenario,
-            reconcile,
+            reconcile: compares(plan, &record.why),
             phase: Phase::Over,
             reads: VecDeque::new(),
             rows: BTreeMap::new(),
@@ -182,12 +183,20 @@ pub(super) const OPENING: &str = "opening";
 /// Why a run started: see [`super::decide::backfill`].
 pub(super) const BACKFILL: &str = "backfill";
 
+/// Whether a run of a scenario reads its destinations, too, as far as they can be read: a hybrid's
+/// does, and one that a person asked for, since what is known of a destination may not be so any
+/// more (it was emptied, or another one has taken its place).
+pub(super) fn compares(plan: &plan::Scenario, why: &str) -> bool {
+    plan.mode.realtime || (why == BACKFILL && plan.clean.is_none())
+}
+
 impl Runner<'_> {
     /// Starts a run of a scenario.
     pub(super) fn start_run(&mut self, scenario: ScenarioIx, why: &str) -> Stored<()> {
         let plan = &self.program.plan.scenarios[scenario as usize];
         let reconcile = plan.mode.realtime;
-        let reads: VecDeque<Source> = self.sources_of(scenario, reconcile).into();
+        let reads = self.sources_of(scenario, compares(plan, why));
+        let reads: VecDeque<Source> = reads.into();
         let now = self.world.now();
         let why = match reconcile && why != OPENING && why != BACKFILL {
             true => "reconcile",
@@ -229,7 +238,7 @@ impl Runner<'_> {
         self.runs.push(ActiveRun {
             phase: Phase::Ask(None),
             reads,
-            ..ActiveRun::over(record, scenario, reconcile)
+            ..ActiveRun::over(record, scenario, plan)
         });
         Ok(())
     }
@@ -605,6 +614,7 @@ impl Runner<'_> {
             self.tally(run.scenario).notes.push(note.clone());
             run.record.note = Some(note);
         }
+        self.hold_unsound_cursors(run);
         run.record.ended = Some(now);
         run.record.cursor_after = run.record.cursor_before.clone();
         run.record.cursor_after.extend(run.cursors.clone());
@@ -625,6 +635,38 @@ impl Runner<'_> {
         self.observer.run_ended(&run.record);
         run.phase = Phase::Over;
         self.store.stage_drop(run.record.id)
+    }
+}
+
+impl Runner<'_> {
+    /// Leaves a cursor where it was if later changes could not exceed the new one, and says so.
+    fn hold_unsound_cursors(&mut self, run: &mut ActiveRun) {
+        let now = self.world.now();
+        let sources = self.sources_of(run.scenario, run.reconcile);
+        for source in sources {
+            let name = self.source_name(source);
+            let Some(cursor) = run.cursors.get(&name) else {
+                continue;
+            };
+            let before = run.record.cursor_before.get(&name).map(String::as_str);
+            let map = self.program.plan.maps.get(usize::from(source.map));
+            let Some(why) = unsound(map, before, cursor, now) else {
+                continue;
+            };
+            let entity = &self.program.entities[usize::from(source.entity)].name;
+            let stays = match before {
+                Some(before) => format!("the cursor stays at `{before}`"),
+                None => "no cursor is kept".to_owned(),
+            };
+            let hint = format!(
+                "the greatest cursor that `{}` showed for {entity}, `{cursor}`, {why}: {stays}, and \
+                 what changed since is read again each time; mend that record",
+                self.program.system_name(source.system)
+            );
+            run.cursors.remove(&name);
+            run.record.note.get_or_insert_with(|| hint.clone());
+            self.tally(run.scenario).hints.push(hint);
+        }
     }
 }
 

@@ -28,10 +28,10 @@ use crate::failpoint::{Point, reach};
 use crate::time::Instant;
 
 /// Records in one chunk: whole parts of [`super::merge`].
-pub(super) const CHUNK: usize = 6 * merge::PART;
+pub(super) const CHUNK: usize = 5 * merge::PART;
 /// Chunks whose batches may be under way at once: one is written, one flushed, one waits for its
 /// turn.
-pub(super) const CHUNKS_AHEAD: usize = 3;
+pub(super) const CHUNKS_AHEAD: usize = 4;
 
 /// The writes of a chunk, by destination map.
 pub(super) type Batches = BTreeMap<MapIx, Vec<Write>>;

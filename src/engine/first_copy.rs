@@ -6,7 +6,7 @@
 //! to do with another one, and none with a person; of all others nothing is said. May know what a
 //! chunk's records are worked out by; must not know a store.
 
-use super::batch::{BACKFILL, stamp_of};
+use super::batch::{BACKFILL, compares, stamp_of};
 use super::evaluate::change_time;
 use super::merge::{self, Ground, Shown, take_in};
 use super::owed::is_held;
@@ -95,7 +95,7 @@ impl<'p> Run<'p> {
         let ix = program.scenario_ix(&record.scenario)?;
         let plan = &program.plan.scenarios[usize::from(ix)];
         let scenario = &program.scenarios[usize::from(ix)];
-        let reconcile = plan.mode.realtime;
+        let reconcile = compares(plan, &record.why);
         let whole = reconcile || plan.scan_full || plan.clean.is_some() || record.why == BACKFILL;
         let read_all = whole || record.cursor_before.is_empty();
         let went_well = record.status == RunStatus::Done

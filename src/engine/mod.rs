@@ -13,6 +13,7 @@ mod chunk;
 mod clean;
 mod clock;
 mod confirm;
+mod cursors;
 pub mod decide;
 mod dispatch;
 mod due;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
-use super::batch::{ActiveRun, Phase};
+use super::batch::{ActiveRun, Phase, compares};
 use super::ports::{RunRecord, ScenarioIx, Stored};
 use super::program::Source;
 use super::runner::Runner;
@@ -97,8 +97,8 @@ impl Runner<'_> {
         if self.store.stage_len(record.id)? != kept.staged.unsigned_abs() {
             return Ok(None);
         }
-        let reconcile = self.program.plan.scenarios[scenario as usize].mode.realtime;
-        let sources = self.sources_of(scenario, reconcile);
+        let plan = &self.program.plan.scenarios[scenario as usize];
+        let sources = self.sources_of(scenario, compares(plan, &record.why));
         let rows = sources.iter().copied().zip(kept.rows);
         Ok(Some(ActiveRun {
             phase: Phase::Ask(kept.page),
@@ -109,7 +109,7 @@ impl Runner<'_> {
             noted: kept.noted,
             kept: true,
             account: Account::new(),
-            ..ActiveRun::over(record.clone(), scenario, reconcile)
+            ..ActiveRun::over(record.clone(), scenario, plan)
         }))
     }
 }

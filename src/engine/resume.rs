@@ -39,7 +39,7 @@ impl Runner<'_> {
                         ..ActiveRun::over(
                             record,
                             scenario,
-                            self.program.plan.scenarios[scenario as usize].mode.realtime,
+                            &self.program.plan.scenarios[scenario as usize],
                         )
                     });
                 }

@@ -157,6 +157,8 @@ pub struct Tally {
     pub winners: BTreeMap<(String, Option<String>), u64>,
     /// Notes of runs that did not end well.
     pub notes: Vec<String>,
+    /// What runs that ended well ask a person to look at.
+    pub hints: Vec<String>,
     /// Reports whose change time lay too far in the future, so that their arrival was taken.
     pub clamped: u64,
 }

@@ -142,6 +142,11 @@ fn troubles(out: &mut String, outcome: &Outcome) {
             line(out, format_args!("\n`{scenario}` did not finish: {note}"));
         }
     }
+    for (scenario, tally) in &outcome.scenarios {
+        for hint in &tally.hints {
+            line(out, format_args!("\n`{scenario}`: {hint}"));
+        }
+    }
     for (system, error) in &outcome.troubles {
         line(
             out,
@@ -205,6 +210,20 @@ fn next(out: &mut String, plan: &Plan, outcome: &Outcome, store: &Path) {
                 "  sqlite3 {store} \"select reason, count(*) from quarantine group by reason\""
             ),
         );
+    }
+    for (scenario, tally) in &outcome.scenarios {
+        let by_event = plan
+            .scenarios
+            .iter()
+            .any(|s| s.name == *scenario && s.mode.realtime);
+        if tally.counts.quarantined > 0 && !by_event {
+            line(
+                out,
+                format_args!(
+                    "  syncline backfill {scenario} --store {store}   # once they are mended"
+                ),
+            );
+        }
     }
     if !outcome.dead_letters.is_empty() {
         line(
