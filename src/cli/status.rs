@@ -60,6 +60,8 @@ struct Standing {
     dead_letters: u64,
     /// Events that are durable and not yet worked on.
     events: u64,
+    /// Events whose content was kept back.
+    kept_back: u64,
     ages: Vec<AgeStanding>,
 }
 
@@ -117,6 +119,8 @@ fn look(args: &Args) -> Result<Standing, HostError> {
         conflicts: store.conflicts().map_err(fail)?.len() as u64,
         dead_letters: store.dead_letters().map_err(fail)?.len() as u64,
         events: store.pending_events(usize::MAX).map_err(fail)?.len() as u64,
+        // No run has the number 0: what was kept back of it came by event.
+        kept_back: store.quarantined(0, usize::MAX).map_err(fail)?.len() as u64,
         ages: ages.collect(),
     })
 }
@@ -176,6 +180,12 @@ fn text(standing: &Standing) -> String {
     if standing.conflicts > 0 {
         let conflicts = counted(standing.conflicts, "conflict waits", "conflicts wait");
         out.push_str(&format!("\n{conflicts} for a person"));
+    }
+    if standing.kept_back > 0 {
+        let events = counted(standing.kept_back, "event was", "events were");
+        out.push_str(&format!(
+            "\n{events} kept back: the table `quarantine` of the store says why, where `run` is 0"
+        ));
     }
     out.push_str(&format!(
         "\n{}, {} to be worked on\n",

@@ -18,24 +18,25 @@ pub(super) fn unsound(
     cursor: &str,
     now: Instant,
 ) -> Option<&'static str> {
+    let is_number = |cursor: &str| cursor.trim().parse::<f64>().is_ok();
+    // Of numbers nobody knows whether they count seconds.
+    if is_number(cursor) {
+        return None;
+    }
     if let Some(at) = parse_instant(cursor) {
         let latest = (now + AHEAD).0.saturating_mul(1_000);
         return (at > latest).then_some("lies in the future");
     }
-    // Of numbers nobody knows whether they count seconds.
-    if cursor.trim().parse::<f64>().is_ok() {
-        return None;
-    }
     let is_time = map.is_some_and(|map| map.cursor.is_some() && map.cursor == map.changed_at);
+    let was_number = before.is_some_and(is_number);
     let was_time = before.is_some_and(|before| parse_instant(before).is_some());
+    if was_number {
+        return Some("is no number, as those before it were");
+    }
     if is_time || was_time {
         return Some("is no time");
     }
-    if is_out_of_order(cursor) {
-        return Some("does not sort by its text");
-    }
-    let was_number = before.is_some_and(|before| before.trim().parse::<f64>().is_ok());
-    was_number.then_some("is no number, as those before it were")
+    is_out_of_order(cursor).then_some("does not sort by its text")
 }
 
 /// Whether a text is like `12/31/2025` or `1.10.2`, whose parts count but not from left to right, or

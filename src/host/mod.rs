@@ -103,6 +103,8 @@ pub struct Outcome {
     pub troubles: Vec<(String, String)>,
     /// Events whose content was kept back in this store, by system.
     pub kept_back: u64,
+    /// What is another than when the store was last used, and a person should know.
+    pub remarks: Vec<String>,
 }
 
 impl Outcome {
@@ -125,6 +127,11 @@ pub fn run(
     require_variables(&program, settings)?;
     let mut store =
         SqliteStore::open(&settings.store, OpenMode::Run).map_err(HostError::from_store)?;
+    let remarks = match remembered_plan(&mut store) {
+        Ok(before) => moved(&before, plan),
+        // A new store, or a plan that this version cannot read.
+        Err(_) => Vec::new(),
+    };
     remember_plan(&mut store, plan).map_err(HostError::from_store)?;
     let shared = Arc::new(plan.clone());
     let mut world = LiveWorld::new(
@@ -204,6 +211,7 @@ pub fn run(
         dead_letters: Vec::new(),
         troubles,
         kept_back: 0,
+        remarks,
     };
     let gathered = ages(&program, &mut store, now(), settings.listen.is_some()).and_then(|ages| {
         outcome.ages = ages;
@@ -213,6 +221,14 @@ pub fn run(
         Ok(())
     });
     gathered.map_err(HostError::from_store)?;
+    for scenario in &program.plan.scenarios {
+        let name = &scenario.name;
+        let paused = crate::engine::decide::paused_since(&mut store, name);
+        if paused.map_err(HostError::from_store)?.is_some() {
+            let goes_on = format!("`{name}` is paused: `syncline resume {name}` lets it go on");
+            outcome.remarks.push(goes_on);
+        }
+    }
     Ok(outcome)
 }
 
@@ -234,6 +250,47 @@ fn remember_plan(store: &mut SqliteStore, plan: &Plan) -> Result<(), StoreError>
     store.set_meta("plan", &crate::plan::to_json(plan))?;
     store.set_meta("digest", &plan.digest)?;
     store.commit()
+}
+
+/// What a store knows of destinations that are others now.
+fn moved(before: &Plan, plan: &Plan) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if before.policy != plan.policy {
+        remarks.push(format!(
+            "this store was last used by the policy `{}`; now it is by `{}`: give each policy its own \
+             with `--store`, unless this one is meant to go on with what the other knew",
+            before.policy, plan.policy
+        ));
+    }
+    for system in &plan.systems {
+        let Some(was) = before.systems.iter().find(|s| s.name == system.name) else {
+            continue;
+        };
+        if was.connector == system.connector && was.options == system.options {
+            continue;
+        }
+        let writes = |s: &&crate::plan::Scenario| s.routes.iter().any(|r| r.to == system.name);
+        let into: Vec<String> = plan
+            .scenarios
+            .iter()
+            .filter(writes)
+            .map(|s| s.name.clone())
+            .collect();
+        if !into.is_empty() {
+            let compare: Vec<String> = into
+                .iter()
+                .map(|name| format!("`syncline backfill {name}`"))
+                .collect();
+            remarks.push(format!(
+                "`{}` has another connector or other options than when this store was last used: what \
+                 was written there before is taken to be there still; to compare what it holds, ask \
+                 for {}",
+                system.name,
+                compare.join(", ")
+            ));
+        }
+    }
+    remarks
 }
 
 fn scenarios_named(

@@ -147,6 +147,9 @@ fn troubles(out: &mut String, outcome: &Outcome) {
             line(out, format_args!("\n`{scenario}`: {hint}"));
         }
     }
+    for remark in &outcome.remarks {
+        line(out, format_args!("\n{remark}"));
+    }
     for (system, error) in &outcome.troubles {
         line(
             out,
@@ -166,8 +169,11 @@ fn troubles(out: &mut String, outcome: &Outcome) {
         line(
             out,
             format_args!(
-                "\n{} dead letters",
-                grouped(outcome.dead_letters.len() as u64)
+                "\n{}",
+                match outcome.dead_letters.len() {
+                    1 => "1 dead letter".to_owned(),
+                    n => format!("{} dead letters", grouped(n as u64)),
+                }
             ),
         );
         for letter in outcome.dead_letters.iter().take(5) {

@@ -117,7 +117,48 @@ fn a_backfill_fills_a_destination_that_was_emptied_changed_or_replaced() {
     // Another file takes its place.
     let policy = POLICY.replace("CURSOR", "cursor \"changed\"");
     desk.policy(&policy.replace("path = \"lake\"", "path = \"pond\""));
+    let said = desk.run();
+    assert!(said.contains("`syncline backfill copy`"), "{said}");
     desk.command(&["backfill", "copy"]);
     desk.run();
     assert_eq!(desk.rows("pond/people.csv"), whole);
+}
+
+/// What the page on webhooks tells people to do.
+#[test]
+fn the_page_on_webhooks_holds() {
+    let page = include_str!("../../docs/webhooks.md");
+    let fenced = |fence: &str| -> Vec<&str> {
+        let begin = format!("```{fence}\n");
+        let parts = page.split(&*begin).skip(1);
+        parts.filter_map(|p| p.split("```").next()).collect()
+    };
+    let desk = Desk::new("");
+    desk.policy(fenced("sync")[0]);
+    desk.command(&["check", "policy.sync", "--deny", "warnings"]);
+    let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+    if !["openssl", "curl", "od", "base64"].into_iter().all(has) {
+        // The rest are commands of these tools.
+        return;
+    }
+    let shell = |text: &str, env: &[(&str, &str)]| {
+        let mut command = Command::new("sh");
+        let out = command
+            .args(["-ec", text])
+            .envs(env.iter().copied())
+            .output();
+        let out = out.unwrap();
+        assert!(out.status.success(), "{text}: {out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let blocks = fenced("sh");
+    let key = shell(&format!("{}\nprintf %s \"$FORMS_SIGNING\"", blocks[0]), &[]);
+    let runner = start_with(desk.dir.path(), &[("FORMS_SIGNING", &key)]);
+    let signed = blocks[0].lines().skip(1).collect::<Vec<_>>().join("\n");
+    let post = blocks[1].replace("127.0.0.1:8787", &runner.address);
+    let said = shell(&format!("{signed}\n{post}"), &[("FORMS_SIGNING", &key)]);
+    assert_eq!(said, "stored\n");
+    wait_for("the lead", || {
+        desk.rows("crm/leads.csv") == ["ada@example.com,Ada"]
+    });
 }
