@@ -1,6 +1,9 @@
 //! A system that is down, slow or silent harms no other, and costs no more than its records.
 
+use std::num::NonZeroUsize;
+
 use syncline::engine::ports::Store;
+use syncline::engine::runner::Options;
 
 use crate::basics::policy;
 use crate::world::{Act, Bench, START, named, text};
@@ -38,6 +41,40 @@ fn a_destination_that_never_answers_delays_no_other() {
     bench.sim.runner_died();
     bench.for_ms(10 * MINUTE);
     assert_eq!(bench.sim.values("b", "contact").len(), 100);
+}
+
+#[test]
+fn what_has_arrived_is_confirmed_soon_however_long_others_take() {
+    let flow = "scenario s { sync contact(name) from a to b, c mode realtime }";
+    for crowd in [1, 2, 1_000] {
+        let mut bench = Bench::new(&policy("field name: text?", flow), 1);
+        bench.sim.system("b").hangs = true;
+        for (i, key) in ["k1", "k2", "k3"].into_iter().enumerate() {
+            let value = named(&[("name", text("x"))]);
+            let act = Act::Sets("a", "contact".into(), key.into(), value);
+            bench.sim.at(i as i64 * 10_000, act);
+            let mut store = bench.store.clone();
+            // The call to `b` hangs, so that arrivals might wait for it to come back.
+            let look = Act::Do(Box::new(move |sim| {
+                let counts = store.waiting_counts().unwrap();
+                let of_c = counts.iter().find(|(system, _)| system == "c");
+                assert_eq!(of_c.map_or(0, |c| c.1), 0, "crowd {crowd}");
+                let arrived = sim.system("c").writes.last().unwrap().0;
+                let doc = store.record("contact", key).unwrap().unwrap();
+                // Known since it arrived, and not since it was confirmed.
+                let known = doc.contains(&format!("{}", arrived * 1_000));
+                assert!(known, "crowd {crowd}: {arrived} {doc}");
+            }));
+            bench.sim.at(i as i64 * 10_000 + 5_000, look);
+        }
+        bench.sim.at(29_000, Act::Stop);
+        let crowd = Options {
+            crowd: NonZeroUsize::new(crowd),
+            ..Options::default()
+        };
+        bench.run_with(crowd).unwrap();
+        assert_eq!(bench.writes("c"), 3);
+    }
 }
 
 #[test]
