@@ -31,7 +31,7 @@ use crate::time::Instant;
 pub(super) const CHUNK: usize = 5 * merge::PART;
 /// Chunks whose batches may be under way at once: one is written, one flushed, one waits for its
 /// turn.
-pub(super) const CHUNKS_AHEAD: usize = 4;
+pub(super) const CHUNKS_AHEAD: usize = 3;
 
 /// The writes of a chunk, by destination map.
 pub(super) type Batches = BTreeMap<MapIx, Vec<Write>>;
