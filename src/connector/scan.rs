@@ -95,13 +95,12 @@ impl Scan {
             return true;
         }
         let mark = Mark::parse(cursor);
-        let beside =
-            |lower: &Mark| matches!(mark, Mark::Text(_)) && !matches!(lower, Mark::Text(_));
+        let beside = |lower: &Mark| is_word(&mark) && !is_word(lower);
         let older = |lower: &Mark| !beside(lower) && mark < *lower;
         if self.lower.as_ref().is_some_and(older) {
             return false;
         }
-        let tells = |mark: &Mark| !matches!(mark, Mark::Text(_));
+        let tells = |mark: &Mark| !is_word(mark);
         let newer = |greatest: &Mark| match (tells(&mark), tells(greatest)) {
             // Beside numbers and times a text tells nobody whether the record changed.
             (false, true) => false,
@@ -131,6 +130,11 @@ impl Scan {
         self.token = Some(token.clone());
         Ok(token)
     }
+}
+
+/// A text that counts nothing, like `n/a`.
+fn is_word(mark: &Mark) -> bool {
+    matches!(mark, Mark::Text(text) if !text.bytes().any(|b| b.is_ascii_digit()))
 }
 
 fn changed(path: &Path, why: &str) -> Failure {

@@ -14,7 +14,7 @@ use super::evaluate::{Report, absorb};
 use super::owed::forget;
 use super::ports::{EntityIx, FieldIx, RunRecord, ScenarioIx, Stored, SystemIx};
 use super::program::Source;
-use super::register::Register;
+use super::register::{Known, Register};
 use super::register_json;
 use super::runner::{Runner, damaged};
 use super::stage::Payload;
@@ -65,7 +65,7 @@ impl Runner<'_> {
                 }
                 let names = &program.entities[entity as usize];
                 let register = register_json::parse(names, &record.doc).map_err(damaged)?;
-                if self.was_there(run, *system, entity, &record.key, &register)? {
+                if self.was_there(run, *system, (entity, &record.key), &register, *gap)? {
                     self.close_gap(run, *system, (entity, &record.key), *gap, &mut books)?;
                 }
             }
@@ -94,7 +94,10 @@ impl Runner<'_> {
                 continue;
             }
             let routes = || scenario.routes.iter().filter(|r| r.entity == entity);
-            if plan.propagate_deletes && routes().any(|r| r.from == source.system) {
+            // What only shows recent records, or has taken another's place, tells of no deletion: a
+            // person's backfill alone makes none of a gap.
+            let tells = plan.propagate_deletes && (plan.mode.realtime || plan.scan_full);
+            if tells && routes().any(|r| r.from == source.system) {
                 out.push((source.system, Gap::Deleted));
             } else if run.reconcile && routes().any(|r| r.to == source.system) {
                 out.push((source.system, Gap::Missing));
@@ -148,16 +151,21 @@ impl Runner<'_> {
         &mut self,
         run: &ActiveRun,
         system: SystemIx,
-        entity: EntityIx,
-        key: &str,
+        (entity, key): (EntityIx, &str),
         register: &Register,
+        gap: Gap,
     ) -> Stored<bool> {
         let Some(view) = register.view(system) else {
             return Ok(false);
         };
         let settled = self.settled(run, system);
         let had = view.gone.is_none() && !view.known.is_empty();
-        let fresh = view.known.iter().any(|(_, k)| k.settled_at() >= settled);
+        let is_fresh = |(_, k): &(FieldIx, Known)| k.settled_at() >= settled;
+        let fresh = match gap {
+            Gap::Deleted => view.known.iter().any(is_fresh),
+            // A field that this very run sends does not bring the others back.
+            Gap::Missing => view.known.iter().all(is_fresh),
+        };
         let program = self.program;
         Ok(had && !fresh && !waits(program, &mut *self.store, system, entity, key)?)
     }

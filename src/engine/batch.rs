@@ -430,9 +430,11 @@ impl Runner<'_> {
                     // Not every system lets another runner go on in the middle.
                     let anew = run.kept && failure.class == FailureClass::Reject;
                     let scenario = run.scenario;
+                    let asked = run.record.why == BACKFILL;
+                    let why = if asked { BACKFILL } else { "resumed" };
                     self.stop_run(&mut run, RunStatus::Failed, note)?;
                     if anew {
-                        self.start_run(scenario, "resumed")?;
+                        self.start_run(scenario, why)?;
                     }
                     Ok(())
                 }
@@ -503,7 +505,8 @@ impl Runner<'_> {
             return self.stop_run(run, RunStatus::Aborted, note);
         }
         if let Some(note) = self.silent_source(run)? {
-            if run.tracks_presence(plan) && plan.propagate_deletes {
+            let tells = plan.mode.realtime || plan.scan_full;
+            if run.tracks_presence(plan) && plan.propagate_deletes && tells {
                 return self.stop_run(run, RunStatus::Aborted, note);
             }
             run.record.note = Some(note);
@@ -642,8 +645,9 @@ impl Runner<'_> {
     /// Leaves a cursor where it was if later changes could not exceed the new one, and says so.
     fn hold_unsound_cursors(&mut self, run: &mut ActiveRun) {
         let now = self.world.now();
-        let sources = self.sources_of(run.scenario, run.reconcile);
-        for source in sources {
+        let plan = &self.program.plan.scenarios[run.scenario as usize];
+        let reads = &self.program.scenarios[run.scenario as usize].reads;
+        for source in self.sources_of(run.scenario, run.reconcile) {
             let name = self.source_name(source);
             let Some(cursor) = run.cursors.get(&name) else {
                 continue;
@@ -664,8 +668,11 @@ impl Runner<'_> {
                 self.program.system_name(source.system)
             );
             run.cursors.remove(&name);
-            run.record.note.get_or_insert_with(|| hint.clone());
-            self.tally(run.scenario).hints.push(hint);
+            // What is read whole each time misses nothing by that.
+            if reads.contains(&source) && !plan.scan_full && plan.clean.is_none() {
+                run.record.note.get_or_insert_with(|| hint.clone());
+                self.tally(run.scenario).hints.push(hint);
+            }
         }
     }
 }

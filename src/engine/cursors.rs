@@ -18,7 +18,13 @@ pub(super) fn unsound(
     cursor: &str,
     now: Instant,
 ) -> Option<&'static str> {
-    let is_number = |cursor: &str| cursor.trim().parse::<f64>().is_ok();
+    let is_number = |cursor: &str| {
+        let digits = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'-');
+        !cursor.trim().is_empty() && cursor.trim().bytes().all(digits)
+    };
+    if is_out_of_order(cursor) {
+        return Some("does not sort by its text");
+    }
     // Of numbers nobody knows whether they count seconds.
     if is_number(cursor) {
         return None;
@@ -27,24 +33,35 @@ pub(super) fn unsound(
         let latest = (now + AHEAD).0.saturating_mul(1_000);
         return (at > latest).then_some("lies in the future");
     }
+    // Words like `n/a` or `infinity` come after everything that counts; a text with digits may be a
+    // counter, or a time in a form that sorts.
+    if cursor.bytes().any(|b| b.is_ascii_digit()) {
+        return None;
+    }
     let is_time = map.is_some_and(|map| map.cursor.is_some() && map.cursor == map.changed_at);
-    let was_number = before.is_some_and(is_number);
-    let was_time = before.is_some_and(|before| parse_instant(before).is_some());
-    if was_number {
-        return Some("is no number, as those before it were");
-    }
-    if is_time || was_time {
-        return Some("is no time");
-    }
-    is_out_of_order(cursor).then_some("does not sort by its text")
+    let counts = |before: &str| before.bytes().any(|b| b.is_ascii_digit());
+    let endless = ["infinity", "inf", "nan"];
+    let endless = endless.contains(&&*cursor.trim().to_lowercase());
+    (is_time || endless || before.is_some_and(counts)).then_some("counts nothing")
 }
 
-/// Whether a text is like `12/31/2025` or `1.10.2`, whose parts count but not from left to right, or
-/// not digit by digit.
+/// Whether a text is a date like `12/31/2025` or `31.12.2025`, which does not sort.
 fn is_out_of_order(cursor: &str) -> bool {
-    let parts: Vec<&str> = cursor.trim().split(['/', '.', '-']).collect();
-    let counts = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    parts.len() == 3 && parts.iter().all(counts) && parts.first().is_some_and(|p| p.len() <= 2)
+    let date = cursor
+        .trim()
+        .split([' ', 'T', ','])
+        .next()
+        .unwrap_or_default();
+    ['/', '.', '-'].into_iter().any(|separator| {
+        let parts: Vec<&str> = date.split(separator).collect();
+        let [first, second, year] = parts.as_slice() else {
+            return false;
+        };
+        let counts = |part: &str, most| {
+            (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
+        };
+        counts(first, 2) && counts(second, 2) && counts(year, 4) && year.len() == 4
+    })
 }
 
 #[cfg(test)]
@@ -65,6 +82,10 @@ mod tests {
             (Some("v16"), "v17"),
             (Some("41"), "42"),
             (Some("1767571200"), "4102444800"),
+            (Some("0000000000002000"), "00000000000020af"),
+            (Some("2026-01-04"), "2026-01-05T00:00:00.000+0000"),
+            (None, "25-001-00017"),
+            (None, "01.02.03"),
         ];
         for (before, cursor) in good {
             assert_eq!(told(before, cursor), None, "{cursor} after {before:?}");
@@ -74,6 +95,8 @@ mod tests {
             (Some("2026-01-04"), "n/a"),
             (Some("41"), "n/a"),
             (None, "12/31/2025"),
+            (Some("30.12.2025"), "31.12.2025 10:00"),
+            (None, "infinity"),
         ];
         for (before, cursor) in bad {
             assert!(told(before, cursor).is_some(), "{cursor} after {before:?}");

@@ -1,7 +1,7 @@
 //! Runs that a killed runner left behind.
 
 use super::account::Account;
-use super::batch::{ActiveRun, OPENING, Phase, digest_key};
+use super::batch::{ActiveRun, BACKFILL, OPENING, Phase, digest_key};
 use super::ports::{RunRecord, RunStatus, ScenarioIx, Stored};
 use super::runner::Runner;
 use crate::failpoint::{Point, reach};
@@ -54,7 +54,11 @@ impl Runner<'_> {
         if let Some(scenario) = scenario.filter(|_| wrote(&record)) {
             self.recover_unconfirmed(scenario, &record)?;
         }
-        let opening = record.why == OPENING;
+        // What a run reads hangs on why it started.
+        let kept = [OPENING, BACKFILL]
+            .into_iter()
+            .find(|why| *why == record.why);
+        let why = kept.unwrap_or("resumed");
         let cut_off = match wrote(&record) {
             true => "cut off while it wrote, its stage lost; started anew",
             false => "cut off before its first write; started anew",
@@ -70,7 +74,7 @@ impl Runner<'_> {
         self.observer.run_ended(&record);
         self.store.stage_drop(record.id)?;
         match scenario {
-            Some(scenario) => self.start_run(scenario, if opening { OPENING } else { "resumed" }),
+            Some(scenario) => self.start_run(scenario, why),
             None => Ok(()),
         }
     }

@@ -276,7 +276,13 @@ fn moved(before: &Plan, plan: &Plan) -> Vec<String> {
             .filter(writes)
             .map(|s| s.name.clone())
             .collect();
-        if !into.is_empty() {
+        if !into.is_empty() && !system.capabilities.read {
+            remarks.push(format!(
+                "`{}` has another connector or other options than when this store was last used, and \
+                 cannot be read: what was written there before is taken to be there still",
+                system.name
+            ));
+        } else if !into.is_empty() {
             let compare: Vec<String> = into
                 .iter()
                 .map(|name| format!("`syncline backfill {name}`"))

@@ -236,9 +236,9 @@ impl World for LiveWorld {
 
     fn in_hand(&self, system: SystemIx) -> u32 {
         let plan = self.plan.systems.get(system as usize);
-        let many = plan.is_none_or(registry::many_at_a_time);
-        // What carries them all out side by side would do so with this one.
-        u32::from(!many)
+        // What carries several out side by side would do so with this one.
+        let one = plan.is_some_and(|p| p.concurrency <= 1 && !registry::many_at_a_time(p));
+        u32::from(one)
     }
 
     fn calls_go(&mut self) {

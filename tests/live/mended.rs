@@ -109,10 +109,13 @@ fn a_backfill_fills_a_destination_that_was_emptied_changed_or_replaced() {
     desk.command(&["backfill", "copy"]);
     desk.run();
     assert_eq!(desk.rows("lake/people.csv"), whole);
-    // The file is gone.
+    // The file is gone, and one field of one record changed at the source meanwhile.
     std::fs::remove_dir_all(desk.dir.path().join("lake")).unwrap();
+    let then = "2026-01-03T00:00:00Z";
+    desk.shows(&[["a", "Ada", "Oslo", then], ["b", "Bob", "Rome", at]]);
     desk.command(&["backfill", "copy"]);
     desk.run();
+    let whole = ["a,Oslo,Ada", "b,Rome,Bob"];
     assert_eq!(desk.rows("lake/people.csv"), whole);
     // Another file takes its place.
     let policy = POLICY.replace("CURSOR", "cursor \"changed\"");
