@@ -113,7 +113,7 @@ pub(super) fn upsert(key: &str, fields: &[(&str, Value)]) -> Write {
     fields.sort_by_key(|f| f.0);
     Write {
         locator: None,
-        key: key.to_owned().into(),
+        key: key.into(),
         native_key: None,
         fields,
         delete: false,

@@ -85,7 +85,7 @@ mod tests {
 
     fn writes(keys: &[&str]) -> Vec<Write> {
         let write = |key: &&str| Write {
-            key: (*key).to_owned().into(),
+            key: (*key).into(),
             native_key: None,
             locator: None,
             fields: Vec::new(),

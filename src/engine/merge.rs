@@ -406,7 +406,7 @@ mod tests {
     fn row(key: &str, seq: i64, entity: EntityIx, present_only: bool) -> Staged {
         let payload = Payload {
             entity,
-            key: key.to_owned().into(),
+            key: key.into(),
             native_key: None,
             locator: None,
             at: seq,
@@ -416,10 +416,10 @@ mod tests {
             fields: Vec::new(),
         };
         Staged {
-            key: key.to_owned().into(),
+            key: key.into(),
             seq,
             system: 0,
-            group: String::new().into(),
+            group: CompactString::default(),
             changed_at: seq,
             payload: postcard::to_allocvec(&payload).expect("it has an encoding"),
         }

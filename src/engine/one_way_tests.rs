@@ -110,7 +110,7 @@ fn payload(random: &mut fastrand::Rng, ty: &Type, fields: usize, step: &Step) ->
     }
     Payload {
         entity: 0,
-        key: "k|1".to_owned().into(),
+        key: "k|1".into(),
         native_key: (random.u8(..) < 8).then(|| "K|1".to_owned()),
         locator: None,
         at: step.at,

@@ -136,7 +136,7 @@ impl Runner<'_> {
         // that makes waiting goes out next.
         let kept = self.recent.take(entity, &waiting.key);
         let at_hand = kept.is_some();
-        let (mut register, bytes) = match kept {
+        let (mut register, mut bytes) = match kept {
             Some(kept) => (kept, 0),
             None => load_sized(program, &mut *self.store, entity, &waiting.key)?,
         };
@@ -148,7 +148,7 @@ impl Runner<'_> {
         };
         let mut held = held_of(&register);
         if at_hand && !held.is_empty() {
-            (register, _) = load_sized(program, &mut *self.store, entity, &waiting.key)?;
+            (register, bytes) = load_sized(program, &mut *self.store, entity, &waiting.key)?;
             held = held_of(&register);
         }
         if !held.is_empty() {

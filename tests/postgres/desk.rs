@@ -153,7 +153,7 @@ impl Desk {
             .collect();
         fields.sort_by_key(|f| f.0);
         Write {
-            key: key.to_owned().into(),
+            key: key.into(),
             native_key: None,
             locator: None,
             fields,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
-
-use compact_str::CompactString;
 
 use crate::expr::{Event, Input};
 use crate::model::MappedField;
