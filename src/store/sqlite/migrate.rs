@@ -8,7 +8,7 @@ use crate::failpoint::{Point, reach};
 use super::failure::Place;
 
 /// The format that this build reads and writes.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// Marks a SQLite file as a store (`PRAGMA application_id`): `sync` in ASCII.
 pub const APPLICATION_ID: u32 = 0x7379_6e63;
@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// The tables without which a file is no store of format [`FORMAT`].

@@ -15,6 +15,7 @@ mod outbox;
 mod patience;
 mod records;
 mod runs;
+mod settled;
 mod shared;
 mod stage;
 
@@ -109,7 +110,7 @@ struct Db {
     damaged: Cell<bool>,
     /// What is done while somebody else holds the store.
     waits: Waits,
-    /// Whether nobody else puts records apart: what is known of that stays true.
+    /// Whether nobody else adds fresh records: what is known of how many there are stays true.
     moves_records: bool,
     /// How many records are fresh, where that is known (see [`records`]).
     fresh: Cell<Option<u64>>,
@@ -471,7 +472,7 @@ impl Store for SqliteStore {
     }
 
     fn put_record(&mut self, entity: &str, key: &str, doc: &str) -> Stored<()> {
-        records::put(&self.db, entity, key, doc)
+        (self.db).together(|db| records::put(db, entity, key, doc))
     }
 
     fn records_of(&mut self, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {

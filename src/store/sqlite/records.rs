@@ -1,11 +1,11 @@
-//! Registers, one a row: those of `records_fresh` hold, and those of `records_settled` where there
-//! is no fresh one. The view `records` is both together.
+//! Registers: those of `records_fresh`, one a row, hold, and those of `records_settled` (see
+//! [`settled`]) where there is no fresh one. The view `records` is both together.
 //!
-//! A run writes in the order of keys. Where it writes most of what lies between its first and last
-//! key, the great table takes them, each of its pages once. Where others lie in between, as when
-//! one record in twenty has changed, every record would have a page of its own read and written:
-//! such records are put apart, and move into the great table when there are many of them, or with
-//! whatever else is written around them.
+//! What changes by itself is fresh. A run writes in the order of keys: where it writes most of what
+//! lies between its first and last key, the settled rows take it, each of their pages once. Where
+//! others lie in between, as when one record in twenty has changed, each would have a page of its
+//! own read and written: such records are fresh too. They move among the settled ones when there are
+//! many of them, or with whatever else is written around them.
 
 use std::cmp::Ordering;
 
@@ -13,37 +13,15 @@ use rusqlite::params;
 
 use crate::engine::ports::{Stored, StoredRecord};
 
-use super::{Db, limit};
+use super::{Db, limit, settled};
 
-/// Records that are put apart at most (about 100 MB): from then on as many move as come.
+/// Records that are fresh at most (about 100 MB), and how many move at once from then on.
 const FRESH_MAX: u64 = if cfg!(test) { 300 } else { 250_000 };
-/// Of fewer records at once none are put apart.
+const MOVED: usize = if cfg!(test) { 100 } else { 4_096 };
+/// Of fewer records at once none are taken for those of a run.
 const FEW: usize = 16;
-/// Neighbours that are looked at to tell how many others lie between records, and how many there
-/// have to be between two of them on average.
-const LOOKS: usize = 8;
-const OTHERS: usize = 4;
 
-/// `REPLACE` overwrites in place on a table with no further index: one seek a row.
-const SETTLE: &str =
-    "INSERT OR REPLACE INTO records_settled (entity, key, doc) VALUES (?1, ?2, ?3)";
 const FRESHEN: &str = "UPDATE records_fresh SET doc = ?3 WHERE entity = ?1 AND key = ?2";
-
-/// Where a register is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Table {
-    Fresh,
-    Settled,
-}
-
-impl Table {
-    fn name(self) -> &'static str {
-        match self {
-            Table::Fresh => "records_fresh",
-            Table::Settled => "records_settled",
-        }
-    }
-}
 
 pub(super) fn get(db: &Db, entity: &str, key: &str) -> Stored<Option<String>> {
     if any_fresh(db)? {
@@ -53,16 +31,25 @@ pub(super) fn get(db: &Db, entity: &str, key: &str) -> Stored<Option<String>> {
             return Ok(fresh);
         }
     }
-    let sql = "SELECT doc FROM records_settled WHERE entity = ?1 AND key = ?2";
-    db.one(sql, [entity, key], |row| row.get(0))
+    settled::get(db, entity, key)
 }
 
-/// A fresh record stays one.
 pub(super) fn put(db: &Db, entity: &str, key: &str, doc: &str) -> Stored<()> {
     if any_fresh(db)? && db.run(FRESHEN, [entity, key, doc])? > 0 {
         return Ok(());
     }
-    db.run(SETTLE, [entity, key, doc]).map(drop)
+    if !db.moves_records {
+        // Who stands beside the runner adds no fresh one: the runner knows how many there are.
+        return settled::put(db, entity, &[(key, doc)]);
+    }
+    let now = fresh(db)? + 1;
+    let sql = "INSERT INTO records_fresh (entity, key, doc) VALUES (?1, ?2, ?3)";
+    db.run(sql, [entity, key, doc])?;
+    db.fresh.set(Some(now));
+    match now > FRESH_MAX {
+        true => settle_next(db, MOVED),
+        false => Ok(()),
+    }
 }
 
 /// The same for each; their keys mostly ascend.
@@ -74,46 +61,18 @@ pub(super) fn put_several(db: &Db, entity: &str, records: &[(&str, &str)]) -> St
         let mut records = records.iter();
         return records.try_for_each(|(key, doc)| put(db, entity, key, doc));
     }
-    if !lie_apart(db, entity, records)? {
+    let bytes = records.iter().map(|(key, doc)| key.len() + doc.len()).sum();
+    if !db.moves_records || !settled::lie_apart(db, entity, (first, last), bytes)? {
         settle(db, entity, first, last)?;
-        return put_settled(db, entity, records);
+        return settled::put(db, entity, records);
     }
     let before = fresh(db)?;
     let now = before + put_fresh(db, entity, records)?;
     db.fresh.set(Some(now));
     match now > FRESH_MAX {
-        true => settle_next(db, 2 * records.len()),
+        true => settle_next(db, MOVED.max(2 * records.len())),
         false => Ok(()),
     }
-}
-
-/// Whether many other records lie between those.
-fn lie_apart(db: &Db, entity: &str, records: &[(&str, &str)]) -> Stored<bool> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM records_settled \
-               WHERE entity = ?1 AND key > ?2 AND key < ?3 LIMIT ?4)";
-    let mut between = 0;
-    for look in 0..LOOKS {
-        let at = look * (records.len() - 1) / LOOKS;
-        let Some([(one, _), (next, _)]) = records.get(at..at + 2) else {
-            continue;
-        };
-        let count = params![entity, one, next, limit(4 * OTHERS)];
-        let count = db.one(sql, count, |row| row.get::<_, i64>(0))?;
-        between += usize::try_from(count.unwrap_or_default()).unwrap_or_default();
-    }
-    Ok(between >= LOOKS * OTHERS)
-}
-
-fn put_settled(db: &Db, entity: &str, records: &[(&str, &str)]) -> Stored<()> {
-    db.check()?;
-    let all = || -> rusqlite::Result<()> {
-        let mut settle = db.conn.prepare_cached(SETTLE)?;
-        for (key, doc) in records {
-            settle.execute([entity, key, doc])?;
-        }
-        Ok(())
-    };
-    all().map_err(|e| db.failed(e))
 }
 
 /// Gives how many of them were not fresh before.
@@ -153,25 +112,28 @@ fn any_fresh(db: &Db) -> Stored<bool> {
     Ok(!db.moves_records || fresh(db)? > 0)
 }
 
-/// Moves the fresh records of a range into the great table.
+/// Moves the fresh records of a range among the settled ones.
 fn settle(db: &Db, entity: &str, first: &str, last: &str) -> Stored<()> {
-    if !any_fresh(db)? {
-        return Ok(());
+    while any_fresh(db)? {
+        let sql = "SELECT key, doc FROM records_fresh \
+                   WHERE entity = ?1 AND key BETWEEN ?2 AND ?3 ORDER BY key LIMIT ?4";
+        let bounds = params![entity, first, last, limit(MOVED)];
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let next: Vec<(String, String)> = db.all(sql, bounds, read)?;
+        let Some((upto, _)) = next.last() else {
+            break;
+        };
+        let records: Vec<(&str, &str)> = next.iter().map(|(k, d)| (&**k, &**d)).collect();
+        settled::put(db, entity, &records)?;
+        let sql = "DELETE FROM records_fresh WHERE entity = ?1 AND key BETWEEN ?2 AND ?3";
+        let moved = db.run(sql, [entity, first, upto])? as u64;
+        db.fresh
+            .set(db.fresh.get().map(|n| n.saturating_sub(moved)));
     }
-    let sql = "INSERT OR REPLACE INTO records_settled (entity, key, doc) \
-               SELECT entity, key, doc FROM records_fresh \
-               WHERE entity = ?1 AND key BETWEEN ?2 AND ?3 ORDER BY key";
-    if db.run(sql, [entity, first, last])? == 0 {
-        return Ok(());
-    }
-    let sql = "DELETE FROM records_fresh WHERE entity = ?1 AND key BETWEEN ?2 AND ?3";
-    let moved = db.run(sql, [entity, first, last])? as u64;
-    db.fresh
-        .set(db.fresh.get().map(|n| n.saturating_sub(moved)));
     Ok(())
 }
 
-/// Moves the next so many fresh records into the great table, in their order, and then again from
+/// Moves the next so many fresh records among the settled ones, in their order, and then again from
 /// the first on: so each stays for about the same time.
 fn settle_next(db: &Db, count: usize) -> Stored<()> {
     let from = db.settled.take().unwrap_or_default();
@@ -193,12 +155,12 @@ fn settle_next(db: &Db, count: usize) -> Stored<()> {
 const PASSED: u32 = 8;
 
 pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
-    // Fresh ones first: they only ever move from there into the great table.
+    // Fresh ones first: they only ever move from there among the settled ones.
     let fresh = match any_fresh(db)? {
-        true => walk(db, Table::Fresh, entity, keys)?,
+        true => walk(db, entity, keys)?,
         false => Vec::new(),
     };
-    let mut found = walk(db, Table::Settled, entity, keys)?;
+    let mut found = settled::several(db, entity, keys)?;
     for (found, fresh) in found.iter_mut().zip(fresh) {
         *found = fresh.or(found.take());
     }
@@ -207,15 +169,12 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
 
 /// Wanted records mostly lie side by side: the walk goes on from one to the next, and starts anew
 /// only where others lie between. Where they always do, looking over them is soon left.
-fn walk(db: &Db, table: Table, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
+fn walk(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
     db.check()?;
-    let sql = format!(
-        "SELECT key, doc FROM {} WHERE entity = ?1 AND key >= ?2 ORDER BY key",
-        table.name()
-    );
+    let sql = "SELECT key, doc FROM records_fresh WHERE entity = ?1 AND key >= ?2 ORDER BY key";
     let all = || -> rusqlite::Result<Vec<Option<String>>> {
         let mut out: Vec<Option<String>> = Vec::with_capacity(keys.len());
-        let mut walk = db.conn.prepare_cached(&sql)?;
+        let mut walk = db.conn.prepare_cached(sql)?;
         let mut most = PASSED;
         while let Some(from) = keys.get(out.len()) {
             let mut rows = walk.query([entity, from])?;
@@ -253,7 +212,7 @@ fn walk(db: &Db, table: Table, entity: &str, keys: &[&str]) -> Stored<Vec<Option
     all().map_err(|e| db.failed(e))
 }
 
-pub(super) fn after(
+fn fresh_after(
     db: &Db,
     entity: &str,
     after: Option<&str>,
@@ -261,24 +220,29 @@ pub(super) fn after(
 ) -> Stored<Vec<StoredRecord>> {
     // Without a key to begin after, the empty one counts.
     let begins = if after.is_some() { ">" } else { ">=" };
-    let of = |table: Table| {
-        let sql = format!(
-            "SELECT key, doc FROM {} WHERE entity = ?1 AND key {begins} ?2 ORDER BY key LIMIT ?3",
-            table.name()
-        );
-        let params = params![entity, after.unwrap_or(""), limit(most)];
-        db.all(&sql, params, |row| {
-            Ok(StoredRecord {
-                key: row.get(0)?,
-                doc: row.get(1)?,
-            })
+    let sql = format!(
+        "SELECT key, doc FROM records_fresh WHERE entity = ?1 AND key {begins} ?2 ORDER BY key LIMIT ?3"
+    );
+    let params = params![entity, after.unwrap_or(""), limit(most)];
+    db.all(&sql, params, |row| {
+        Ok(StoredRecord {
+            key: row.get(0)?,
+            doc: row.get(1)?,
         })
-    };
+    })
+}
+
+pub(super) fn after(
+    db: &Db,
+    entity: &str,
+    after: Option<&str>,
+    most: usize,
+) -> Stored<Vec<StoredRecord>> {
     let fresh = match any_fresh(db)? {
-        true => of(Table::Fresh)?,
+        true => fresh_after(db, entity, after, most)?,
         false => Vec::new(),
     };
-    let settled = of(Table::Settled)?;
+    let settled = settled::after(db, entity, after, most)?;
     if fresh.is_empty() {
         return Ok(settled);
     }

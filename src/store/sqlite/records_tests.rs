@@ -37,6 +37,10 @@ fn key(n: usize) -> String {
     format!("{n:05}")
 }
 
+fn doc(said: &str) -> String {
+    serde_json::json!({ "said": said, "again": said }).to_string()
+}
+
 fn table(store: &SqliteStore, name: &str) -> i64 {
     let sql = format!("SELECT count(*) FROM {name}");
     (store.db.conn)
@@ -54,14 +58,15 @@ proptest! {
         let open = || SqliteStore::open(&path, OpenMode::Run).expect("it opens");
         let mut store = open();
         let mut model: BTreeMap<String, String> = BTreeMap::new();
-        let all: Vec<(String, String)> = (0..2_000).map(|n| (key(n * 2), "first".into())).collect();
+        let all: Vec<(String, String)> = (0..2_000).map(|n| (key(n * 2), doc("first"))).collect();
         let given: Vec<(&str, &str)> = all.iter().map(|(k, d)| (&**k, &**d)).collect();
         store.put_records(ENTITY, &given).expect("they are written");
         model.extend(all);
         let mut stayed = model.clone();
         store.begin().expect("it begins");
         for (n, act) in acts.iter().enumerate() {
-            let doc = format!("doc {n}");
+            // Of many lengths: rows are parted, filled up and shared.
+            let doc = doc(&format!("{n}\"{}", "é\n".repeat(n * 17 % 300)));
             match act {
                 Act::Put(at) => {
                     store.put_record(ENTITY, &key(*at), &doc).expect("it is written");
@@ -112,39 +117,62 @@ fn few_of_many_are_put_apart_and_move_when_there_are_many() {
     let mut store = SqliteStore::open("unused".as_ref(), OpenMode::Memory).expect("it opens");
     let write = |store: &mut SqliteStore, numbers: &mut dyn Iterator<Item = usize>, doc: &str| {
         let keys: Vec<String> = numbers.map(key).collect();
-        let given: Vec<(&str, &str)> = keys.iter().map(|k| (&**k, doc)).collect();
+        let doc = self::doc(doc);
+        let given: Vec<(&str, &str)> = keys.iter().map(|k| (&**k, &*doc)).collect();
         store.put_records(ENTITY, &given).expect("they are written");
     };
     write(&mut store, &mut (0..5_000), "old");
-    assert_eq!(table(&store, "records_settled"), 5_000);
+    assert_eq!(table(&store, "records"), 5_000);
     assert_eq!(table(&store, "records_fresh"), 0);
+    let rows = table(&store, "records_settled");
+    assert!((20..60).contains(&rows), "{rows}");
     write(&mut store, &mut (0..5_000).step_by(20), "new");
     assert_eq!(table(&store, "records_fresh"), 250);
-    // One that is fresh is written where it is; another one in the great table.
-    store
-        .put_record(ENTITY, &key(40), "newer")
-        .expect("it is written");
-    store
-        .put_record(ENTITY, &key(41), "newer")
-        .expect("it is written");
-    assert_eq!(table(&store, "records_fresh"), 250);
-    // More than may be apart: as many move as came, twice over.
+    // One that is fresh is written where it is; another one is fresh from then on.
+    for n in [40, 41] {
+        store
+            .put_record(ENTITY, &key(n), &doc("newer"))
+            .expect("it is written");
+    }
+    assert_eq!(table(&store, "records_fresh"), 251);
+    // More than may be fresh: the next ones move, twice as many as came.
     write(&mut store, &mut (7..4_007).step_by(40), "new");
-    assert_eq!(table(&store, "records_fresh"), 150);
+    assert_eq!(table(&store, "records_fresh"), 151);
     // Whatever lies around what is written side by side moves along.
     write(&mut store, &mut (4_000..5_000), "side by side");
-    assert_eq!(table(&store, "records_fresh"), 150 - 50);
+    assert_eq!(table(&store, "records_fresh"), 151 - 50);
     let found = store.records_of(ENTITY, &[&*key(40), &key(41), &key(60), &key(4_020)]);
     let found: Vec<Option<String>> = found.expect("they are found");
-    let found: Vec<Option<&str>> = found.iter().map(|doc| doc.as_deref()).collect();
-    assert_eq!(
-        found,
-        [
-            Some("newer"),
-            Some("newer"),
-            Some("new"),
-            Some("side by side")
-        ]
-    );
+    let meant = ["newer", "newer", "new", "side by side"];
+    assert_eq!(found, meant.map(|said| Some(doc(said))));
     assert_eq!(table(&store, "records"), 5_000);
+}
+
+/// Rows of which a few were written again and again keep to their pages, and stay few.
+#[test]
+fn rows_stay_full_enough_where_registers_grow() {
+    let mut store = SqliteStore::open("unused".as_ref(), OpenMode::Memory).expect("it opens");
+    let docs: Vec<(String, String)> = (0..2_000)
+        .map(|n| (key(n), doc(&"x".repeat(100))))
+        .collect();
+    let given: Vec<(&str, &str)> = docs.iter().map(|(k, d)| (&**k, &**d)).collect();
+    store.put_records(ENTITY, &given).expect("they are written");
+    for round in 0..40 {
+        for from in (0..2_000).step_by(100) {
+            let grown = doc(&"x".repeat(100 + round * 3));
+            let keys: Vec<String> = (from..from + 20).map(key).collect();
+            let given: Vec<(&str, &str)> = keys.iter().map(|k| (&**k, &*grown)).collect();
+            store.put_records(ENTITY, &given).expect("they are written");
+        }
+    }
+    let bytes = "SELECT sum(octet_length(docs)) / count(*) FROM records_settled";
+    let bytes: i64 = (store.db.conn)
+        .query_row(bytes, [], |row| row.get(0))
+        .expect("it is told");
+    assert!(bytes > 8_140 / 2, "{bytes}");
+    let most = "SELECT max(octet_length(docs)) FROM records_settled";
+    let most: i64 = (store.db.conn)
+        .query_row(most, [], |row| row.get(0))
+        .expect("it is told");
+    assert!(most <= 8_140, "{most}");
 }
