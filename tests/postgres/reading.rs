@@ -11,6 +11,8 @@ const TABLE: &str = "CREATE TABLE contacts (email text PRIMARY KEY, age smallint
     balance numeric(12,2), born date, doc jsonb, name text, opted_out boolean, \
     seen timestamptz, status text, tags text[], updated_at timestamptz, gone timestamptz)";
 
+const INDEX: &str = "CREATE INDEX ON contacts (updated_at, email)";
+
 fn filled(rows: usize) -> Database {
     let database = Database::new();
     database.run(TABLE);
@@ -124,6 +126,45 @@ fn a_change_to_a_page_already_read_is_in_the_next_read() {
     assert!(next.iter().any(|key| *key == again), "{next:?}");
 }
 
+/// Both ways to read changes, in the order of an index by cursor and in the table's own, over a
+/// connection that is lost: what changes in a page that is read already is found by the next read.
+#[test]
+fn a_change_to_a_page_already_read_is_found_though_the_read_was_cut_off() {
+    for index in ["", INDEX] {
+        let database = filled(50);
+        if !index.is_empty() {
+            database.run(index);
+        }
+        let mut desk = Desk::open(MAP, &database.url());
+        let mut request = ReadRequest {
+            since: Some("2026-01-05T00:00:10Z".into()),
+            ..desk.request(15)
+        };
+        let mut page = desk.page(&request).unwrap();
+        let mut seen: Vec<String> = page.rows.iter().map(|r| r.key.to_string()).collect();
+        let passed = seen[0].clone();
+        // The greatest change there is comes to a record that is still to come.
+        database.run(&format!(
+            "UPDATE contacts SET updated_at = '2026-01-06' WHERE email = '{passed}'; \
+             UPDATE contacts SET updated_at = '2026-01-07' WHERE name = 'n45'"
+        ));
+        database.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = 'syncline' AND datname = current_database()",
+        );
+        while let Some(next) = page.next {
+            request.page = Some(next);
+            page = (0..9).find_map(|_| desk.page(&request).ok()).unwrap();
+            seen.extend(page.rows.iter().map(|r| r.key.to_string()));
+        }
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 41, "{index}");
+        let next = desk.since(&page.cursor.unwrap());
+        assert!(next.contains(&passed), "{index}: {next:?}");
+    }
+}
+
 #[test]
 fn changes_come_in_order_with_ties_and_what_has_no_cursor() {
     let database = filled(5);
@@ -132,11 +173,17 @@ fn changes_come_in_order_with_ties_and_what_has_no_cursor() {
         .run("UPDATE contacts SET updated_at = '2026-01-05T00:00:04Z' WHERE name IN ('n3', 'n5')");
     let mut desk = Desk::open(MAP, &database.url());
     let p = |n: u8| format!("p00000{n}@x.example");
+    let zz = || "zz@x.example".to_owned();
+    // Without an index by cursor they come by key.
     let since = desk.since("2026-01-05 00:00:02Z");
-    assert_eq!(since, ["zz@x.example".to_owned(), p(2), p(3), p(4), p(5)]);
+    assert_eq!(since, [p(2), p(3), p(4), p(5), zz()]);
+    database.run(INDEX);
+    let mut desk = Desk::open(MAP, &database.url());
+    let since = desk.since("2026-01-05 00:00:02Z");
+    assert_eq!(since, [zz(), p(2), p(3), p(4), p(5)]);
     assert_eq!(
         desk.since("2026-01-05T01:00:04+01:00"),
-        ["zz@x.example".to_owned(), p(3), p(4), p(5)]
+        [zz(), p(3), p(4), p(5)]
     );
     let mut overlapping = Desk::open(
         r#"same_names cursor "updated_at" overlap 2s changed_at "updated_at""#,
@@ -187,13 +234,25 @@ fn cursors_of_every_kind_are_followed() {
                 "INSERT INTO contacts VALUES ('{at}@x.example', 'n', {value})"
             ));
         }
-        let mut desk = Desk::open(
-            r#"key email = "email" field name = "name" cursor "c""#,
-            &database.url(),
-        );
-        let (_, cursor) = desk.read(desk.request(10));
-        assert_eq!(desk.since(since).len(), left, "{ty}");
-        assert_eq!(desk.since(&cursor.unwrap()), ["2@x.example"], "{ty}");
+        for index in [false, true] {
+            if index {
+                database.run("CREATE INDEX ON contacts (c)");
+            }
+            let mut desk = Desk::open(
+                r#"key email = "email" field name = "name" cursor "c""#,
+                &database.url(),
+            );
+            let (_, cursor) = desk.read(desk.request(10));
+            assert_eq!(desk.since(since).len(), left, "{ty}");
+            assert_eq!(desk.since(&cursor.unwrap()), ["2@x.example"], "{ty}");
+            // What a read by change ends with is as good.
+            let changes = ReadRequest {
+                since: Some(since.into()),
+                ..desk.request(10)
+            };
+            let (_, cursor) = desk.read(changes);
+            assert_eq!(desk.since(&cursor.unwrap()), ["2@x.example"], "{ty}");
+        }
     }
 }
 

@@ -36,11 +36,12 @@ scenario nightly { sync contact(name) from crm to copy mode daily at 03:00 }
 "#;
 
 /// The steps to each format, as they were released.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../../src/store/sqlite/schema.sql"),
     include_str!("../../src/store/sqlite/schema_2.sql"),
     include_str!("../../src/store/sqlite/schema_3.sql"),
     include_str!("../../src/store/sqlite/schema_4.sql"),
+    include_str!("../../src/store/sqlite/schema_5.sql"),
 ];
 
 /// Registers as format 3 has them: fields of one origin under `said`, unless they have changed.
@@ -50,6 +51,12 @@ UPDATE records SET doc = '{"version":1,"marks":[[1767571200000000,"evt_1"]],"sai
 UPDATE records SET doc = '{"version":2,"marks":[[1767571200000000,"evt_2"],[1767571100000000,"evt_0"]],"fields":{"name":{"forms":{"latest":["Bob",0],"earliest":["Rob",1]}}},"systems":{"crm":{"known":{"name":0},"sent":[["name","Rob",1767571100000000,1767571200000000]]}}}'
   WHERE key = 'bob@x.example';
 UPDATE outbox SET version = 2;
+"#;
+
+/// Registers as format 5 has them: those of a few among many are apart, and hold.
+const AS_FORMAT_5: &str = r#"
+INSERT INTO records_fresh SELECT * FROM records_settled WHERE key = 'bob@x.example';
+UPDATE records_settled SET doc = '{"version":1}' WHERE key = 'bob@x.example';
 "#;
 
 /// What a runner of format 1 left: an event that was acknowledged and not worked on, a write that
@@ -88,7 +95,8 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn old_store(path: &Path, format: usize) {
     let store = Connection::open(path).unwrap();
     store.pragma_update(None, "journal_mode", "wal").unwrap();
-    for step in &STEPS[..format] {
+    let (steps, later) = STEPS[..format].split_at(format.min(4));
+    for step in steps {
         store.execute_batch(step).unwrap();
     }
     store.execute_batch(LEFT).unwrap();
@@ -105,6 +113,11 @@ fn old_store(path: &Path, format: usize) {
         let sql =
             "UPDATE outbox SET priority = 'intent'; UPDATE runs SET postponed = 2 WHERE id = 3";
         store.execute_batch(sql).unwrap();
+    }
+    // From format 5 on some of it is seen through views.
+    for step in later {
+        store.execute_batch(step).unwrap();
+        store.execute_batch(AS_FORMAT_5).unwrap();
     }
 }
 
@@ -183,7 +196,7 @@ fn an_older_store_loses_nothing_wherever_its_migration_is_killed() {
     if !cfg!(debug_assertions) {
         return;
     }
-    for format in [1, 2, 3, 4] {
+    for format in [1, 2, 3, 4, 5] {
         for places in [
             &["store.set_up"][..],
             &["store.migrating"],
@@ -252,4 +265,59 @@ fn whole(dir: &Path, path: &Path, told: &str) {
         ["1"]
     );
     assert_eq!(count("quarantine WHERE key = 'bad'"), ["1"]);
+}
+
+/// Registers of which there was one in each row, and a few apart: all of them, by any key.
+#[test]
+fn many_registers_of_an_older_store_are_found_as_before() {
+    use syncline::engine::ports::Store as _;
+    use syncline::store::{OpenMode, SqliteStore};
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let old = Connection::open(&path).unwrap();
+    for step in STEPS {
+        old.execute_batch(step).unwrap();
+    }
+    let mut meant = std::collections::BTreeMap::new();
+    let key = |n: usize| match n % 500 {
+        7 => format!("k{n:05}\"\\\n\u{1}é😀"),
+        _ => format!("k{n:05}"),
+    };
+    let mut put = |table: &str, key: String, said: String| {
+        let doc = serde_json::json!({ "said": said }).to_string();
+        let sql = format!("INSERT INTO {table} VALUES ('contact', ?1, ?2)");
+        old.execute(&sql, [&key, &doc]).unwrap();
+        meant.insert(key, doc);
+    };
+    for n in 0..3_000 {
+        // One of them fills more than a page.
+        let long = if n == 1_234 { 20_000 } else { n % 400 };
+        put("records_settled", key(n), "é\n".repeat(long));
+    }
+    for n in (0..3_100).step_by(31) {
+        put("records_fresh", key(n), format!("fresh {n}"));
+    }
+    old.execute_batch(&format!(
+        "INSERT INTO meta VALUES ('format', '5');
+         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 5;"
+    ))
+    .unwrap();
+    drop(old);
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let all = store.records_after("contact", None, 9_999).unwrap();
+    let all: Vec<(String, String)> = all.into_iter().map(|r| (r.key, r.doc)).collect();
+    assert_eq!(all, meant.clone().into_iter().collect::<Vec<_>>());
+    for n in [0, 1, 7, 507, 1_234, 2_999, 3_007] {
+        let found = store.record("contact", &key(n)).unwrap();
+        assert_eq!(found.as_ref(), meant.get(&key(n)), "{n}");
+    }
+    let keys: Vec<&str> = meant.keys().step_by(3).map(String::as_str).collect();
+    let found = store.records_of("contact", &keys).unwrap();
+    let expected = keys.iter().map(|key| meant.get(*key).cloned());
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    drop(store);
+    let seen = "SELECT key || doc FROM records ORDER BY key";
+    let meant: Vec<String> = meant.into_iter().map(|(k, d)| k + &d).collect();
+    assert_eq!(lines(&path, seen), meant);
 }

@@ -34,6 +34,9 @@ enum Part {
     Unmarked,
     /// Rows not older than the lower bound, by cursor.
     Marked,
+    /// Rows without a cursor or not older than the lower bound, in the table's own order: where no
+    /// index has them by cursor, the server would sort them all.
+    Since,
 }
 
 /// Where a page ended.
@@ -51,6 +54,9 @@ pub(super) struct Reading {
     rows: CopyOut,
     since: Option<String>,
     locate: bool,
+    /// Whether an earlier connection read the first pages. What has changed since then may lie
+    /// before the place where this one goes on: the next read has to start from what that one saw.
+    goes_on: bool,
     table: Table,
     token: Token,
 }
@@ -73,7 +79,11 @@ impl Reading {
                 token.map_err(|_| stale(address, binding))?
             }
             None => Token {
-                part: if by_change { Part::Unmarked } else { Part::All },
+                part: match by_change {
+                    false => Part::All,
+                    true if sorts(binding, table) => Part::Since,
+                    true => Part::Unmarked,
+                },
                 after: Vec::new(),
                 // What changes while a whole table is read page by page may be passed already:
                 // the next read by change has to start from before this one.
@@ -90,6 +100,7 @@ impl Reading {
             rows,
             since: request.since.clone(),
             locate: request.locate && table.order.is_some(),
+            goes_on: request.page.is_some(),
             table: table.clone(),
             token,
         })
@@ -143,7 +154,12 @@ impl Reading {
         let shown = binding.wanted().iter().chain(&order);
         let kinds = shown.map(|name| Some(self.table.column(name)?.kind));
         let times: Vec<bool> = kinds.map(|kind| kind == Some(Kind::Time)).collect();
-        let by_cursor = binding.cursor().filter(|_| self.token.part == Part::Marked);
+        let by_cursor = binding.cursor().filter(|_| match self.token.part {
+            Part::All | Part::Unmarked => false,
+            Part::Marked => true,
+            Part::Since => !self.goes_on,
+        });
+        let in_order = self.token.part == Part::Marked;
         let token = &mut self.token;
         let mut line = CopyLine::default();
         let mut last = None;
@@ -168,7 +184,7 @@ impl Reading {
             }
             page.rows.push(decoded);
             if let Some(cursor) = by_cursor {
-                note(&mut last, line.field(cursor));
+                note(&mut last, line.field(cursor), in_order);
             }
             if page.rows.len() >= limit {
                 token.after = texts(&line, wanted, places);
@@ -216,6 +232,12 @@ impl Reading {
             && let Some(cursor) = &cursor
         {
             conditions.push(self.lower(binding, cursor));
+        }
+        if self.token.part == Part::Since
+            && let Some(cursor) = &cursor
+        {
+            let lower = self.lower(binding, cursor);
+            conditions.push(format!("({} IS NULL OR {lower})", column(cursor)));
         }
         let condition = match conditions.is_empty() {
             true => String::new(),
@@ -276,13 +298,32 @@ impl Token {
     }
 }
 
-/// Notes a cursor, in memory that is there.
-fn note(last: &mut Option<String>, cursor: Option<&str>) {
-    if let Some(cursor) = cursor {
-        let last = last.get_or_insert_default();
-        last.clear();
-        last.push_str(cursor);
+/// Notes a cursor, in memory that is there; where they do not come in order, the greatest.
+fn note(last: &mut Option<String>, cursor: Option<&str>, in_order: bool) {
+    let Some(cursor) = cursor else { return };
+    if !in_order
+        && let Some(last) = last
+        && Mark::parse(cursor) <= Mark::parse(last)
+    {
+        return;
     }
+    let last = last.get_or_insert_default();
+    last.clear();
+    last.push_str(cursor);
+}
+
+/// Whether the server would have to sort the rows to hand them over by cursor, and what is newer
+/// can be told without it.
+fn sorts(binding: &Binding, table: &Table) -> bool {
+    let column = binding.cursor().map(|c| binding.name_of(c));
+    let Some(column) = column.and_then(|name| table.column(name)) else {
+        return false;
+    };
+    let told = matches!(
+        column.kind,
+        Kind::Int | Kind::Time | Kind::LocalTime | Kind::Date
+    );
+    told && !table.is_led_by(&column.name)
 }
 
 fn greatest(

@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub unique_key: bool,
     /// Whether it is a table rather than a view.
     pub is_table: bool,
+    /// Columns by which an index has all of its rows in order.
+    leads: Vec<String>,
     /// Whether `MERGE` can write to it, which servers before version 15 do not know.
     pub merges: bool,
 }
@@ -148,6 +150,13 @@ const KEYS: &str = "SELECT i.indexrelid::text, a.attname::text, a.attnotnull::te
       AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts \
     ORDER BY i.indisprimary DESC, i.indexrelid, k.place";
 
+/// First columns of the indexes that have all rows in order.
+const LEADS: &str = "SELECT DISTINCT a.attname::text FROM pg_catalog.pg_index i \
+    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+    JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree' \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+    WHERE i.indrelid = $1::text::oid AND i.indisvalid AND i.indpred IS NULL ORDER BY 1";
+
 impl Table {
     /// Looks at the map's table.
     pub(super) fn describe(session: &mut Session, binding: &Binding) -> Result<Table, Failure> {
@@ -169,6 +178,7 @@ impl Table {
             _ => None,
         });
         let keys = keys(session, oid).map_err(failed)?;
+        let leads = rows(session, LEADS, oid, 1).map_err(failed)?;
         let order = keys.iter().find(|key| key.iter().all(|(_, full)| *full));
         let wanted: Vec<&str> = binding.key_columns().map(|k| binding.name_of(k)).collect();
         let covers = |key: &Vec<(String, bool)>| {
@@ -181,6 +191,7 @@ impl Table {
             order: order.map(|key| key.iter().map(|(name, _)| name.clone()).collect()),
             unique_key: keys.iter().any(covers),
             is_table: is_table == "true",
+            leads: leads.into_iter().flatten().collect(),
             merges: merges == "true",
             address,
         })
@@ -189,6 +200,11 @@ impl Table {
     /// A column by its name.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Whether an index has all of its rows in the order of a column.
+    pub(super) fn is_led_by(&self, name: &str) -> bool {
+        self.leads.iter().any(|lead| lead == name)
     }
 
     /// Whether a new row needs a column that is not among `given`.
