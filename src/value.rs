@@ -80,7 +80,7 @@ pub enum Value {
     /// Text, e-mail, phone, URL and enum values.
     Text(CompactString),
     /// A date.
-    Date(NaiveDate),
+    Date(#[serde(with = "date_days")] NaiveDate),
     /// An instant in microseconds since 1970-01-01T00:00Z.
     Datetime(i64),
     /// A set: sorted, without repeats.
@@ -108,6 +108,28 @@ mod decimal_text {
         }
         let text = String::deserialize(from)?;
         Decimal::from_str_exact(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Dates as text, and as a count of days where nobody reads along.
+mod date_days {
+    use chrono::{Datelike as _, NaiveDate};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &NaiveDate, to: S) -> Result<S::Ok, S::Error> {
+        match to.is_human_readable() {
+            true => value.serialize(to),
+            false => value.num_days_from_ce().serialize(to),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveDate, D::Error> {
+        if from.is_human_readable() {
+            return NaiveDate::deserialize(from);
+        }
+        let days = i32::deserialize(from)?;
+        NaiveDate::from_num_days_from_ce_opt(days)
+            .ok_or_else(|| serde::de::Error::custom("a date that is none"))
     }
 }
 
@@ -654,6 +676,8 @@ mod tests {
             Value::Decimal(Decimal::new(-24_950, 2)),
             Value::Text("é".into()),
             Value::Date(NaiveDate::from_ymd_opt(2026, 2, 28).unwrap_or_default()),
+            Value::Date(NaiveDate::MIN),
+            Value::Date(NaiveDate::MAX),
             Value::Datetime(-1),
             Value::set(vec![Value::Int(2), Value::Int(1)]),
             Value::Json("{}".into()),

@@ -127,8 +127,11 @@ pub(super) fn records(rows: &[Staged]) -> Stored<Vec<Vec<Shown>>> {
             waits: false,
         }))
     };
-    let decoded = rows.par_iter().with_min_len(AT_ONCE).map(decode);
-    let decoded: Vec<Option<Shown>> = decoded.collect::<Stored<_>>()?;
+    // Each to its place: a collection of unknown length grows, and is put together again.
+    let mut decoded: Vec<Stored<Option<Shown>>> = Vec::new();
+    let decoding = rows.par_iter().with_min_len(AT_ONCE).map(decode);
+    decoding.collect_into_vec(&mut decoded);
+    let decoded: Vec<Option<Shown>> = decoded.into_iter().collect::<Stored<_>>()?;
     let mut records: Vec<Vec<Shown>> = Vec::with_capacity(rows.len());
     let mut decoded = decoded.into_iter();
     for group in rows.chunk_by(|a, b| a.key == b.key) {
@@ -166,13 +169,15 @@ pub(super) fn merge_all(ground: &Ground<'_>, found: Vec<Found>) -> Stored<Vec<Me
         stamp: Arc::from(&*ground.stamp),
         room: Room::default(),
     };
-    let merged = found.map_init(bench, |bench, mut record| {
+    let mut merged: Vec<Stored<Option<Merged>>> = Vec::new();
+    let working = found.map_init(bench, |bench, mut record| {
         match pass(ground, &mut bench.room, &mut record) {
             Some(merged) => Ok(Some(merged)),
             None => merge(ground, &bench.stamp, record),
         }
     });
-    merged.filter_map(Stored::transpose).collect()
+    working.collect_into_vec(&mut merged);
+    merged.into_iter().filter_map(Stored::transpose).collect()
 }
 
 /// What becomes of a record that may take the short way (see [`super::one_way`]).

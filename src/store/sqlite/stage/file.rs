@@ -13,7 +13,7 @@ use super::super::open::{OpenMode, beside};
 use super::super::{APPLICATION_ID, Db};
 
 /// The format of a stage. One of another format counts as empty: it does not outlive its run.
-const STAGE_FORMAT: i64 = 3;
+const STAGE_FORMAT: i64 = 4;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
