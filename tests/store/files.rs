@@ -176,7 +176,8 @@ fn what_is_changed_beside_a_runner_is_changed_where_it_holds() {
         .unwrap()
         .query_row("SELECT count(*) FROM records_fresh", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(apart, 200);
+    // The first time nothing was settled yet: all but the last nine went there together.
+    assert_eq!(apart, 200 + 9);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn the_questions_on_the_page_can_be_asked() {
         assert!(statement.query([]).unwrap().next().unwrap().is_none());
         asked += 1;
     }
-    assert_eq!(asked, 5);
+    assert_eq!(asked, 6);
     assert!(page.contains(&APPLICATION_ID.to_string()));
 }
 

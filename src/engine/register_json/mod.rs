@@ -223,15 +223,16 @@ fn print_told_by<'r>(
 ) {
     open_member(out, system);
     out.push('[');
-    for (n, first) in all.clone().enumerate() {
-        let together = |w: &Word<'_>| w.at == first.at && w.id == first.id;
-        if all.clone().take(n).any(|w| together(&w)) {
+    let told: Vec<usize> = all.clone().map(|w| marks.add(w.at, w.id)).collect();
+    for (n, mark) in told.iter().enumerate() {
+        if told.iter().take(n).any(|m| m == mark) {
             continue;
         }
         push_all(out, &[if n == 0 { "[" } else { ",[" }]);
-        push_number(out, marks.add(first.at, first.id) as i64);
+        push_number(out, *mark as i64);
         push_all(out, &[",{"]);
-        for word in all.clone().skip(n).filter(together) {
+        let words = all.clone().zip(&told).skip(n);
+        for (word, _) in words.filter(|(_, m)| *m == mark) {
             open_field(out, word.program);
             match word.value {
                 Spelt::Value(value) => push_value(out, value),

@@ -178,11 +178,39 @@ pub fn differs(ty: &Type, stored: &str, (text, new): (&str, &Value)) -> bool {
         return false;
     }
     match new {
-        // Both are spelt in the one way in which texts are.
+        // Both are spelt in the one way in which such values are.
         Value::Text(_) if stored.starts_with('"') && text.starts_with('"') => true,
+        Value::Bool(_) if matches!(stored, "true" | "false") => true,
+        Value::Int(_) if is_number(stored) => true,
+        Value::Decimal(_) if inner(stored).is_some_and(is_number) => true,
+        Value::Datetime(_) if is_spelt_like(stored, text) => true,
         // What was stored under another type may be the same in other letters.
         _ => typed(ty, stored).is_none_or(|stored| stored != *new),
     }
+}
+
+/// What stands between quotes.
+fn inner(text: &str) -> Option<&str> {
+    text.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// Whether it is a number as registers spell it: no other text means the same number.
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let (whole, behind) = match unsigned.split_once('.') {
+        Some((whole, behind)) => (whole, Some(behind)),
+        None => (unsigned, None),
+    };
+    let first = digits(whole) && (whole.len() == 1 || !whole.starts_with('0'));
+    first && text != "-0" && behind.is_none_or(|part| digits(part) && !part.ends_with('0'))
+}
+
+/// Whether two times in UTC have their digits at the same places: then other digits are another
+/// time.
+fn is_spelt_like(one: &str, other: &str) -> bool {
+    let alike = |(a, b): (u8, u8)| a == b || a.is_ascii_digit() && b.is_ascii_digit();
+    one.len() == other.len() && one.ends_with("Z\"") && one.bytes().zip(other.bytes()).all(alike)
 }
 
 /// Appends a value as registers spell it.
@@ -339,5 +367,97 @@ impl<'d> Scan<'d> {
             self.eat(",")?;
         }
         (held || named == fields.len()).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+
+    use super::*;
+
+    /// Two values of a type, near each other more often than not.
+    fn pair() -> impl Strategy<Value = (Type, Value, Value)> {
+        let near = (
+            -1_200_i64..1_200,
+            prop_oneof![Just(1_i64), Just(10), Just(1_000_000)],
+        );
+        let numbers = (near.clone(), near, 0_u32..4, 0_u32..4, any::<i64>());
+        numbers.prop_flat_map(|((a, by), (b, times), scale, other, far)| {
+            let (a, b) = (a * by, b * times);
+            let int = Type::Int {
+                min: None,
+                max: None,
+            };
+            let decimal = Type::Decimal {
+                precision: 28,
+                scale: 9,
+            };
+            let far = far % 4_000_000_000_000_000;
+            prop_oneof![
+                Just((int.clone(), Value::Int(a), Value::Int(b))),
+                Just((int, Value::Int(a), Value::Int(a))),
+                Just((
+                    decimal.clone(),
+                    Value::Decimal(Decimal::new(a, scale)),
+                    Value::Decimal(Decimal::new(b, other)),
+                )),
+                Just((
+                    decimal,
+                    Value::Decimal(Decimal::new(a, scale)),
+                    Value::Decimal(Decimal::new(a * 10, scale + 1)),
+                )),
+                Just((Type::Datetime, Value::Datetime(a), Value::Datetime(b))),
+                Just((
+                    Type::Datetime,
+                    Value::Datetime(far),
+                    Value::Datetime(far + b)
+                )),
+                Just((Type::Bool, Value::Bool(a > b), Value::Bool(a > 0))),
+                Just((Type::Bool, Value::Null, Value::Bool(a > 0))),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_told_by_letters_is_what_the_values_say((ty, stored, new) in pair()) {
+            let (mut old, mut text) = (String::new(), String::new());
+            spell(&mut old, &stored);
+            spell(&mut text, &new);
+            prop_assert_eq!(differs(&ty, &old, (&text, &new)), stored != new, "{} {}", old, text);
+        }
+    }
+
+    #[test]
+    fn what_another_type_or_hand_wrote_is_read() {
+        let decimal = Type::Decimal {
+            precision: 9,
+            scale: 2,
+        };
+        let four = Value::Decimal(Decimal::new(4, 0));
+        for (stored, differs_from_four) in [
+            ("\"4.0\"", false),
+            ("\"04\"", false),
+            ("4", false),
+            ("\"4.1\"", true),
+            ("null", true),
+        ] {
+            assert_eq!(
+                differs(&decimal, stored, ("\"4\"", &four)),
+                differs_from_four,
+                "{stored}"
+            );
+        }
+        let at = Value::Datetime(1_767_571_200_000_000);
+        for (stored, is_other) in [
+            ("\"2026-01-05T01:00:00+01:00\"", false),
+            ("\"2026-01-05T00:00:00.0Z\"", false),
+            ("\"2026-01-05T00:00:01Z\"", true),
+        ] {
+            let text = ("\"2026-01-05T00:00:00Z\"", &at);
+            assert_eq!(differs(&Type::Datetime, stored, text), is_other, "{stored}");
+        }
     }
 }

@@ -23,5 +23,6 @@ DROP TABLE records_one_each;
 CREATE VIEW records AS
     SELECT entity, key, doc FROM records_fresh
     UNION ALL
-    SELECT s.entity, d.key, d.value FROM records_settled AS s, json_each(s.docs) AS d
+    SELECT s.entity, CAST(d.key AS TEXT), CAST(d.value AS TEXT)
+    FROM records_settled AS s, json_each(s.docs) AS d
     WHERE NOT EXISTS (SELECT 1 FROM records_fresh AS f WHERE f.entity = s.entity AND f.key = d.key);
