@@ -127,6 +127,89 @@ fn a_backfill_fills_a_destination_that_was_emptied_changed_or_replaced() {
     assert_eq!(desk.rows("pond/people.csv"), whole);
 }
 
+/// Only the owner's own word deletes: not what a destination lacks, what the store forgot, or what
+/// stands at a destination alone. What a full read of the owner no longer shows is its word.
+#[test]
+fn a_backfill_deletes_nothing_for_a_gap_at_a_destination_or_in_the_store() {
+    let at = "2026-01-01T00:00:00Z";
+    let all = [
+        ["a", "Ada", "Paris", at],
+        ["b", "Bob", "Rome", at],
+        ["c", "Cyd", "Bern", at],
+    ];
+    for full in [false, true] {
+        let desk = Desk::new("cursor \"changed\"");
+        let deletes = match full {
+            true => "daily at 03:00 scan full deletes propagate",
+            false => "daily at 03:00 deletes propagate",
+        };
+        let policy = POLICY.replace("CURSOR", "cursor \"changed\"");
+        desk.policy(&policy.replace("daily at 03:00", deletes));
+        let lake = desk.dir.path().join("lake/people.csv");
+        let backfill = || {
+            desk.command(&["backfill", "copy"]);
+            desk.run();
+            let rows = desk.rows("lake/people.csv");
+            let keys = rows.iter().filter_map(|row| row.chars().next());
+            keys.collect::<String>()
+        };
+        desk.shows(&all);
+        desk.run();
+        // The destination has lost `b` and has a record that nobody sent.
+        std::fs::write(&lake, "id,name,city\na,Ada,Paris\nc,Cyd,Bern\nz,Zed,Ulm\n").unwrap();
+        assert_eq!(backfill(), "abcz", "full: {full}");
+        // What the owner does not show is deleted there only where each of its reads is whole.
+        desk.shows(&all[..2]);
+        let left = if full { "abz" } else { "abcz" };
+        assert_eq!(backfill(), left, "full: {full}");
+        // A store that knows nothing, and an owner that no longer has what was sent before.
+        for file in [".syncline.db", ".syncline.db-wal", ".syncline.db-shm"] {
+            let _ = std::fs::remove_file(desk.dir.path().join(file));
+        }
+        desk.shows(&all[..1]);
+        desk.run();
+        assert_eq!(backfill(), left, "full: {full}");
+        // The store knows `b` of the destination alone, which loses it.
+        std::fs::write(&lake, "id,name,city\na,Ada,Paris\nz,Zed,Ulm\n").unwrap();
+        desk.shows(&all);
+        assert_eq!(backfill(), "abcz", "full: {full}");
+    }
+}
+
+#[cfg(all(unix, debug_assertions))]
+#[test]
+fn a_backfill_that_is_killed_while_it_reads_goes_on_as_one() {
+    use std::os::unix::process::ExitStatusExt;
+    let places = [
+        "run.opened:1",
+        "run.read:1",
+        "run.staged:1",
+        "run.read:2",
+        "run.staged:2",
+        "run.checking:1",
+        "run.checked:1",
+    ];
+    let at = "2026-01-01T00:00:00Z";
+    let desk = Desk::new("cursor \"changed\"");
+    desk.shows(&[["a", "Ada", "Paris", at], ["b", "Bob", "Rome", at]]);
+    desk.run();
+    let lake = desk.dir.path().join("lake/people.csv");
+    let whole = std::fs::read_to_string(&lake).unwrap();
+    for place in places {
+        // Only a run that compares what the destination holds finds this.
+        std::fs::write(&lake, whole.replace("Rome", "HACK")).unwrap();
+        desk.command(&["backfill", "copy"]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
+        command.current_dir(desk.dir.path());
+        command.args(["run", "--until-idle"]);
+        let died = command.env("SYNCLINE_FAILPOINT", place).output().unwrap();
+        assert_eq!(died.status.signal(), Some(6), "{place}: {died:?}");
+        assert!(std::fs::read_to_string(&lake).unwrap().contains("HACK"));
+        desk.run();
+        assert_eq!(std::fs::read_to_string(&lake).unwrap(), whole, "{place}");
+    }
+}
+
 /// What the page on webhooks tells people to do.
 #[test]
 fn the_page_on_webhooks_holds() {
