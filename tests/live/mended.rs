@@ -210,6 +210,67 @@ fn a_backfill_that_is_killed_while_it_reads_goes_on_as_one() {
     }
 }
 
+/// A system that a person has to mend is named, waited for aloud, and tried again on their word.
+#[test]
+fn a_paused_system_is_told_of_once_shown_and_tried_again() {
+    let desk = Desk::new("cursor \"changed\"");
+    let order = r#"
+entity order {
+  key id
+  owner crm
+  accepts none
+  field id: text(20)
+  field name: text(40)?
+}
+map order in crm "orders" { same_names cursor "changed" }
+map order in lake "orders" { same_names }
+scenario orders { sync order(*) from crm to lake mode daily at 03:00 }
+"#;
+    let policy = POLICY.replace("CURSOR", "cursor \"changed\"");
+    let breaker = "daily at 03:00 breaker 4 failures, 1s pause";
+    desk.policy(&(policy.replace("daily at 03:00", breaker) + order));
+    let orders = "id,name,changed\n1,Pen,2026-01-01T00:00:00Z\n";
+    std::fs::write(desk.dir.path().join("crm/orders.csv"), orders).unwrap();
+    let try_run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
+        command.current_dir(desk.dir.path());
+        let args = [&["run", "--until-idle"], args].concat();
+        let out = command.args(args).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    let missing = "no such file or directory";
+    // Nothing else to do: the summary says what is wrong, once.
+    let (status, out, err) = try_run(&["--only", "copy"]);
+    assert_eq!(status, Some(3), "{out}{err}");
+    assert_eq!((out + &err).matches(missing).count(), 1, "{err}");
+    // Another run reads from there: it waits, and says so before the summary does.
+    let (_, out, err) = try_run(&[]);
+    assert_eq!(out.matches(missing).count(), 1, "{out}");
+    assert_eq!(err.matches(missing).count(), 1, "{err}");
+    assert!(err.contains("; it is tried again at 20"), "{err}");
+    assert!(err.contains("`crm` answers again"), "{err}");
+    assert_eq!(desk.rows("lake/orders.csv"), ["1,Pen"]);
+    assert!(!desk.command(&["status"]).contains("is paused"));
+    let resume = || desk.command(&["resume", "--system", "crm"]);
+    assert_eq!(resume(), "`crm` is not paused\n");
+
+    try_run(&["--only", "copy"]);
+    let said = desk.command(&["status"]);
+    assert!(said.contains("`crm` is paused since 20") && said.contains(missing));
+    let json = desk.command(&["status", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let [paused] = json["paused_systems"].as_array().unwrap().as_slice() else {
+        panic!("{json}");
+    };
+    assert_eq!(paused["name"], "crm");
+    assert!(paused["paused_since"].is_number(), "{json}");
+    assert!(resume().starts_with("`crm` is tried again: "));
+    desk.shows(&[["a", "Ada", "Paris", "2026-01-01T00:00:00Z"]]);
+    desk.run();
+    assert_eq!(resume(), "`crm` is not paused\n");
+}
+
 /// What the page on webhooks tells people to do.
 #[test]
 fn the_page_on_webhooks_holds() {
