@@ -73,6 +73,26 @@ impl Observer for Log {
                     "error": letter.error, "attempts": letter.attempts,
                 }),
             ),
+            Alert::Awaited { system, until, .. } => self.line(
+                "warn",
+                "system.awaited",
+                json!({ "system": system, "until": until.to_string() }),
+            ),
+            Alert::KeptBack {
+                system,
+                event,
+                scenario,
+                reason,
+            } => {
+                let scenario = (!scenario.is_empty()).then_some(scenario);
+                self.line(
+                    "warn",
+                    "event.kept_back",
+                    json!({
+                        "system": system, "id": event, "scenario": scenario, "reason": reason,
+                    }),
+                );
+            }
             // The end of the run says so.
             Alert::Aborted { .. } => {}
         }

@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DATE", value_parser = date)]
     now: Option<Date>,
     /// Also show what `syncline simulate` measures over so much virtual time, as in `2d`
-    #[arg(long, value_name = "DURATION", value_parser = span)]
+    #[arg(long, value_name = "DURATION", value_parser = span, allow_hyphen_values = true)]
     simulate: Option<Millis>,
     /// The number that all chance of the simulation comes from; default: 1
     #[arg(long, value_name = "N", requires = "simulate", value_parser = whole)]

@@ -38,8 +38,12 @@ fn resume(args: &Args) -> Result<String, (HostError, Exit)> {
             let near = nearest(system, all).map(|n| format!("did you mean `{n}`?"));
             return Err(wrong(format!("the plan has no system `{system}`"), near));
         }
-        decide::resume(&mut store, system, now()).map_err(|e| fault(HostError::from_store(e)))?;
-        return Ok(format!("`{system}` is tried again: {HEEDED}\n"));
+        let resumed = decide::resume(&mut store, system, now())
+            .map_err(|e| fault(HostError::from_store(e)))?;
+        return Ok(match resumed {
+            true => format!("`{system}` is tried again: {HEEDED}\n"),
+            false => format!("`{system}` is not paused\n"),
+        });
     }
     // The parser wants one of both.
     let name = args.scenario.as_deref().unwrap_or_default();

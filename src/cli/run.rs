@@ -1,5 +1,6 @@
 //! `syncline run`: runs a plan, or compiles a policy first.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,7 +107,7 @@ fn told_of_holders(log: Option<LogFormat>) -> host::Heard {
 fn deaf(plan: &Plan, only: &[String], shell: &mut Shell) {
     let scenarios = plan.scenarios.iter();
     let live = scenarios.filter(|s| s.mode.realtime && (only.is_empty() || only.contains(&s.name)));
-    let from: std::collections::BTreeSet<&str> = live
+    let from: BTreeSet<&str> = live
         .flat_map(|s| s.routes.iter().map(|r| r.from.as_str()))
         .collect();
     for system in &plan.systems {
@@ -141,6 +142,7 @@ fn drive(
         return host::run(plan, settings, &mut Log(format), &mut ready);
     }
     let mut bar = Bar::new(shell.quiet());
+    bar.ends = settings.until_idle;
     let result = host::run(plan, settings, &mut bar, &mut ready);
     bar.finish();
     result
@@ -159,13 +161,24 @@ pub(super) fn exit_of(outcome: &Outcome) -> Exit {
 }
 
 /// Progress on a terminal; silence elsewhere.
-pub struct Bar(Option<ProgressBar>);
+pub struct Bar {
+    bar: Option<ProgressBar>,
+    /// Whether the runner ends by itself, with a summary of what is wrong.
+    ends: bool,
+    /// Systems that were told of as paused.
+    paused: BTreeSet<String>,
+}
 
 impl Bar {
     /// A bar where standard error is a terminal.
     pub fn new(quiet: bool) -> Self {
+        let mut shown = Bar {
+            bar: None,
+            ends: false,
+            paused: BTreeSet::new(),
+        };
         if quiet || !std::io::stderr().is_terminal() {
-            return Bar(None);
+            return shown;
         }
         let bar = ProgressBar::new_spinner();
         // The template is fixed text, known to be well-formed.
@@ -173,12 +186,13 @@ impl Bar {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(100));
-        Bar(Some(bar))
+        shown.bar = Some(bar);
+        shown
     }
 
     /// Clears it.
     pub fn finish(&self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
@@ -187,19 +201,40 @@ impl Bar {
 impl Observer for Bar {
     fn alert(&mut self, alert: &Alert<'_>) {
         let said = match alert {
-            Alert::Paused { system, error } => format!("`{system}` is paused: {error}"),
-            Alert::Resumed { system } => format!("`{system}` answers again"),
-            // What was given up or stopped stands in the outcome and in the store.
-            Alert::DeadLetter(_) | Alert::Aborted { .. } => return,
+            // Where a summary follows, that says so.
+            Alert::Paused { .. } if self.ends => return,
+            Alert::Paused { system, error } => {
+                self.paused.insert((*system).to_owned());
+                format!("`{system}` is paused: {error}")
+            }
+            Alert::Awaited {
+                system,
+                error,
+                until,
+            } => {
+                let again = "this run waits until then";
+                match self.paused.insert((*system).to_owned()) {
+                    true => format!(
+                        "`{system}` is paused: {error}; it is tried again at {until}, {again}"
+                    ),
+                    false => format!("`{system}` is tried again at {until}: {again}"),
+                }
+            }
+            Alert::Resumed { system } => match self.paused.remove(*system) {
+                true => format!("`{system}` answers again"),
+                false => return,
+            },
+            // What was given up, stopped or kept back stands in the outcome and in the store.
+            Alert::DeadLetter(_) | Alert::Aborted { .. } | Alert::KeptBack { .. } => return,
         };
-        match &self.0 {
+        match &self.bar {
             Some(bar) => bar.println(said),
             None => eprintln!("{said}"),
         }
     }
 
     fn progress(&mut self, at: &Progress<'_>) {
-        let Some(bar) = &self.0 else { return };
+        let Some(bar) = &self.bar else { return };
         let c = &at.counts;
         bar.set_message(match at.scenario {
             Some(name) => format!(

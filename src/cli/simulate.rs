@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     /// How much virtual time, as in `7d` or `12h`
-    #[arg(long = "for", value_name = "DURATION", value_parser = span)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = span, allow_hyphen_values = true)]
     lasts: Millis,
     /// The number that all chance comes from
     #[arg(long, value_name = "N", default_value_t = SEED, value_parser = whole)]

@@ -54,6 +54,8 @@ struct Standing {
     digest: String,
     /// In the plan's order.
     scenarios: Vec<ScenarioStanding>,
+    /// Systems that wait for a person to mend something, in the plan's order.
+    paused_systems: Vec<PausedSystem>,
     /// Writes that wait, by system; only where there are any.
     waiting: BTreeMap<String, u64>,
     conflicts: u64,
@@ -76,6 +78,13 @@ struct ScenarioStanding {
     /// Records that wait for its next run.
     owed: u64,
     backfill_asked: Option<Instant>,
+}
+
+#[derive(serde::Serialize)]
+struct PausedSystem {
+    name: String,
+    paused_since: Instant,
+    error: String,
 }
 
 #[derive(serde::Serialize)]
@@ -104,6 +113,15 @@ fn look(args: &Args) -> Result<Standing, HostError> {
             backfill_asked: decide::backfill_asked(&mut store, name).map_err(fail)?,
         });
     }
+    let mut paused_systems = Vec::new();
+    for system in &program.plan.systems {
+        let paused = decide::system_paused(&mut store, &system.name).map_err(fail)?;
+        paused_systems.extend(paused.map(|(paused_since, error)| PausedSystem {
+            name: system.name.clone(),
+            paused_since,
+            error,
+        }));
+    }
     let waiting = store.waiting_counts().map_err(fail)?;
     let ages = ages(&program, &mut store, now(), false).map_err(fail)?;
     let ages = ages.into_iter().map(|age| AgeStanding {
@@ -115,6 +133,7 @@ fn look(args: &Args) -> Result<Standing, HostError> {
         policy: program.plan.policy.clone(),
         digest: program.plan.digest.clone(),
         scenarios,
+        paused_systems,
         waiting: waiting.into_iter().filter(|(_, n)| *n > 0).collect(),
         conflicts: store.conflicts().map_err(fail)?.len() as u64,
         dead_letters: store.dead_letters().map_err(fail)?.len() as u64,
@@ -158,6 +177,13 @@ fn text(standing: &Standing) -> String {
     }
     let mut out = format!("policy {} ({})\n\n", standing.policy, standing.digest);
     out.push_str(&table(&rows, 99));
+    for system in &standing.paused_systems {
+        let (name, since) = (&system.name, system.paused_since);
+        out.push_str(&format!(
+            "\n`{name}` is paused since {since}: {}",
+            system.error
+        ));
+    }
     for (system, count) in &standing.waiting {
         let waits = counted(*count, "write waits", "writes wait");
         out.push_str(&format!("\n{waits} for `{system}`"));

@@ -9,7 +9,7 @@ use super::evaluate::{Report, absorb, change_time};
 use super::ports::{
     EntityIx, FieldIx, MapIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx,
 };
-use super::runner::Runner;
+use super::runner::{Alert, Runner};
 use super::stage::unmet;
 use super::steps::Step;
 use crate::failpoint::{Point, reach};
@@ -323,6 +323,12 @@ impl Runner<'_> {
         key: String,
         reason: String,
     ) -> Stored<()> {
+        self.observer.alert(&Alert::KeptBack {
+            system: &event.system,
+            event: &event.id,
+            scenario,
+            reason: without_values(&reason),
+        });
         self.store.put_quarantined(&[Quarantined {
             run: 0,
             scenario: scenario.to_owned(),
@@ -332,6 +338,26 @@ impl Runner<'_> {
             reason,
             record: event.body.clone(),
         }])
+    }
+}
+
+/// A reason as far as it may stand in a log, where no value of a record does: up to the column or
+/// the condition.
+fn without_values(reason: &str) -> &str {
+    let upto = |at: usize| reason.get(..at).unwrap_or(reason);
+    let untold = " cannot be told";
+    if let Some(at) = reason.find(untold) {
+        return upto(at + untold.len());
+    }
+    let column = "column `";
+    let Some(at) = reason.find(column).map(|at| at + column.len()) else {
+        return reason;
+    };
+    let name = reason.get(at..).and_then(|rest| rest.find('`'));
+    let end = name.map_or(at, |length| at + length + 1);
+    match reason.get(end..) {
+        Some(": the key is missing" | ": the key is empty") => reason,
+        _ => upto(end),
     }
 }
 
@@ -345,4 +371,32 @@ fn spoken_of(mut rows: Vec<(MapIx, Row)>) -> Vec<(MapIx, Row)> {
         rows.retain(|(_, row)| !keyless(row));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn a_reason_in_a_log_names_the_column_and_no_value() {
+        let told = [
+            (
+                "the event's body: column `age`: `ada@x` is no int(0..150)",
+                "the event's body: column `age`",
+            ),
+            (
+                "the event's body: column `email`: the key is missing",
+                "the event's body: column `email`: the key is missing",
+            ),
+            (
+                "contact.age > 3 cannot be told: no `ada@x` > 3",
+                "contact.age > 3 cannot be told",
+            ),
+            ("the body is no JSON object", "the body is no JSON object"),
+            ("a column `", "a column `"),
+        ];
+        for (reason, shown) in told {
+            assert_eq!(without_values(reason), shown);
+        }
+    }
 }

@@ -483,7 +483,7 @@ pub struct Conflict {
 }
 
 /// A failing store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
     /// What happened, with the file.

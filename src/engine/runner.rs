@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use super::batch::ActiveRun;
+use super::batch::{ActiveRun, Phase};
 use super::books::Office;
 use super::clock::Ahead;
 use super::confirm::Arrivals;
@@ -122,6 +122,26 @@ pub enum Alert<'a> {
         /// The system.
         system: &'a str,
     },
+    /// A runner that ends by itself waits for a paused system before it can go on.
+    Awaited {
+        /// The system.
+        system: &'a str,
+        /// What it said last.
+        error: &'a str,
+        /// When it is tried again.
+        until: Instant,
+    },
+    /// An event was kept back: nothing is made of it.
+    KeptBack {
+        /// The system that sent it.
+        system: &'a str,
+        /// Its id.
+        event: &'a str,
+        /// The scenario that would have taken it; empty where it could not be read at all.
+        scenario: &'a str,
+        /// Why, without values of the record.
+        reason: &'a str,
+    },
     /// A write was given up.
     DeadLetter(&'a super::ports::DeadLetter),
     /// A run was stopped before its first write.
@@ -172,6 +192,10 @@ pub(super) struct SystemState {
     pub open_until: Option<Instant>,
     /// Since when it is paused for a person to mend something, and how often it was tried since.
     pub paused: Option<(Instant, u32)>,
+    /// Whether the store knows that it is paused.
+    pub pause_noted: bool,
+    /// Up to when it was last told that it is waited for.
+    pub awaited: Option<Instant>,
     /// It asked not to be called before this.
     pub rest_until: Option<Instant>,
     /// When it last answered well.
@@ -336,6 +360,7 @@ impl<'a> Runner<'a> {
             ahead: None,
         };
         runner.recall_clock()?;
+        runner.forget_pauses()?;
         runner.heed()?;
         runner.recall_letters()?;
         runner.recall_spent()?;
@@ -369,11 +394,13 @@ impl<'a> Runner<'a> {
             self.dispatch_chunks()?;
             self.advance_runs()?;
             self.dispatch()?;
+            self.note_pauses()?;
             self.report();
             if self.finished()? {
                 return self.leave();
             }
             let until = self.next_deadline()?;
+            self.tell_of_waits();
             self.observer.standing(&Standing {
                 program: self.program,
                 tallies: &self.tallies,
@@ -440,6 +467,62 @@ impl<'a> Runner<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A runner that starts tries every system, whatever the one before it left paused.
+    fn forget_pauses(&mut self) -> Stored<()> {
+        for system in &self.program.plan.systems {
+            let key = paused_key(&system.name);
+            if self.store.meta(&key)?.is_some_and(|text| !text.is_empty()) {
+                self.store.set_meta(&key, "")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the store know which systems are paused, for those who look at it.
+    fn note_pauses(&mut self) -> Stored<()> {
+        for (state, system) in self.systems.iter_mut().zip(&self.program.plan.systems) {
+            if state.paused.is_some() == state.pause_noted {
+                continue;
+            }
+            let text = state.paused.map(|(since, _)| {
+                let error = state.error.as_deref().unwrap_or_default();
+                format!("{} {error}", since.0)
+            });
+            let key = paused_key(&system.name);
+            self.store.set_meta(&key, &text.unwrap_or_default())?;
+            state.pause_noted = state.paused.is_some();
+        }
+        Ok(())
+    }
+
+    /// A runner that ends by itself does not stand still in silence: what it waits for is told,
+    /// once each time.
+    fn tell_of_waits(&mut self) {
+        if !self.options.until_idle || !self.errands.is_empty() {
+            return;
+        }
+        let now = self.world.now();
+        let asking = self
+            .runs
+            .iter()
+            .filter(|r| matches!(r.phase, Phase::Ask(_)));
+        for source in asking.filter_map(|run| run.reads.front()) {
+            let state = &mut self.systems[source.system as usize];
+            let until = state.open_until.filter(|until| *until > now);
+            if until.is_none() || state.awaited == until {
+                continue;
+            }
+            state.awaited = until;
+            if let Some((until, error)) = until.zip(state.error.as_deref()) {
+                self.observer.alert(&Alert::Awaited {
+                    system: self.program.system_name(source.system),
+                    error,
+                    until,
+                });
+            }
+        }
     }
 
     /// What the books of a transaction are kept over.
@@ -739,6 +822,11 @@ impl<'a> Runner<'a> {
 /// Where it is kept when a person last asked that a paused system be tried again.
 pub(super) fn resume_key(system: &str) -> String {
     format!("resume:{system}")
+}
+
+/// Where it is kept since when a system is paused, and what it said.
+pub(super) fn paused_key(system: &str) -> String {
+    format!("paused:{system}")
 }
 
 pub(crate) fn position_key(system: &str) -> String {

@@ -76,9 +76,10 @@ const RUN_STATUS: usize = 16;
 const RUN_END: usize = 17;
 const RUN_SECONDS: usize = 18;
 const ALERTS: usize = 19;
+const EVENTS: usize = 20;
 
 /// Every family, in the order in which they are told.
-pub const FAMILIES: [Family; 20] = [
+pub const FAMILIES: [Family; 21] = [
     gauge(
         "syncline_build_info",
         &["version", "policy", "digest"],
@@ -178,6 +179,11 @@ pub const FAMILIES: [Family; 20] = [
         "syncline_alerts_total",
         &["outcome"],
         "Alerts by outcome: `delivered`, `refused` by the receiver, `failed` and to be tried again",
+    ),
+    counter(
+        "syncline_events_total",
+        &["system", "outcome"],
+        "Events posted to a hook, by outcome: `stored`, or `repeated` where one of that id was stored in the last 7 days, so that it was acknowledged and dropped",
     ),
 ];
 
@@ -317,6 +323,12 @@ impl Metrics {
             }
         }
         for system in &self.program.plan.systems {
+            if system.connector == "webhook" {
+                let name = &system.name;
+                let counts = live.events.get(name).copied().unwrap_or_default();
+                samples.add(EVENTS, &[name, "stored"], counts.stored as f64);
+                samples.add(EVENTS, &[name, "repeated"], counts.repeated as f64);
+            }
             let fails = live.failing.contains_key(&system.name);
             samples.add(FAILING, &[&system.name], f64::from(u8::from(fails)));
         }

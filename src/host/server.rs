@@ -50,7 +50,8 @@ struct Delivery {
 /// Deliveries of one transaction, and what became of it.
 struct Group {
     deliveries: Vec<Delivery>,
-    committed: Result<(), String>,
+    /// For each of them whether it is new.
+    committed: Result<Vec<bool>, String>,
 }
 
 struct Shared {
@@ -106,8 +107,10 @@ pub fn start(
     let (groups, committed) = mpsc::channel();
     let names = plan.systems.iter().map(|s| s.name.clone()).collect();
     let (flusher, arrived) = (store.flusher(), waker.clone());
+    let counted = live.clone();
     std::thread::spawn(move || {
         write(&mut store, &plan, &deliveries, &mut |group| {
+            count(&counted, &plan, &group);
             // What is made of an event is flushed before it goes out, and the event with it.
             arrived.wake();
             // The other end goes only after this one.
@@ -293,6 +296,24 @@ fn flush(flusher: &Flusher, groups: &Receiver<Group>) {
     }
 }
 
+/// Counts what was committed, for the metrics.
+fn count(live: &SharedLive, plan: &Plan, group: &Group) {
+    let Ok(new) = &group.committed else {
+        return;
+    };
+    let mut live = live.get();
+    for (delivery, new) in group.deliveries.iter().zip(new) {
+        let Some(system) = plan.systems.get(usize::from(delivery.system)) else {
+            continue;
+        };
+        let counts = live.events.entry(system.name.clone()).or_default();
+        match new {
+            true => counts.stored += 1,
+            false => counts.repeated += 1,
+        }
+    }
+}
+
 /// Notes that whatever was posted up to now is stored, so that others can tell silence from deafness.
 fn heard(store: &mut SqliteStore, plan: &Plan) {
     let now = now().0.to_string();
@@ -309,23 +330,26 @@ fn heard(store: &mut SqliteStore, plan: &Plan) {
     }
 }
 
-fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<(), String> {
+/// Appends events in one transaction; says of each whether it is new.
+fn append(store: &mut SqliteStore, plan: &Plan, group: &[Delivery]) -> Result<Vec<bool>, String> {
     let now = now();
     let name = |system: SystemIx| {
         let system = plan.systems.get(system as usize);
         system.map_or("", |s| s.name.as_str())
     };
     let appended = store.begin().and_then(|()| {
+        let mut new = Vec::with_capacity(group.len());
         for delivery in group {
             let event = std::slice::from_ref(&delivery.event);
-            store.append_events(name(delivery.system), event, now)?;
+            new.extend(store.append_events(name(delivery.system), event, now)?);
         }
         let systems: BTreeSet<SystemIx> = group.iter().map(|d| d.system).collect();
         for system in systems {
             store.set_meta(&format!("heard:{}", name(system)), &now.0.to_string())?;
         }
         reach(Point::IntakeGathered);
-        store.commit_later()
+        store.commit_later()?;
+        Ok(new)
     });
     appended.map_err(|e| {
         // What failed is answered with 503; the sender tries again.

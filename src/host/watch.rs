@@ -22,6 +22,8 @@ pub(super) struct Live {
     pub failing: BTreeMap<String, Trouble>,
     /// What became of alerts.
     pub alerts: AlertCounts,
+    /// Events that were posted, by system.
+    pub events: BTreeMap<String, EventCounts>,
     /// Whether the runner has made its first step: its plan and its store are in order.
     pub ready: bool,
 }
@@ -35,6 +37,15 @@ pub(super) struct AlertCounts {
     pub refused: u64,
     /// Attempts that failed and are made again.
     pub failed: u64,
+}
+
+/// What became of the events of a system that were posted since the runner started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct EventCounts {
+    /// Stored.
+    pub stored: u64,
+    /// Acknowledged and dropped: one of the same id was stored before.
+    pub repeated: u64,
 }
 
 /// What is wrong with a system.
@@ -118,6 +129,7 @@ impl Observer for Watched<'_> {
         self.renewed = Some(Instant::now());
         let mut live = self.live.get();
         let alerts = live.alerts;
+        let events = std::mem::take(&mut live.events);
         *live = Live {
             tallies: at
                 .tallies()
@@ -134,6 +146,7 @@ impl Observer for Watched<'_> {
                 })
                 .collect(),
             alerts,
+            events,
             ready: true,
         };
     }

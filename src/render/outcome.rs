@@ -151,6 +151,11 @@ fn troubles(out: &mut String, outcome: &Outcome) {
         line(out, format_args!("\n{remark}"));
     }
     for (system, error) in &outcome.troubles {
+        // A run that did not finish for the same has said so.
+        let mut notes = outcome.scenarios.iter().flat_map(|(_, t)| &t.notes);
+        if notes.any(|note| note.contains(error)) {
+            continue;
+        }
         line(
             out,
             format_args!("\n`{system}` could not be reached: {error}"),

@@ -180,3 +180,15 @@ fn a_span_in_units_that_there_are_not_is_offered_in_those_that_there_are() {
         assert!(said.contains("and `ms`: write `7d`"), "{said}");
     }
 }
+
+#[test]
+fn a_duration_below_nothing_is_told_as_one() {
+    let dir = Dir::with(&[("policy.sync", CLEAN)]);
+    let ran = dir.run(&["simulate", "--for", "-3d"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.stderr.contains("`-3d` is no duration"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -205,6 +205,49 @@ fn a_backfill_reads_everything_anew_and_writes_what_differs() {
 }
 
 #[test]
+fn a_backfill_that_is_stopped_while_it_reads_goes_on_as_one() {
+    // Three pages of each system, each within a minute.
+    let mut read = Vec::new();
+    for stopped in [10_000, 40_000, 70_000, 100_000, 150_000] {
+        let mut bench = by_clock().with_plan(|plan| {
+            for system in &mut plan.systems {
+                system.read_page = Some(7);
+            }
+        });
+        bench.for_ms(16 * MINUTE);
+        // Somebody else changed copies behind everybody's back.
+        for key in ["k03", "k19"] {
+            bench.seed("b", key, &[("name", text("spoilt"))], -20_000);
+        }
+        for system in ["a", "b"] {
+            bench.sim.system(system).manner.slowness = 60_000;
+        }
+        let mut store = bench.store.clone();
+        backfill(&mut store, "s", Instant(bench.sim.now)).unwrap();
+        bench.for_ms(stopped);
+        let begun = bench.run_records("s");
+        assert_eq!(begun[0].why, "backfill");
+        assert_eq!(begun[0].status, RunStatus::Reading, "{stopped}");
+        read.push(begun[0].counts.read);
+        bench.for_ms(10 * MINUTE);
+        let runs = bench.run_records("s");
+        let asked: Vec<_> = runs.iter().filter(|r| r.why == "backfill").collect();
+        assert_eq!(asked.len(), 1, "{stopped}: it goes on, not anew: {asked:?}");
+        assert_eq!(asked[0].status, RunStatus::Done, "{stopped}");
+        assert_eq!(asked[0].counts.read, 40, "{stopped}: each record once");
+        for key in ["k03", "k19"] {
+            let value = bench.value("b", key, "name");
+            assert_eq!(value, bench.value("a", key, "name"), "{stopped}: {key}");
+        }
+    }
+    // Within the source and within the destination.
+    assert!(
+        read.iter().any(|n| *n < 20) && read.iter().any(|n| *n > 20),
+        "{read:?}"
+    );
+}
+
+#[test]
 fn a_backfill_gives_a_scenario_by_event_what_was_there_before_it() {
     let mut bench = by_event();
     bench.seed("a", "old", &[("name", text("Old"))], -9_000);

@@ -39,3 +39,46 @@ fn each_line_of_the_log_is_an_object_and_no_record_stands_in_it() {
         "{text}"
     );
 }
+
+#[test]
+fn an_event_that_is_kept_back_is_logged_without_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let log = dir.path().join("log");
+    let child = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .args(["run", "--listen", "127.0.0.1:0", "--log", "json"])
+        .arg(dir.path())
+        .env("FORMS_SECRET", SECRET)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut runner = Runner {
+        child,
+        address: String::new(),
+    };
+    let line = |event: &str| {
+        let text = std::fs::read_to_string(&log).unwrap();
+        let whole = text.lines().filter_map(|l| serde_json::from_str(l).ok());
+        let mut lines: Vec<serde_json::Value> = whole.collect();
+        lines.retain(|l| l["event"] == event);
+        lines.pop()
+    };
+    wait_for("where it listens", || line("listening").is_some());
+    let url = line("listening").unwrap()["url"].clone();
+    let address = url.as_str().unwrap().trim_start_matches("http://");
+    runner.address = address.to_owned();
+    let long = "Ada ".repeat(20);
+    let body = submission("ada@example.com", &long);
+    assert_eq!(deliver(&runner, "msg_1", &body), 202);
+    wait_for("the line", || line("event.kept_back").is_some());
+    let line = line("event.kept_back").unwrap();
+    assert_eq!(
+        (&line["level"], &line["system"], &line["id"]),
+        (&"warn".into(), &"forms".into(), &"msg_1".into())
+    );
+    assert_eq!(line["scenario"], "signup");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.ends_with("column `name`"), "{line}");
+    assert!(!line.to_string().contains("Ada"), "{line}");
+}

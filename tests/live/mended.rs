@@ -127,6 +127,150 @@ fn a_backfill_fills_a_destination_that_was_emptied_changed_or_replaced() {
     assert_eq!(desk.rows("pond/people.csv"), whole);
 }
 
+/// Only the owner's own word deletes: not what a destination lacks, what the store forgot, or what
+/// stands at a destination alone. What a full read of the owner no longer shows is its word.
+#[test]
+fn a_backfill_deletes_nothing_for_a_gap_at_a_destination_or_in_the_store() {
+    let at = "2026-01-01T00:00:00Z";
+    let all = [
+        ["a", "Ada", "Paris", at],
+        ["b", "Bob", "Rome", at],
+        ["c", "Cyd", "Bern", at],
+    ];
+    for full in [false, true] {
+        let desk = Desk::new("cursor \"changed\"");
+        let deletes = match full {
+            true => "daily at 03:00 scan full deletes propagate",
+            false => "daily at 03:00 deletes propagate",
+        };
+        let policy = POLICY.replace("CURSOR", "cursor \"changed\"");
+        desk.policy(&policy.replace("daily at 03:00", deletes));
+        let lake = desk.dir.path().join("lake/people.csv");
+        let backfill = || {
+            desk.command(&["backfill", "copy"]);
+            desk.run();
+            let rows = desk.rows("lake/people.csv");
+            let keys = rows.iter().filter_map(|row| row.chars().next());
+            keys.collect::<String>()
+        };
+        desk.shows(&all);
+        desk.run();
+        // The destination has lost `b` and has a record that nobody sent.
+        std::fs::write(&lake, "id,name,city\na,Ada,Paris\nc,Cyd,Bern\nz,Zed,Ulm\n").unwrap();
+        assert_eq!(backfill(), "abcz", "full: {full}");
+        // What the owner does not show is deleted there only where each of its reads is whole.
+        desk.shows(&all[..2]);
+        let left = if full { "abz" } else { "abcz" };
+        assert_eq!(backfill(), left, "full: {full}");
+        // A store that knows nothing, and an owner that no longer has what was sent before.
+        for file in [".syncline.db", ".syncline.db-wal", ".syncline.db-shm"] {
+            let _ = std::fs::remove_file(desk.dir.path().join(file));
+        }
+        desk.shows(&all[..1]);
+        desk.run();
+        assert_eq!(backfill(), left, "full: {full}");
+        // The store knows `b` of the destination alone, which loses it.
+        std::fs::write(&lake, "id,name,city\na,Ada,Paris\nz,Zed,Ulm\n").unwrap();
+        desk.shows(&all);
+        assert_eq!(backfill(), "abcz", "full: {full}");
+    }
+}
+
+#[cfg(all(unix, debug_assertions))]
+#[test]
+fn a_backfill_that_is_killed_while_it_reads_goes_on_as_one() {
+    use std::os::unix::process::ExitStatusExt;
+    let places = [
+        "run.opened:1",
+        "run.read:1",
+        "run.staged:1",
+        "run.read:2",
+        "run.staged:2",
+        "run.checking:1",
+        "run.checked:1",
+    ];
+    let at = "2026-01-01T00:00:00Z";
+    let desk = Desk::new("cursor \"changed\"");
+    desk.shows(&[["a", "Ada", "Paris", at], ["b", "Bob", "Rome", at]]);
+    desk.run();
+    let lake = desk.dir.path().join("lake/people.csv");
+    let whole = std::fs::read_to_string(&lake).unwrap();
+    for place in places {
+        // Only a run that compares what the destination holds finds this.
+        std::fs::write(&lake, whole.replace("Rome", "HACK")).unwrap();
+        desk.command(&["backfill", "copy"]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
+        command.current_dir(desk.dir.path());
+        command.args(["run", "--until-idle"]);
+        let died = command.env("SYNCLINE_FAILPOINT", place).output().unwrap();
+        assert_eq!(died.status.signal(), Some(6), "{place}: {died:?}");
+        assert!(std::fs::read_to_string(&lake).unwrap().contains("HACK"));
+        desk.run();
+        assert_eq!(std::fs::read_to_string(&lake).unwrap(), whole, "{place}");
+    }
+}
+
+/// A system that a person has to mend is named, waited for aloud, and tried again on their word.
+#[test]
+fn a_paused_system_is_told_of_once_shown_and_tried_again() {
+    let desk = Desk::new("cursor \"changed\"");
+    let order = r#"
+entity order {
+  key id
+  owner crm
+  accepts none
+  field id: text(20)
+  field name: text(40)?
+}
+map order in crm "orders" { same_names cursor "changed" }
+map order in lake "orders" { same_names }
+scenario orders { sync order(*) from crm to lake mode daily at 03:00 }
+"#;
+    let policy = POLICY.replace("CURSOR", "cursor \"changed\"");
+    let breaker = "daily at 03:00 breaker 4 failures, 1s pause";
+    desk.policy(&(policy.replace("daily at 03:00", breaker) + order));
+    let orders = "id,name,changed\n1,Pen,2026-01-01T00:00:00Z\n";
+    std::fs::write(desk.dir.path().join("crm/orders.csv"), orders).unwrap();
+    let try_run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
+        command.current_dir(desk.dir.path());
+        let args = [&["run", "--until-idle"], args].concat();
+        let out = command.args(args).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    let missing = "no such file or directory";
+    // Nothing else to do: the summary says what is wrong, once.
+    let (status, out, err) = try_run(&["--only", "copy"]);
+    assert_eq!(status, Some(3), "{out}{err}");
+    assert_eq!((out + &err).matches(missing).count(), 1, "{err}");
+    // Another run reads from there: it waits, and says so before the summary does.
+    let (_, out, err) = try_run(&[]);
+    assert_eq!(out.matches(missing).count(), 1, "{out}");
+    assert_eq!(err.matches(missing).count(), 1, "{err}");
+    assert!(err.contains("; it is tried again at 20"), "{err}");
+    assert!(err.contains("`crm` answers again"), "{err}");
+    assert_eq!(desk.rows("lake/orders.csv"), ["1,Pen"]);
+    assert!(!desk.command(&["status"]).contains("is paused"));
+    let resume = || desk.command(&["resume", "--system", "crm"]);
+    assert_eq!(resume(), "`crm` is not paused\n");
+
+    try_run(&["--only", "copy"]);
+    let said = desk.command(&["status"]);
+    assert!(said.contains("`crm` is paused since 20") && said.contains(missing));
+    let json = desk.command(&["status", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let [paused] = json["paused_systems"].as_array().unwrap().as_slice() else {
+        panic!("{json}");
+    };
+    assert_eq!(paused["name"], "crm");
+    assert!(paused["paused_since"].is_number(), "{json}");
+    assert!(resume().starts_with("`crm` is tried again: "));
+    desk.shows(&[["a", "Ada", "Paris", "2026-01-01T00:00:00Z"]]);
+    desk.run();
+    assert_eq!(resume(), "`crm` is not paused\n");
+}
+
 /// What the page on webhooks tells people to do.
 #[test]
 fn the_page_on_webhooks_holds() {

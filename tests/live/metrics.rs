@@ -44,7 +44,16 @@ fn metrics_count_what_was_moved_and_show_what_is_held() {
     let written = "syncline_writes_total{scenario=\"signup\",outcome=\"written\"}";
     let told = || get(&runner.address, "/metrics").1;
     wait_for("three writes", || sample(&told(), written) == Some(3.0));
+    // One of them comes once more.
+    let again = submission("p1@example.com", "Pat");
+    assert_eq!(deliver(&runner, "msg_1", &again), 202);
     let text = told();
+    let events = |outcome: &str| {
+        let name = format!("syncline_events_total{{system=\"forms\",outcome=\"{outcome}\"}}");
+        sample(&text, &name)
+    };
+    assert_eq!(events("stored"), Some(3.0), "{text}");
+    assert_eq!(events("repeated"), Some(1.0), "{text}");
     let age = "syncline_field_age_seconds{field=\"contact.name\",system=\"crm\"}";
     assert!(sample(&text, age).unwrap() < 60.0, "{text}");
     let bound = "syncline_field_bound_seconds{field=\"contact.name\",system=\"crm\"}";

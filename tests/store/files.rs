@@ -255,6 +255,10 @@ fn other_files_are_told_apart_and_left_alone() {
         refused_with(&other, mode, "not a store of Syncline");
     }
     assert_eq!(fs::read(&other).unwrap(), before);
+    let left = fs::read_dir(dir.path()).unwrap();
+    let mut left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["other.db", "text.db"], "nothing is left beside them");
 }
 
 #[test]

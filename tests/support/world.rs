@@ -577,6 +577,10 @@ impl Observer for Ear {
         self.0.push(match alert {
             Alert::Paused { system, error } => format!("{system} paused: {error}"),
             Alert::Resumed { system } => format!("{system} resumed"),
+            Alert::Awaited { system, until, .. } => {
+                format!("{system} awaited until {}", until.0 - START)
+            }
+            Alert::KeptBack { event, reason, .. } => format!("{event} kept back: {reason}"),
             Alert::DeadLetter(letter) => format!("letter: {}", letter.key),
             Alert::Aborted { scenario, .. } => format!("{scenario} aborted"),
         });

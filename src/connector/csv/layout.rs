@@ -125,6 +125,51 @@ pub(super) fn failure(error: &csv::Error, path: &Path) -> Failure {
     }
 }
 
+/// The trouble of a file's last row, where a quote in it is never closed: every row below it has
+/// become part of one cell. `line` is that of the place from which `raw` was read, line ends that
+/// precede the row included.
+pub(super) fn open_quote(mut raw: Vec<u8>, line: u64, path: &Path) -> Option<Failure> {
+    let length = raw.len();
+    raw.extend_from_slice(b"\nx\n");
+    let rows = reader(raw.as_slice()).into_byte_records().count();
+    if rows != 1 || length == 0 {
+        return None;
+    }
+    raw.truncate(length);
+    let ends = |bytes: &[u8]| bytes.iter().filter(|b| **b == b'\n').count();
+    let lead = raw.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+    let lead = lead.filter(|b| **b == b'\n').count();
+    let mut cells = ByteRecord::new();
+    // It was read a moment ago.
+    let _ = reader(raw.as_slice()).read_byte_record(&mut cells);
+    let closed = cells.len().saturating_sub(1);
+    let before: usize = cells.iter().take(closed).map(ends).sum();
+    let line = line + (lead + before) as u64;
+    Some(setup(
+        format!(
+            "`{}` line {line}: the quote that opens there is never closed",
+            path.display()
+        ),
+        "close that quote, or write it twice where it is part of the text; the rows below it are \
+         swallowed by one cell",
+    ))
+}
+
+/// The bytes of a range of a file, wherever it stands.
+pub(super) fn bytes_of(file: &File, range: std::ops::Range<u64>) -> std::io::Result<Vec<u8>> {
+    let length = range.end.saturating_sub(range.start);
+    let mut raw = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    let mut there = 0;
+    while let Some(rest) = raw.get_mut(there..).filter(|rest| !rest.is_empty()) {
+        match read_at(file, rest, range.start + there as u64)? {
+            0 => break,
+            more => there += more,
+        }
+    }
+    raw.truncate(there);
+    Ok(raw)
+}
+
 /// A row as a record of the map.
 pub(super) struct CsvRow<'a> {
     /// Its cells.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Position, Reader};
 
-use super::layout::{CsvRow, Layout, failure, reader};
+use super::layout::{CsvRow, Layout, bytes_of, failure, open_quote, reader};
 use crate::connector::codec::{Binding, Record};
 use crate::connector::failure::{file as file_failure, setup};
 use crate::connector::file::identity;
@@ -20,6 +20,8 @@ pub(super) struct Reading {
     reader: Reader<File>,
     layout: Layout,
     scan: Scan,
+    /// Where the row starts that was read last.
+    last: Option<Position>,
 }
 
 impl Reading {
@@ -46,7 +48,10 @@ impl Reading {
             ));
         }
         let layout = Layout::find(binding, &header, path)?;
-        layout.complete(binding, path)?;
+        if let Err(missing) = layout.complete(binding, path) {
+            let raw = bytes_of(reader.get_ref(), 0..reader.position().byte()).map_err(io)?;
+            return Err(open_quote(raw, 1, path).unwrap_or(missing));
+        }
         let mut scan = Scan::start(binding, request, identity(&found));
         if let Some(place) = scan.resume(request, path)? {
             let mut position = Position::new();
@@ -58,6 +63,7 @@ impl Reading {
             reader,
             layout,
             scan,
+            last: None,
         })
     }
 
@@ -86,8 +92,10 @@ impl Reading {
             }
             let more = self.reader.read_byte_record(&mut cells);
             if !more.map_err(|e| failure(&e, &self.path))? {
+                self.closed()?;
                 break;
             }
+            self.last = cells.position().cloned();
             let mut row = self.row(binding, &cells);
             if request.locate
                 && let Some(row) = &mut row
@@ -98,6 +106,17 @@ impl Reading {
         }
         page.cursor = self.scan.cursor();
         Ok(page)
+    }
+
+    /// Refuses a file whose last row has a quote that was never closed.
+    fn closed(&self) -> Result<(), Failure> {
+        let Some(last) = &self.last else {
+            return Ok(());
+        };
+        let range = last.byte()..self.reader.position().byte();
+        let raw = bytes_of(self.reader.get_ref(), range)
+            .map_err(|e| file_failure("read", &self.path, &e))?;
+        open_quote(raw, last.line(), &self.path).map_or(Ok(()), Err)
     }
 
     /// The row, unless it is older than what is wanted.

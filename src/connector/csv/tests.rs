@@ -312,10 +312,49 @@ fn an_open_quote_is_not_written_below() {
     let mut csv = open(dir.path(), same_names(&["name"]));
     let failure = setup(csv.write(&batch(vec![upsert("c@x", &[])])));
     assert!(
-        failure.message.contains("line 3 is never closed"),
+        failure.message.contains("line 3: the quote that opens"),
         "{failure}"
     );
     assert_eq!(fs::read_to_string(&path).expect("there"), content);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_named_with_its_line() {
+    for (content, line) in [
+        ("email,name\na@x,A\nb@x,\"B\nc@x,C\n", 3),
+        ("email,name\r\na@x,A\r\n\r\n\"b\r\n@x\",\"B\r\nc@x,C", 5),
+        ("email,name\na@x,A\nb@x,\"", 3),
+        ("email,\"name\na@x,A\n", 1),
+    ] {
+        let (dir, path) = written(content);
+        let mut csv = open(dir.path(), same_names(&["name"]));
+        let first = ReadRequest { limit: 1, ..all() };
+        let mut read = csv.read(&first);
+        // Whatever pages it is read in.
+        while let Ok(page) = &read {
+            assert!(page.next.is_some(), "{content}");
+            let page = page.next.clone();
+            read = csv.read(&ReadRequest {
+                page,
+                limit: 1,
+                ..all()
+            });
+        }
+        let failure = setup(read);
+        let told = format!(
+            "`{}` line {line}: the quote that opens there is never closed",
+            path.display()
+        );
+        assert_eq!(failure.message, told, "{content}");
+    }
+    for content in [
+        "email,name\na@x,\"A\n\"",
+        "email,name\na@x,A\"\n",
+        "email,name\n",
+    ] {
+        let (dir, _) = written(content);
+        rows(&mut open(dir.path(), same_names(&["name"])));
+    }
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use csv::{ByteRecord, Reader};
 
-use super::layout::{CsvRow, Layout, failure, reader};
+use super::layout::{CsvRow, Layout, failure, open_quote, reader};
 use crate::connector::codec::{Binding, Raw};
-use crate::connector::failure::{file as file_failure, setup};
+use crate::connector::failure::file as file_failure;
 use crate::connector::file::{Rewrite, stamp, unchanged};
 use crate::connector::upserts::{Change, Upserts, locator};
 use crate::engine::ports::{Failure, Write, WriteReport};
@@ -259,19 +259,8 @@ impl Copying<'_> {
     /// Refuses to append below a last row whose quote was never closed: what is appended would
     /// become part of its cell.
     fn closed(&mut self, last: std::ops::Range<u64>, line: u64) -> Result<(), Failure> {
-        let mut raw = self.peek(last)?;
-        raw.extend_from_slice(b"\nx\n");
-        let rows = reader(raw.as_slice()).into_byte_records().count();
-        if rows != 1 || raw == b"\nx\n" {
-            return Ok(());
-        }
-        Err(setup(
-            format!(
-                "`{}`: the quote that opens at or after line {line} is never closed",
-                self.path.display()
-            ),
-            "close that quote; the rows below it are swallowed by one cell",
-        ))
+        let raw = self.peek(last)?;
+        open_quote(raw, line, self.path).map_or(Ok(()), Err)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Failure> {

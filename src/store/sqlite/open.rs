@@ -87,11 +87,21 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
         guard = Some(lock(&place)?);
     }
     let there = check_file(&place, mode)?;
-    if mode == OpenMode::Run && guard.is_none() {
+    let locks = mode == OpenMode::Run && guard.is_none();
+    if locks {
         guard = Some(lock(&place)?);
     }
-    let conn = connect(&place, mode)?;
-    let kind = kind(&conn, &place)?;
+    let looked_at = connect(&place, mode).and_then(|conn| Ok((kind(&conn, &place)?, conn)));
+    let (kind, conn) = match looked_at {
+        Ok(looked_at) => looked_at,
+        Err(error) => {
+            if locks && (error == place.foreign() || error == place.no_database()) {
+                // A strange file keeps no lock; where it cannot be removed it does no harm.
+                let _ = fs::remove_file(beside(place.path(), ".lock"));
+            }
+            return Err(error);
+        }
+    };
     match (mode, kind) {
         (OpenMode::Run, _) => {
             set_up(&conn, &place)?;
