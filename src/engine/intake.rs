@@ -345,12 +345,14 @@ impl Runner<'_> {
 /// the condition.
 fn without_values(reason: &str) -> &str {
     let upto = |at: usize| reason.get(..at).unwrap_or(reason);
-    let untold = " cannot be told";
-    if let Some(at) = reason.find(untold) {
+    let (untold, column) = (" cannot be told", "column `");
+    let named = reason.find(column);
+    if let Some(at) = reason.find(untold)
+        && named.is_none_or(|named| at < named)
+    {
         return upto(at + untold.len());
     }
-    let column = "column `";
-    let Some(at) = reason.find(column).map(|at| at + column.len()) else {
+    let Some(at) = named.map(|at| at + column.len()) else {
         return reason;
     };
     let name = reason.get(at..).and_then(|rest| rest.find('`'));
@@ -391,6 +393,10 @@ mod tests {
             (
                 "contact.age > 3 cannot be told: no `ada@x` > 3",
                 "contact.age > 3 cannot be told",
+            ),
+            (
+                "the event's body: column `age`: `ada@x cannot be told` is no int",
+                "the event's body: column `age`",
             ),
             ("the body is no JSON object", "the body is no JSON object"),
             ("a column `", "a column `"),

@@ -87,6 +87,15 @@ impl Reading {
         loop {
             if page.rows.len() == limit {
                 let at = self.reader.position();
+                let there = self.reader.get_ref().metadata();
+                if at.byte()
+                    >= there
+                        .map_err(|e| file_failure("read", &self.path, &e))?
+                        .len()
+                {
+                    // Whoever goes on after the last row does not see how it ends.
+                    self.closed()?;
+                }
                 page.next = Some(self.scan.pause(&self.path, at.byte(), at.line())?);
                 break;
             }

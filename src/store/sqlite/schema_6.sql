@@ -1,7 +1,8 @@
 -- Format 6 of the store: settled registers stand many in a row, in the order of their keys. A row of its own costs each
 -- a descent of the tree and its share of pages that are half empty.
-DROP VIEW records;
 ALTER TABLE records_settled RENAME TO records_one_each;
+-- Only now: a table is renamed where all views can be read, those that people made of this one too.
+DROP VIEW records;
 CREATE TABLE records_settled (
     id INTEGER PRIMARY KEY,
     entity TEXT NOT NULL,

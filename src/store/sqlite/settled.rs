@@ -65,7 +65,7 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
     let mut from = db.conn.prepare_cached(FROM).map_err(failed)?;
     while let Some(key) = keys.get(found.len()) {
         let mut rows = from.query([entity, key]).map_err(failed)?;
-        let mut passed = 0;
+        let (asked, mut passed) = (found.len(), 0);
         while found.len() < keys.len() && passed < PASSED {
             let Some(row) = rows.next().map_err(failed)? else {
                 // Nothing comes after what was looked at.
@@ -80,6 +80,10 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
             }
             take_from(docs, keys, &mut found).ok_or_else(|| broken(db))?;
             passed = if found.len() > before { 0 } else { passed + 1 };
+        }
+        if found.len() == asked {
+            // The second row begins after the key, unless two begin with the same one.
+            return Err(broken(db));
         }
     }
     Ok(found)
