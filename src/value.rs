@@ -348,6 +348,11 @@ fn plain_date(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year as i32, number(&[m1, m2])?, number(&[d1, d2])?)
 }
 
+/// Whether a text may count something; words like `n/a` or `infinity` do not.
+pub fn has_digit(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_digit())
+}
+
 /// Reads an instant as microseconds: RFC 3339, `YYYY-MM-DD HH:MM:SS[.f]` (taken as UTC), a date
 /// alone, or Unix seconds or milliseconds as digits.
 pub fn parse_instant(text: &str) -> Option<i64> {

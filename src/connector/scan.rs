@@ -8,6 +8,7 @@ use super::codec::Binding;
 use super::cursor::Mark;
 use super::failure::reject;
 use crate::engine::ports::{Failure, MapIx, ReadRequest};
+use crate::value::has_digit;
 
 /// Records in a page, whatever the request allows: a page is what memory holds.
 pub(super) const PAGE_ROWS_MAX: usize = 100_000;
@@ -134,7 +135,7 @@ impl Scan {
 
 /// A text that counts nothing, like `n/a`.
 fn is_word(mark: &Mark) -> bool {
-    matches!(mark, Mark::Text(text) if !text.bytes().any(|b| b.is_ascii_digit()))
+    matches!(mark, Mark::Text(text) if !has_digit(text))
 }
 
 fn changed(path: &Path, why: &str) -> Failure {

@@ -19,6 +19,7 @@ use super::register_json;
 use super::runner::{Runner, damaged};
 use super::stage::Payload;
 use crate::failpoint::{Point, reach};
+use crate::plan::Scenario;
 
 /// What is made of a record that a system did not show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,12 @@ enum Gap {
     Deleted,
     /// It is missing there and has to be put back.
     Missing,
+}
+
+/// Whether a gap in what a scenario reads may be a deletion that it passes on. What only shows recent
+/// records, or has taken another's place, tells of none: a person's backfill alone makes none of a gap.
+pub(super) fn makes_deletions(plan: &Scenario) -> bool {
+    plan.propagate_deletes && (plan.mode.realtime || plan.scan_full)
 }
 
 impl Runner<'_> {
@@ -94,10 +101,7 @@ impl Runner<'_> {
                 continue;
             }
             let routes = || scenario.routes.iter().filter(|r| r.entity == entity);
-            // What only shows recent records, or has taken another's place, tells of no deletion: a
-            // person's backfill alone makes none of a gap.
-            let tells = plan.propagate_deletes && (plan.mode.realtime || plan.scan_full);
-            if tells && routes().any(|r| r.from == source.system) {
+            if makes_deletions(plan) && routes().any(|r| r.from == source.system) {
                 out.push((source.system, Gap::Deleted));
             } else if run.reconcile && routes().any(|r| r.to == source.system) {
                 out.push((source.system, Gap::Missing));

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::absent::makes_deletions;
 use super::account::Account;
 use super::books::Books;
 use super::cursors::unsound;
@@ -505,8 +506,7 @@ impl Runner<'_> {
             return self.stop_run(run, RunStatus::Aborted, note);
         }
         if let Some(note) = self.silent_source(run)? {
-            let tells = plan.mode.realtime || plan.scan_full;
-            if run.tracks_presence(plan) && plan.propagate_deletes && tells {
+            if run.tracks_presence(plan) && makes_deletions(plan) {
                 return self.stop_run(run, RunStatus::Aborted, note);
             }
             run.record.note = Some(note);

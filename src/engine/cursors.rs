@@ -6,7 +6,7 @@
 
 use crate::plan::Map;
 use crate::time::{Instant, Millis};
-use crate::value::parse_instant;
+use crate::value::{has_digit, parse_instant};
 
 /// Times without a zone are up to so far ahead of the clock.
 const AHEAD: Millis = Millis(86_400_000);
@@ -35,14 +35,13 @@ pub(super) fn unsound(
     }
     // Words like `n/a` or `infinity` come after everything that counts; a text with digits may be a
     // counter, or a time in a form that sorts.
-    if cursor.bytes().any(|b| b.is_ascii_digit()) {
+    if has_digit(cursor) {
         return None;
     }
     let is_time = map.is_some_and(|map| map.cursor.is_some() && map.cursor == map.changed_at);
-    let counts = |before: &str| before.bytes().any(|b| b.is_ascii_digit());
     let endless = ["infinity", "inf", "nan"];
     let endless = endless.contains(&&*cursor.trim().to_lowercase());
-    (is_time || endless || before.is_some_and(counts)).then_some("counts nothing")
+    (is_time || endless || before.is_some_and(has_digit)).then_some("counts nothing")
 }
 
 /// Whether a text is a date like `12/31/2025` or `31.12.2025`, which does not sort.

@@ -322,10 +322,10 @@ impl Metrics {
                 samples.add(ALERTS, &[outcome], count as f64);
             }
         }
-        for system in &self.program.plan.systems {
+        for (system, ix) in self.program.plan.systems.iter().zip(0..) {
             if system.connector == "webhook" {
                 let name = &system.name;
-                let counts = live.events.get(name).copied().unwrap_or_default();
+                let counts = live.events.get(&ix).copied().unwrap_or_default();
                 samples.add(EVENTS, &[name, "stored"], counts.stored as f64);
                 samples.add(EVENTS, &[name, "repeated"], counts.repeated as f64);
             }

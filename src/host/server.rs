@@ -110,7 +110,7 @@ pub fn start(
     let counted = live.clone();
     std::thread::spawn(move || {
         write(&mut store, &plan, &deliveries, &mut |group| {
-            count(&counted, &plan, &group);
+            count(&counted, &group);
             // What is made of an event is flushed before it goes out, and the event with it.
             arrived.wake();
             // The other end goes only after this one.
@@ -297,16 +297,13 @@ fn flush(flusher: &Flusher, groups: &Receiver<Group>) {
 }
 
 /// Counts what was committed, for the metrics.
-fn count(live: &SharedLive, plan: &Plan, group: &Group) {
+fn count(live: &SharedLive, group: &Group) {
     let Ok(new) = &group.committed else {
         return;
     };
     let mut live = live.get();
     for (delivery, new) in group.deliveries.iter().zip(new) {
-        let Some(system) = plan.systems.get(usize::from(delivery.system)) else {
-            continue;
-        };
-        let counts = live.events.entry(system.name.clone()).or_default();
+        let counts = live.events.entry(delivery.system).or_default();
         match new {
             true => counts.stored += 1,
             false => counts.repeated += 1,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::spans::Spans;
-use crate::engine::ports::RunRecord;
+use crate::engine::ports::{RunRecord, SystemIx};
 use crate::engine::runner::{Alert, Observer, Progress, Standing, Tally};
 use crate::engine::steps::Step;
 
@@ -23,7 +23,7 @@ pub(super) struct Live {
     /// What became of alerts.
     pub alerts: AlertCounts,
     /// Events that were posted, by system.
-    pub events: BTreeMap<String, EventCounts>,
+    pub events: BTreeMap<SystemIx, EventCounts>,
     /// Whether the runner has made its first step: its plan and its store are in order.
     pub ready: bool,
 }

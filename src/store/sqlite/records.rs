@@ -45,11 +45,7 @@ pub(super) fn put(db: &Db, entity: &str, key: &str, doc: &str) -> Stored<()> {
     let now = fresh(db)? + 1;
     let sql = "INSERT INTO records_fresh (entity, key, doc) VALUES (?1, ?2, ?3)";
     db.run(sql, [entity, key, doc])?;
-    db.fresh.set(Some(now));
-    match now > FRESH_MAX {
-        true => settle_next(db, MOVED),
-        false => Ok(()),
-    }
+    grown(db, now, 1)
 }
 
 /// The same for each; their keys mostly ascend.
@@ -68,9 +64,14 @@ pub(super) fn put_several(db: &Db, entity: &str, records: &[(&str, &str)]) -> St
     }
     let before = fresh(db)?;
     let now = before + put_fresh(db, entity, records)?;
+    grown(db, now, records.len())
+}
+
+/// Notes how many are fresh since `came` were written; where that is too many, the next ones move.
+fn grown(db: &Db, now: u64, came: usize) -> Stored<()> {
     db.fresh.set(Some(now));
     match now > FRESH_MAX {
-        true => settle_next(db, MOVED.max(2 * records.len())),
+        true => settle_next(db, MOVED.max(2 * came)),
         false => Ok(()),
     }
 }
