@@ -288,3 +288,269 @@ fn many_rows_travel_in_one_batch() {
         "10000"
     );
 }
+
+/// Values of a field that sit at the edges of how the server keeps them.
+fn edges(name: &str) -> Vec<Value> {
+    let read = |ty: Type, texts: &[&str]| -> Vec<Value> {
+        texts.iter().map(|text| value(&ty, text)).collect()
+    };
+    let mut edges = match name {
+        "age" => [
+            0,
+            1,
+            -1,
+            9_999,
+            10_000,
+            32_767,
+            32_768,
+            -32_769,
+            1 << 31,
+            i64::MAX,
+            i64::MIN,
+        ]
+        .map(Value::Int)
+        .to_vec(),
+        "balance" => {
+            let ty = Type::Decimal {
+                precision: 28,
+                scale: 12,
+            };
+            let texts = [
+                "0",
+                "0.00",
+                "-0.01",
+                "0.0001",
+                "0.00001",
+                "1.10",
+                "10000",
+                "9999.9999",
+                "10000.0001",
+                "100000000",
+                "123456789012.345678",
+                "-9999999999.99",
+                "0.000000000001",
+                "99999999999999.5",
+                "7000000",
+            ];
+            read(ty, &texts)
+        }
+        "born" => read(
+            Type::Date,
+            &[
+                "0001-01-01",
+                "1582-10-15",
+                "1999-12-31",
+                "2000-01-01",
+                "2000-02-29",
+                "9999-12-31",
+            ],
+        ),
+        "seen" => read(
+            Type::Datetime,
+            &[
+                "0001-01-01T00:00:00Z",
+                "1969-12-31T23:59:59.999999Z",
+                "1999-12-31T23:59:59.999999Z",
+                "2000-01-01T00:00:00.000001Z",
+                "2026-03-29T01:59:59.5Z",
+                "9999-12-31T23:59:59.999999Z",
+            ],
+        ),
+        "opted_out" => vec![Value::Bool(true), Value::Bool(false)],
+        "status" => vec![text("new"), text("lost"), text("no such")],
+        "doc" => [
+            "{}",
+            "[1,2.50,null]",
+            "\"a\"",
+            "7",
+            r#"{"a":{"b":"\u00e9\\"}}"#,
+        ]
+        .map(|doc| Value::Json(doc.into()))
+        .to_vec(),
+        _ => vec![
+            text(ANY_TEXT),
+            text(""),
+            text(" both ends "),
+            text("6F9619FF-8B86-D011-B42D-00CF4FC964FF"),
+            text("6f9619ff8b86d011b42d00cf4fc964ff"),
+            text("{6f9619ff-8b86-d011-b42d-00cf4fc964ff}"),
+            text("\\N"),
+            text("nul\0l"),
+            text("17"),
+        ],
+    };
+    edges.push(Value::Null);
+    edges
+}
+
+#[test]
+fn many_at_once_leave_what_each_alone_leaves_in_columns_of_every_type() {
+    let layouts = [
+        (
+            "age",
+            vec![
+                "smallint",
+                "int",
+                "bigint",
+                "numeric",
+                "numeric(5)",
+                "float8",
+                "real",
+                "text",
+            ],
+        ),
+        (
+            "balance",
+            vec![
+                "numeric",
+                "numeric(12,2)",
+                "numeric(6,-2)",
+                "float8",
+                "text",
+                "bigint",
+            ],
+        ),
+        ("born", vec!["date", "timestamptz", "text", "born_at"]),
+        (
+            "seen",
+            vec![
+                "timestamptz",
+                "timestamp",
+                "timestamptz(3)",
+                "date",
+                "time",
+                "text",
+            ],
+        ),
+        ("opted_out", vec!["boolean", "text", "int"]),
+        ("status", vec!["text", "varchar(3)", "state", "\"char\""]),
+        ("doc", vec!["jsonb", "json", "text"]),
+        (
+            "name",
+            vec![
+                "text",
+                "varchar(60)",
+                "char(60)",
+                "name",
+                "uuid",
+                "bytea",
+                "short",
+                "int",
+            ],
+        ),
+    ];
+    let database = Database::new();
+    database.run(
+        "CREATE TYPE state AS ENUM ('new', 'lost'); CREATE DOMAIN born_at AS date; \
+         CREATE DOMAIN short AS text CHECK (length(VALUE) < 20)",
+    );
+    for (field, types) in layouts {
+        for ty in types {
+            let mut left = Vec::new();
+            for alone in [true, false] {
+                database.run(&format!(
+                    "DROP TABLE IF EXISTS contacts; {TABLE}; ALTER TABLE contacts DROP {field}, \
+                     ADD {field} {ty}"
+                ));
+                // Else all goes straight into it.
+                database.run("INSERT INTO contacts (email) VALUES ('somebody')");
+                let mut desk = Desk::open(MAP, &database.url());
+                let writes = edges(field).into_iter().enumerate();
+                let writes: Vec<Write> = writes
+                    .map(|(at, value)| desk.upsert(&format!("{at:02}@x"), &[(field, value)]))
+                    .collect();
+                let rejected = match alone {
+                    false => desk.write(writes),
+                    true => {
+                        let each = writes.into_iter().enumerate();
+                        let each = each.flat_map(|(at, write)| {
+                            let refused = desk.write(vec![write]).into_iter();
+                            refused.map(|(_, why)| (at, why)).collect::<Vec<_>>()
+                        });
+                        each.collect()
+                    }
+                };
+                let sql = format!(
+                    "SELECT json_agg(ARRAY[email, {field}::text] ORDER BY email) FROM contacts"
+                );
+                left.push((rejected, database.one(&sql)));
+            }
+            assert_eq!(left[0], left[1], "{field} as {ty}");
+        }
+    }
+}
+
+#[test]
+fn of_many_the_rows_that_are_there_are_changed_and_the_others_added() {
+    let (database, mut desk) = empty();
+    let writes = |desk: &Desk, from: i64, age: i64| -> Vec<Write> {
+        let each = (from..from + 2_000).map(|i| {
+            desk.upsert(
+                &format!("{i}@x.example"),
+                &[("age", Value::Int(age)), ("name", text("n"))],
+            )
+        });
+        each.collect()
+    };
+    let held = |age: i64| format!("SELECT count(*) FROM contacts WHERE age = {age} AND name = 'n'");
+    let rows = "SELECT string_agg(xmin::text, ',' ORDER BY email) FROM contacts";
+    let first = writes(&desk, 0, 1);
+    assert_eq!(desk.write(first.clone()), []);
+    // From another connection than the one that filled it.
+    let mut desk = Desk::open(MAP, &database.url());
+    let before = database.one(rows);
+    assert_eq!(desk.write(first), []);
+    assert_eq!(database.one(rows), before, "what is the same is left alone");
+    // Rows are looked for anew: with none found that pauses for a while.
+    let mut desk = Desk::open(MAP, &database.url());
+    let all = writes(&desk, 0, 2);
+    assert_eq!(desk.write(all), []);
+    assert_eq!(database.one(&held(2)), "2000");
+    // Some are there, some are not, one is refused.
+    let mut some = writes(&desk, 1_000, 3);
+    some[5] = desk.upsert(
+        "1005@x.example",
+        &[("age", Value::Int(99_999)), ("name", text("n"))],
+    );
+    some[1_500] = desk.upsert(
+        "2500@x.example",
+        &[("age", Value::Int(3)), ("name", text(&"x".repeat(61)))],
+    );
+    let rejected: Vec<usize> = desk.write(some).into_iter().map(|(at, _)| at).collect();
+    assert_eq!(rejected, [5, 1_500]);
+    assert_eq!(database.one(&held(3)), "1998");
+    assert_eq!(database.one(&held(2)), "1001");
+    // Hardly any is there: again and again, so that they are looked for, and not, and again.
+    for round in 0..20 {
+        let new = writes(&desk, 3_000 + 1_900 * round, 4 + round);
+        assert_eq!(desk.write(new), []);
+    }
+    assert_eq!(database.one("SELECT count(*) FROM contacts"), "40999");
+    assert_eq!(database.one(&held(23)), "2000");
+    assert_eq!(database.one(&held(22)), "1900");
+}
+
+#[test]
+fn triggers_see_of_many_what_they_see_of_one() {
+    let (database, mut desk) = empty();
+    database.run(
+        "CREATE TABLE seen (what text, email text); \
+         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+           INSERT INTO seen VALUES (TG_WHEN || ' ' || TG_OP, NEW.email); RETURN NEW; END $$; \
+         CREATE TRIGGER before BEFORE INSERT OR UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION tell()",
+    );
+    let name = |desk: &Desk, at: usize, name: &str| {
+        desk.upsert(&format!("{at}@x"), &[("name", text(name))])
+    };
+    let told = "SELECT string_agg(DISTINCT what, ', ' ORDER BY what) FROM seen";
+    let old: Vec<Write> = (0..1_000).map(|at| name(&desk, at, "old")).collect();
+    assert_eq!(desk.write(old), []);
+    database.run("TRUNCATE seen");
+    let one = name(&desk, 7, "new");
+    assert_eq!(desk.write(vec![one]), []);
+    let of_one = database.one(told);
+    database.run("TRUNCATE seen");
+    let all: Vec<Write> = (0..1_000).map(|at| name(&desk, at, "newer")).collect();
+    assert_eq!(desk.write(all), []);
+    assert_eq!(database.one(told), of_one);
+}

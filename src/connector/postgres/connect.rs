@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use postgres::config::{Host, SslMode};
 use postgres::{Client, NoTls, Statement};
 use rustls::ClientConfig;
@@ -22,15 +23,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long sent bytes may stay unacknowledged before the peer counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
+/// Batches for which rows are not looked for after a table had few of them.
+const LACKING_BATCHES: u32 = 15;
+
 /// Statements that are kept prepared; a policy has few shapes of writes.
 const PREPARED_MAX: usize = 64;
 
 /// One spelling of dates, numbers and bytes, whatever the server's own settings are; a row that
-/// cannot be had because of somebody else's lock is tried again later.
+/// cannot be had because of somebody else's lock is tried again later. Statements are many and each
+/// is short: compiling them (from version 11 on) takes longer than it saves.
 pub(super) const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
     SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
     SET client_min_messages = 'error'; SET lock_timeout = '30s'; \
-    SET standard_conforming_strings = on; SET idle_in_transaction_session_timeout = '10min'";
+    SET standard_conforming_strings = on; SET idle_in_transaction_session_timeout = '10min'; \
+    SELECT set_config('jit', 'off', false) FROM pg_catalog.pg_settings WHERE name = 'jit'";
 
 /// Where a database is.
 #[derive(Clone)]
@@ -125,8 +131,9 @@ impl Address {
             client,
             prepared: Vec::new(),
             staged: Vec::new(),
-            room: String::new(),
+            room: BytesMut::new(),
             filled: Vec::new(),
+            lacking: Vec::new(),
             mark: None,
         })
     }
@@ -175,9 +182,12 @@ pub(super) struct Session {
     /// says there who made them.
     pub(super) mark: Option<String>,
     /// Room for the text of a batch, kept from one to the next.
-    pub(super) room: String,
+    pub(super) room: BytesMut,
     /// Tables written to, and whether each was empty then and took everything since as new.
     filled: Vec<(String, bool)>,
+    /// Tables that had few of the rows that were last looked for, and for how many batches none is
+    /// looked for now.
+    lacking: Vec<(String, u32)>,
 }
 
 impl Session {
@@ -197,6 +207,25 @@ impl Session {
         let known = self.filled.iter_mut().find(|(t, _)| t == table);
         if let Some((_, fills)) = known {
             *fills = false;
+        }
+    }
+
+    /// Whether the rows of the next batch are worth looking for.
+    pub(super) fn expects_rows(&mut self, table: &str) -> bool {
+        match self.lacking.iter_mut().find(|(t, _)| t == table) {
+            Some((_, batches)) if *batches > 0 => {
+                *batches -= 1;
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// How many rows a table had that were not yet as they should be, of those looked for.
+    pub(super) fn found_rows(&mut self, table: &str, found: usize, of: usize) {
+        self.lacking.retain(|(t, _)| t != table);
+        if found < of / 2 {
+            self.lacking.push((table.to_owned(), LACKING_BATCHES));
         }
     }
 

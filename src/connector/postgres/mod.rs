@@ -8,7 +8,8 @@
 //! ahead.
 //!
 //! Writing is one transaction a batch: `COPY` into a temporary table of the target's own types,
-//! then one upsert. A record that the table refuses is found by halves and rejected with the
+//! then one upsert; where enough are written what is there already is changed first, and the rest
+//! added after it, if there is any. A record that the table refuses is found by halves and rejected with the
 //! server's words while the others go on. What would change nothing is not written. A table that
 //! was empty is filled by `COPY` alone.
 //!
@@ -16,10 +17,12 @@
 //! What a runner writes is signed with the name under which it follows, so that both tell its own
 //! changes from those of others.
 //!
-//! Values travel as text, in the spelling that the server itself gives and takes under fixed
-//! settings, so that every type that has a text form goes there and back unchanged.
+//! Values are read as text, in the spelling that the server itself gives under fixed settings, and
+//! written as such too, so that every type that has a text form goes there and back unchanged;
+//! where the columns' types are common ones, many go there in the server's binary form.
 
 mod ahead;
+mod binary;
 mod connect;
 mod copy_out;
 mod failure;

@@ -2,6 +2,7 @@
 
 use postgres::Error;
 
+use super::binary::Wire;
 use super::connect::{Address, Session};
 use super::failure::statement;
 use super::param::{Param, refs};
@@ -31,6 +32,9 @@ pub(super) struct Table {
     leads: Vec<String>,
     /// Whether `MERGE` can write to it, which servers before version 15 do not know.
     pub merges: bool,
+    /// Whether it is a table of one part where an update does no more than it says: no rules,
+    /// policies, heirs or triggers.
+    pub is_plain: bool,
 }
 
 /// A column.
@@ -38,6 +42,8 @@ pub(super) struct Table {
 pub(super) struct Column {
     pub name: String,
     pub kind: Kind,
+    /// How its values stand in a binary `COPY`; none: not known here.
+    pub wire: Option<Wire>,
     /// The type's own name, as SQL takes it.
     pub type_name: String,
     /// A value has to be given for a new row.
@@ -126,7 +132,11 @@ const TABLE: &str = "SELECT c.oid::text, n.nspname::text, c.relname::text, \
         (c.relkind IN ('r', 'p'))::text, \
         (c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity \
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) \
-            AND current_setting('server_version_num')::int >= 150000)::text \
+            AND current_setting('server_version_num')::int >= 150000)::text, \
+        (c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity \
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) \
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g \
+                WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))::text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
       AND ((c.relname = $1 AND n.nspname = ANY (current_schemas(false))) \
@@ -135,7 +145,9 @@ const TABLE: &str = "SELECT c.oid::text, n.nspname::text, c.relname::text, \
 
 const COLUMNS: &str = "SELECT a.attname::text, b.typname::text, b.typcategory::text, \
         (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::text, \
-        format_type(a.atttypid, NULL) \
+        format_type(a.atttypid, NULL), \
+        CASE WHEN b.typtype = 'e' THEN 'text' \
+            WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN b.typname::text ELSE '' END \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid \
     JOIN pg_catalog.pg_type b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END \
     WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -162,16 +174,18 @@ impl Table {
     pub(super) fn describe(session: &mut Session, binding: &Binding) -> Result<Table, Failure> {
         let address = session.address.clone();
         let failed = |e: Error| statement(&address, "read the schema of", &e);
-        let found = rows(session, TABLE, binding.object(), 5).map_err(failed)?;
-        let Some([oid, schema, relation, is_table, merges]) = found.first().map(Vec::as_slice)
+        let found = rows(session, TABLE, binding.object(), 6).map_err(failed)?;
+        let Some([oid, schema, relation, is_table, merges, is_plain]) =
+            found.first().map(Vec::as_slice)
         else {
             return Err(missing_table(session, binding).map_err(failed)?);
         };
-        let columns = rows(session, COLUMNS, oid, 5).map_err(failed)?;
+        let columns = rows(session, COLUMNS, oid, 6).map_err(failed)?;
         let columns = columns.iter().filter_map(|row| match row.as_slice() {
-            [name, typname, category, needed, type_name] => Some(Column {
+            [name, typname, category, needed, type_name, wire] => Some(Column {
                 name: name.clone(),
                 kind: Kind::of(typname, category),
+                wire: Wire::of(wire),
                 type_name: type_name.clone(),
                 needed: needed == "true",
             }),
@@ -193,6 +207,7 @@ impl Table {
             is_table: is_table == "true",
             leads: leads.into_iter().flatten().collect(),
             merges: merges == "true",
+            is_plain: is_plain == "true",
             address,
         })
     }

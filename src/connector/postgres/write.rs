@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::ops::Range;
 
-use postgres::Error;
+use bytes::{BufMut, BytesMut};
+use postgres::{CopyInWriter, Error};
 
+use super::binary::{self, Misfit};
 use super::connect::Session;
 use super::failure::{of_the_record, statement};
 use super::line::CopyLine;
 use super::param::{Param, refs};
 use super::stage::{self, push_number, spell};
-use super::table::{Kind, Table};
+use super::table::{Column, Kind, Table};
 use super::{quoted, read::located};
 use crate::connector::codec::{Binding, Raw};
 use crate::engine::ports::{Failure, Write, WriteReport};
@@ -22,6 +24,9 @@ use crate::failpoint::{Point, reach};
 const COPY_BYTES: usize = 256 * 1024;
 /// Bytes of room that are kept from one batch to the next.
 const ROOM_MAX: usize = 8 * 1024 * 1024;
+/// Records from which on those that are there already are looked for first: below it the further
+/// statement costs more than it saves.
+const UPDATE_FIRST: usize = 512;
 
 /// Applies a batch; when it returns, it is durable.
 pub(super) fn batch(
@@ -33,14 +38,9 @@ pub(super) fn batch(
     let address = session.address.clone();
     let failed = |e: Error| statement(&address, "write to", &e);
     let mut rejected = BTreeMap::new();
-    let room = std::mem::take(&mut session.room);
-    let (mut groups, singles) = sorted(binding, table, writes, room, &mut rejected);
-    let alone = match (groups.as_slice(), singles.is_empty()) {
-        ([group], true) => group
-            .lines
-            .first()
-            .filter(|_| group.lines.len() == 1)
-            .map(|l| (group, l)),
+    let (mut groups, singles) = sorted(session, binding, table, writes, &mut rejected);
+    let alone = match (groups.as_slice(), writes) {
+        ([group], [_]) => group.lines.first().map(|l| (group, l)),
         _ => None,
     };
     if let Some((group, line)) = alone {
@@ -61,7 +61,7 @@ pub(super) fn batch(
             return Err(failed(error));
         }
     }
-    let room = groups.first_mut().map(|g| std::mem::take(&mut g.text));
+    let room = groups.first_mut().map(|g| std::mem::take(&mut g.data));
     session.room = room
         .filter(|room| room.capacity() <= ROOM_MAX)
         .unwrap_or_default();
@@ -136,6 +136,15 @@ enum Action {
     Delete,
 }
 
+/// How the records of a batch go to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Lines of a `COPY` in its text format, parameters of a statement.
+    Text,
+    /// Tuples of a binary `COPY`.
+    Binary,
+}
+
 /// Writes that set the same columns.
 struct Group<'a> {
     action: Action,
@@ -143,9 +152,10 @@ struct Group<'a> {
     /// The key's columns, then those of fields.
     columns: Vec<&'a str>,
     keys: usize,
-    /// The records as lines of `COPY`, in its text format.
-    text: String,
-    /// Of each its position in the batch and where its line is.
+    form: Form,
+    /// The records as `COPY` takes them, without what begins a tuple.
+    data: BytesMut,
+    /// Of each its position in the batch and where it is in `data`.
     lines: Vec<Line>,
 }
 
@@ -153,27 +163,45 @@ struct Group<'a> {
 struct Line {
     /// Its position in the batch.
     at: usize,
-    /// Its line, with its end.
-    text: Range<usize>,
+    /// Its line with its end, or the fields of its tuple.
+    data: Range<usize>,
 }
 
-/// Writes by what they set, the text of the first group in `room`. What no column can take is
-/// rejected here.
+/// Writes by what they set: as tuples where there are several and their columns take every value
+/// so, else as text.
 fn sorted<'a>(
+    session: &mut Session,
     binding: &'a Binding,
     table: &'a Table,
     writes: &[Write],
-    mut room: String,
     rejected: &mut BTreeMap<usize, String>,
 ) -> (Vec<Group<'a>>, Vec<Single>) {
+    if writes.len() > 1 {
+        let room = std::mem::take(&mut session.room);
+        if let Some(sorted) = sorted_as(Form::Binary, binding, table, writes, room, rejected) {
+            return sorted;
+        }
+        rejected.clear();
+    }
+    let room = std::mem::take(&mut session.room);
+    // As text no value is one for letters.
+    sorted_as(Form::Text, binding, table, writes, room, rejected).unwrap_or_default()
+}
+
+/// Writes by what they set, the first group's records in `room`. What no column can take is
+/// rejected here; none: one has to go in letters.
+fn sorted_as<'a>(
+    form: Form,
+    binding: &'a Binding,
+    table: &'a Table,
+    writes: &[Write],
+    mut room: BytesMut,
+    rejected: &mut BTreeMap<usize, String>,
+) -> Option<(Vec<Group<'a>>, Vec<Single>)> {
     let wanted: Vec<usize> = binding.key_columns().collect();
     let keys: Vec<&str> = wanted.iter().map(|k| binding.name_of(*k)).collect();
-    let kinds: Vec<Kind> = (0..binding.wanted().len())
-        .map(|w| {
-            table
-                .column(binding.name_of(w))
-                .map_or(Kind::Other, |c| c.kind)
-        })
+    let columns: Vec<Option<&Column>> = (0..binding.wanted().len())
+        .map(|w| table.column(binding.name_of(w)))
         .collect();
     room.clear();
     let mut groups: Vec<Group> = Vec::new();
@@ -211,7 +239,8 @@ fn sorted<'a>(
                     table,
                     columns: keys.iter().copied().chain(fields).collect(),
                     keys: keys.len(),
-                    text: std::mem::take(&mut room),
+                    form,
+                    data: std::mem::take(&mut room),
                     lines: Vec::with_capacity(writes.len() - at),
                 });
                 shapes.push(shape().collect());
@@ -223,12 +252,16 @@ fn sorted<'a>(
         };
         let key = wanted.iter().copied().zip(key).map(Ok);
         let cells = binding.cells(write).filter(|_| !write.delete);
-        if let Err(why) = group.add(at, key.chain(cells), &kinds) {
-            rejected.insert(at, why);
+        match group.add(at, key.chain(cells), &columns) {
+            Ok(()) => {}
+            Err(Misfit::Refused(why)) => {
+                rejected.insert(at, why);
+            }
+            Err(Misfit::Letters) => return None,
         }
     }
     groups.retain(|group| !group.lines.is_empty());
-    (groups, singles)
+    Some((groups, singles))
 }
 
 impl Group<'_> {
@@ -237,27 +270,107 @@ impl Group<'_> {
     fn add<'r>(
         &mut self,
         at: usize,
-        mut values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
-        kinds: &[Kind],
-    ) -> Result<(), String> {
-        let start = self.text.len();
-        let mut first = true;
-        let spelt = values.try_for_each(|value| {
-            let (wanted, raw) = value?;
-            let kind = kinds.get(wanted).copied().unwrap_or(Kind::Other);
-            if !std::mem::take(&mut first) {
-                self.text.push('\t');
-            }
-            spell(&mut self.text, &raw, kind)
-        });
-        if let Err(why) = spelt {
-            self.text.truncate(start);
-            return Err(why);
+        values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
+        columns: &[Option<&Column>],
+    ) -> Result<(), Misfit> {
+        let start = self.data.len();
+        let added = match self.form {
+            Form::Text => self.add_line(values, columns),
+            Form::Binary => self.add_tuple(values, columns),
+        };
+        if added.is_err() {
+            self.data.truncate(start);
+            return added;
         }
-        self.text.push('\n');
-        let text = start..self.text.len();
-        self.lines.push(Line { at, text });
+        let data = start..self.data.len();
+        self.lines.push(Line { at, data });
         Ok(())
+    }
+
+    fn add_line<'r>(
+        &mut self,
+        values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
+        columns: &[Option<&Column>],
+    ) -> Result<(), Misfit> {
+        let mut line = String::new();
+        for value in values {
+            let (wanted, raw) = value.map_err(Misfit::Refused)?;
+            let column = columns.get(wanted).copied().flatten();
+            let kind = column.map_or(Kind::Other, |column| column.kind);
+            if !line.is_empty() {
+                line.push('\t');
+            }
+            spell(&mut line, &raw, kind).map_err(Misfit::Refused)?;
+        }
+        line.push('\n');
+        self.data.put_slice(line.as_bytes());
+        Ok(())
+    }
+
+    fn add_tuple<'r>(
+        &mut self,
+        mut values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
+        columns: &[Option<&Column>],
+    ) -> Result<(), Misfit> {
+        values.try_for_each(|value| {
+            let (wanted, raw) = value.map_err(Misfit::Refused)?;
+            let column = columns.get(wanted).copied().flatten();
+            let wire = column.and_then(|column| column.wire);
+            wire.ok_or(Misfit::Letters)?.put(&mut self.data, &raw)
+        })
+    }
+
+    /// Sends the records of a part by a `COPY` that has begun, each with its number before its
+    /// fields where they are to be told apart. What the server has against it is told when the
+    /// copy ends.
+    fn send(&self, writer: &mut CopyInWriter<'_>, part: Range<usize>, numbered: bool) {
+        let mut chunk = BytesMut::with_capacity(COPY_BYTES + 4096);
+        let fields = self.columns.len() + usize::from(numbered);
+        // No table has more than 1,600 columns.
+        let fields = i16::try_from(fields).unwrap_or(i16::MAX);
+        let mut number = String::new();
+        if self.form == Form::Binary {
+            chunk.put_slice(binary::HEADER);
+        }
+        let lines = self.lines.iter().enumerate();
+        for (row, line) in lines.take(part.end).skip(part.start) {
+            match self.form {
+                Form::Text if numbered => {
+                    number.clear();
+                    push_number(&mut number, row as i64);
+                    number.push('\t');
+                    chunk.put_slice(number.as_bytes());
+                }
+                Form::Text => {}
+                Form::Binary => {
+                    chunk.put_i16(fields);
+                    if numbered {
+                        chunk.put_i32(size_of::<i64>() as i32);
+                        chunk.put_i64(row as i64);
+                    }
+                }
+            }
+            chunk.put_slice(self.data.get(line.data.clone()).unwrap_or_default());
+            if chunk.len() >= COPY_BYTES {
+                if writer.write_all(&chunk).is_err() {
+                    return;
+                }
+                chunk.clear();
+            }
+        }
+        if self.form == Form::Binary {
+            chunk.put_i16(binary::TRAILER);
+        }
+        let _ = writer.write_all(&chunk);
+    }
+
+    /// The statement that begins a `COPY`.
+    fn copy(&self, into: &str, columns: &str) -> String {
+        let form = match self.form {
+            Form::Text => "",
+            Form::Binary => " (FORMAT binary)",
+        };
+        format!("COPY {into} ({columns}) FROM STDIN{form}")
     }
 
     /// Copies the records straight into a table that was empty when the connection first wrote to
@@ -269,11 +382,10 @@ impl Group<'_> {
         if !suits || !session.fills(&self.table.sql)? {
             return Ok(false);
         }
-        let copy = format!("COPY {} ({}) FROM STDIN", self.table.sql, self.named());
+        let copy = self.copy(&self.table.sql, &self.named());
         session.client.batch_execute("SAVEPOINT syncline_append")?;
         let mut writer = session.client.copy_in(&copy)?;
-        // What the server has against it is told when the copy ends.
-        let _ = writer.write_all(self.text.as_bytes());
+        self.send(&mut writer, 0..self.lines.len(), false);
         let done = match writer.finish() {
             Ok(_) => true,
             Err(error) if error.as_db_error().is_some() => {
@@ -325,40 +437,61 @@ impl Group<'_> {
     }
 
     fn attempt(&self, session: &mut Session, stage: &str, part: Range<usize>) -> Result<(), Error> {
-        let copy = format!("COPY {stage} (syncline_row, {}) FROM STDIN", self.named());
+        let copy = self.copy(stage, &format!("syncline_row, {}", self.named()));
         let mut writer = session.client.copy_in(&copy)?;
-        let mut text = String::with_capacity(COPY_BYTES + 4096);
-        let lines = self.lines.iter().enumerate();
-        for (row, line) in lines.take(part.end).skip(part.start) {
-            push_number(&mut text, row as i64);
-            text.push('\t');
-            text.push_str(self.text.get(line.text.clone()).unwrap_or_default());
-            if text.len() >= COPY_BYTES {
-                // What the server has against it is told when the copy ends.
-                if writer.write_all(text.as_bytes()).is_err() {
-                    break;
-                }
-                text.clear();
-            }
-        }
-        let _ = writer.write_all(text.as_bytes());
+        self.send(&mut writer, part.clone(), true);
         writer.finish()?;
         let rows = format!(
             "s.syncline_row >= {} AND s.syncline_row < {}",
             part.start, part.end
         );
-        for sql in self.statements(&format!("{stage} AS s"), &rows) {
+        let source = format!("{stage} AS s");
+        if self.updates_first(&part) && session.expects_rows(&self.table.sql) {
+            let changed = session.client.execute(&self.update(&source, &rows), &[])?;
+            let changed = usize::try_from(changed).unwrap_or(usize::MAX);
+            session.found_rows(&self.table.sql, changed, part.len());
+            if changed >= part.len() {
+                return Ok(());
+            }
+        }
+        for sql in self.statements(&source, &rows) {
             session.client.execute(&sql, &[])?;
         }
         Ok(())
     }
 
+    /// Whether what is there already is changed by a statement of its own, before the one that
+    /// adds what is not: where all is there, as in most runs, the second is not needed, and the
+    /// server neither looks whether it may insert nor locks a row before it changes it. Triggers
+    /// would tell the one from the other.
+    fn updates_first(&self, part: &Range<usize>) -> bool {
+        let sets = self.columns.len() > self.keys;
+        let upsert = self.action == Action::Upsert && sets && self.upserts();
+        upsert && self.table.is_plain && part.len() >= UPDATE_FIRST
+    }
+
+    /// Changes the rows that are there and not yet as they should be.
+    fn update(&self, source: &str, rows: &str) -> String {
+        format!(
+            "UPDATE {} AS t SET {} FROM {source} WHERE {rows} AND {} AND {}",
+            self.table.sql,
+            self.set("s"),
+            self.equal(),
+            self.differs("s")
+        )
+    }
+
+    /// Whether row and record have the same key.
+    fn equal(&self) -> String {
+        let equal = self.columns.iter().take(self.keys);
+        let equal: Vec<String> = equal.map(|c| format!("t.{0} = s.{0}", quoted(c))).collect();
+        equal.join(" AND ")
+    }
+
     /// The statements that apply the records of `source`, named `s`.
     fn statements(&self, source: &str, rows: &str) -> Vec<String> {
         let target = &self.table.sql;
-        let equal = self.columns.iter().take(self.keys);
-        let equal: Vec<String> = equal.map(|c| format!("t.{0} = s.{0}", quoted(c))).collect();
-        let equal = equal.join(" AND ");
+        let equal = self.equal();
         if self.action == Action::Delete {
             return vec![format!(
                 "DELETE FROM {target} AS t USING {source} WHERE {rows} AND {equal}"
@@ -395,11 +528,7 @@ impl Group<'_> {
         }
         let mut statements = Vec::new();
         if self.columns.len() > self.keys {
-            statements.push(format!(
-                "UPDATE {target} AS t SET {} FROM {source} WHERE {rows} AND {equal} AND {}",
-                self.set("s"),
-                self.differs("s")
-            ));
+            statements.push(self.update(source, rows));
         }
         statements.push(format!(
             "{insert} AND NOT EXISTS (SELECT FROM {target} AS t WHERE {equal})"
@@ -476,8 +605,9 @@ impl Group<'_> {
         line: &Line,
         rejected: &mut BTreeMap<usize, String>,
     ) -> Result<(), Error> {
-        let text = self.text.get(line.text.clone()).unwrap_or_default();
-        let parted = CopyLine::of(text);
+        let text = self.data.get(line.data.clone()).unwrap_or_default();
+        // It was made of texts.
+        let parted = CopyLine::of(std::str::from_utf8(text).unwrap_or_default());
         let params = parted.fields().map(|field| Param(field.map(Cow::Borrowed)));
         let params: Vec<Param> = params.collect();
         let done = match self.action {
