@@ -24,7 +24,7 @@ const ROOM: usize = 8_140;
 /// The last row that begins at a key or before it: the one that the key belongs into.
 const AT: &str = "SELECT docs FROM records_settled WHERE entity = ?1 AND first <= ?2 \
                   ORDER BY first DESC LIMIT 1";
-/// That row and those after it. What is in a row is only read from its page where it is asked for.
+/// That row and those after it.
 const FROM: &str = "SELECT first, docs FROM records_settled \
     WHERE entity = ?1 AND first >= coalesce((SELECT first FROM records_settled \
         WHERE entity = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), ?2) ORDER BY first";
@@ -34,8 +34,8 @@ const BETWEEN: &str = "SELECT id, first FROM records_settled \
         WHERE entity = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), ?2) AND first <= ?3 \
     ORDER BY first";
 
-/// Rows without a wanted key that are stepped over before the next key is looked for anew.
-const PASSED: u32 = 8;
+/// Rows that are looked over in vain before the next key is looked for anew.
+const PASSED: u32 = 2;
 
 pub(super) fn get(db: &Db, entity: &str, key: &str) -> Stored<Option<String>> {
     db.check()?;
@@ -63,13 +63,8 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
     let failed = |e| db.failed(e);
     let mut found: Vec<Option<String>> = Vec::with_capacity(keys.len());
     let mut from = db.conn.prepare_cached(FROM).map_err(failed)?;
-    // One row ahead, so that what is in a row is only read where a wanted key lies before the next
-    // row: of few records among many, most rows hold none.
-    let mut ahead = db.conn.prepare_cached(FROM).map_err(failed)?;
     while let Some(key) = keys.get(found.len()) {
         let mut rows = from.query([entity, key]).map_err(failed)?;
-        let mut later = ahead.query([entity, key]).map_err(failed)?;
-        later.next().map_err(failed)?;
         let (asked, mut passed) = (found.len(), 0);
         while found.len() < keys.len() && passed < PASSED {
             let Some(row) = rows.next().map_err(failed)? else {
@@ -77,19 +72,13 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
                 found.resize(keys.len(), None);
                 break;
             };
-            let next = later.next().map_err(failed)?;
-            let next = next.map(|row| row.get::<_, String>(0)).transpose();
-            let next = next.map_err(failed)?;
             let text = |i| row.get_ref(i).and_then(|text| Ok(text.as_str()?));
-            let first = text(0).map_err(failed)?;
+            let (first, docs) = (text(0).map_err(failed)?, text(1).map_err(failed)?);
             let before = found.len();
             while keys.get(found.len()).is_some_and(|key| *key < first) {
                 found.push(None);
             }
-            let wanted = keys.get(found.len());
-            if wanted.is_some_and(|key| next.as_deref().is_none_or(|next| *key < next)) {
-                take_from(text(1).map_err(failed)?, keys, &mut found).ok_or_else(|| broken(db))?;
-            }
+            take_from(docs, keys, &mut found).ok_or_else(|| broken(db))?;
             passed = if found.len() > before { 0 } else { passed + 1 };
         }
         if found.len() == asked {
