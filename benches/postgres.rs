@@ -23,6 +23,8 @@ use server::{Database, Server};
 
 /// No step takes longer.
 const LONGEST: Duration = Duration::from_secs(600);
+/// Between two looks at whether a way has ended: what a time may be too long by.
+const TICK: Duration = Duration::from_millis(2);
 /// Between two looks at a way's memory: what each process had at most is told at any time.
 const LOOK: Duration = Duration::from_millis(100);
 /// Rows that change for the last step.
@@ -494,16 +496,19 @@ impl Bench {
 /// Waits for a program's end; gives whether it ended well and its peak memory with that of all it
 /// started, in KiB.
 fn watch(child: &mut Child, begin: Instant) -> (bool, u64) {
-    let mut peak = 0;
+    let (mut peak, mut looked) = (0, None);
     loop {
-        peak = tree(child.id()).max(peak);
+        if looked.is_none_or(|at: Instant| at.elapsed() >= LOOK) {
+            peak = tree(child.id()).max(peak);
+            looked = Some(Instant::now());
+        }
         if let Ok(Some(status)) = child.try_wait() {
             return (status.success(), peak);
         }
         if begin.elapsed() > LONGEST {
             let _ = child.kill();
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(TICK);
     }
 }
 

@@ -27,6 +27,7 @@ mod connect;
 mod copy_out;
 mod failure;
 pub mod follow;
+mod group;
 mod line;
 mod param;
 mod read;
