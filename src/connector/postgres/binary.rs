@@ -1,12 +1,15 @@
 //! Records as the tuples of a binary `COPY`: the server takes them without reading a number or a
-//! time from its letters, which halves what `COPY` costs it, and here nothing is spelt.
+//! time from its letters, which halves what `COPY` costs it.
+//!
+//! The server takes a tuple's bytes for whatever its column is: who sends one has to know the types
+//! as they are, not as they were.
 //!
 //! What a column would take only after reading it (a text for a number) is not encoded: such a
 //! batch goes as text ([`super::stage::spell`]), where the server says what it has against it.
 
 use bytes::{BufMut, BytesMut};
 use chrono::{Datelike, NaiveDate};
-use postgres::types::{ToSql, Type};
+use postgres::types::{Kind, ToSql, Type};
 use postgres_protocol::types::{date_to_sql, timestamp_to_sql};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
@@ -71,6 +74,15 @@ impl Wire {
             "uuid" => Wire::Uuid,
             _ => return None,
         })
+    }
+
+    /// That of a type as the server describes it; of a domain it describes what it is made of.
+    pub(super) fn of_type(ty: &Type) -> Option<Wire> {
+        match ty.kind() {
+            Kind::Enum(_) => Some(Wire::Text),
+            _ if ty.schema() == "pg_catalog" => Wire::of(ty.name()),
+            _ => None,
+        }
     }
 
     /// Appends a value as a field of a tuple, its length before it.

@@ -13,6 +13,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::binary::Wire;
 use super::failure::{connection, statement};
 use crate::connector::failure::setup;
 use crate::engine::ports::Failure;
@@ -22,9 +23,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long sent bytes may stay unacknowledged before the peer counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-
-/// Batches for which rows are not looked for after a table had few of them.
-const LACKING_BATCHES: u32 = 15;
 
 /// Statements that are kept prepared; a policy has few shapes of writes.
 const PREPARED_MAX: usize = 64;
@@ -133,7 +131,6 @@ impl Address {
             staged: Vec::new(),
             room: BytesMut::new(),
             filled: Vec::new(),
-            lacking: Vec::new(),
             mark: None,
         })
     }
@@ -176,18 +173,16 @@ pub(super) struct Session {
     pub(super) address: Address,
     pub(super) client: Client,
     prepared: Vec<(String, Statement)>,
-    /// Temporary tables that exist on it, by the columns that they hold.
-    pub(super) staged: Vec<String>,
+    /// Temporary tables that exist on it, by the columns that they hold, with how values of these
+    /// stand in a tuple.
+    pub(super) staged: Vec<(String, Vec<Option<Wire>>)>,
     /// The statement that each transaction begins with, where its changes are told by the log: it
     /// says there who made them.
     pub(super) mark: Option<String>,
-    /// Room for the text of a batch, kept from one to the next.
+    /// Room for the records of a batch, kept from one to the next.
     pub(super) room: BytesMut,
     /// Tables written to, and whether each was empty then and took everything since as new.
     filled: Vec<(String, bool)>,
-    /// Tables that had few of the rows that were last looked for, and for how many batches none is
-    /// looked for now.
-    lacking: Vec<(String, u32)>,
 }
 
 impl Session {
@@ -207,25 +202,6 @@ impl Session {
         let known = self.filled.iter_mut().find(|(t, _)| t == table);
         if let Some((_, fills)) = known {
             *fills = false;
-        }
-    }
-
-    /// Whether the rows of the next batch are worth looking for.
-    pub(super) fn expects_rows(&mut self, table: &str) -> bool {
-        match self.lacking.iter_mut().find(|(t, _)| t == table) {
-            Some((_, batches)) if *batches > 0 => {
-                *batches -= 1;
-                false
-            }
-            _ => true,
-        }
-    }
-
-    /// How many rows a table had that were not yet as they should be, of those looked for.
-    pub(super) fn found_rows(&mut self, table: &str, found: usize, of: usize) {
-        self.lacking.retain(|(t, _)| t != table);
-        if found < of / 2 {
-            self.lacking.push((table.to_owned(), LACKING_BATCHES));
         }
     }
 

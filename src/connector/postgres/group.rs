@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::{BufMut, BytesMut};
 use postgres::CopyInWriter;
 
-use super::binary::{self, Misfit};
+use super::binary::{self, Misfit, Wire};
 use super::connect::Session;
 use super::read::located;
 use super::stage::{push_number, spell};
@@ -79,6 +79,17 @@ pub(super) fn sorted<'a>(
         }
         rejected.clear();
     }
+    sorted_as_text(session, binding, table, writes, rejected)
+}
+
+/// Writes by what they set, as text.
+pub(super) fn sorted_as_text<'a>(
+    session: &mut Session,
+    binding: &'a Binding,
+    table: &'a Table,
+    writes: &[Write],
+    rejected: &mut BTreeMap<usize, String>,
+) -> (Vec<Group<'a>>, Vec<Single>) {
     let room = std::mem::take(&mut session.room);
     // As text no value is one for letters.
     sorted_as(Form::Text, binding, table, writes, room, rejected).unwrap_or_default()
@@ -183,17 +194,24 @@ impl Group<'_> {
         Ok(())
     }
 
+    /// Whether columns of these types take its records for what they are.
+    pub(super) fn is_taken_by(&self, wires: &[Option<Wire>]) -> bool {
+        let wire = |name: &&str| self.table.column(name).and_then(|column| column.wire);
+        self.form == Form::Text || self.columns.iter().map(wire).eq(wires.iter().copied())
+    }
+
     fn add_line<'r>(
         &mut self,
         values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
         columns: &[Option<&Column>],
     ) -> Result<(), Misfit> {
         let mut line = String::new();
+        let mut first = true;
         for value in values {
             let (wanted, raw) = value.map_err(Misfit::Refused)?;
             let column = columns.get(wanted).copied().flatten();
             let kind = column.map_or(Kind::Other, |column| column.kind);
-            if !line.is_empty() {
+            if !std::mem::take(&mut first) {
                 line.push('\t');
             }
             spell(&mut line, &raw, kind).map_err(Misfit::Refused)?;

@@ -2,14 +2,13 @@
 //!
 //! Secret `url`: the connection. A map's object is a table or a view, with or without its schema.
 //!
-//! Reading is one `COPY` of what a run reads, from one snapshot, in the order of the primary key (or
-//! of the map's cursor column), taken page by page: the server sends no more than is taken, so that
-//! memory stays flat, and a lost connection goes on where the last page ended. One page is read
-//! ahead.
+//! Reading is one `COPY` of what a run reads, from one snapshot, in the order of the primary key
+//! (or of the map's cursor column), taken page by page: the server sends no more than is taken, so
+//! that memory stays flat, and a lost connection goes on where the last page ended. One page is
+//! read ahead.
 //!
 //! Writing is one transaction a batch: `COPY` into a temporary table of the target's own types,
-//! then one upsert; where enough are written what is there already is changed first, and the rest
-//! added after it, if there is any. A record that the table refuses is found by halves and rejected with the
+//! then one upsert. A record that the table refuses is found by halves and rejected with the
 //! server's words while the others go on. What would change nothing is not written. A table that
 //! was empty is filled by `COPY` alone.
 //!

@@ -1,7 +1,9 @@
 //! Records as the lines of `COPY`, and the temporary tables that take them.
 
+use postgres::Statement;
 use serde_json::Value as Json;
 
+use super::binary::Wire;
 use super::connect::Session;
 use super::quoted;
 use super::table::{Kind, Table};
@@ -84,16 +86,17 @@ fn field(line: &mut String, text: &str) -> Result<(), String> {
 
 /// The temporary table for records of a set of columns, made with its first use: each column of
 /// the type that the target gives it, so that a value is refused where the target would refuse it.
-/// Emptied with every transaction's end.
-pub(super) fn table(
-    session: &mut Session,
+/// Emptied with every transaction's end. With it how its columns' values stand in a tuple: the
+/// target may have other types than when it was looked at.
+pub(super) fn table<'s>(
+    session: &'s mut Session,
     target: &Table,
     columns: &[&str],
-) -> Result<String, postgres::Error> {
+) -> Result<(String, &'s [Option<Wire>]), postgres::Error> {
     let named: Vec<String> = columns.iter().map(|c| quoted(c)).collect();
     let columns = named.join(", ");
     let shape = format!("{} ({columns})", target.sql);
-    let number = match session.staged.iter().position(|s| *s == shape) {
+    let number = match session.staged.iter().position(|(s, _)| *s == shape) {
         Some(found) => found,
         None => {
             let number = session.staged.len();
@@ -102,11 +105,26 @@ pub(super) fn table(
                  SELECT 0::bigint AS syncline_row, {columns} FROM {} WITH NO DATA",
                 target.sql
             ))?;
-            session.staged.push(shape);
+            session.staged.push((shape, Vec::new()));
+            let shown = format!("SELECT {columns} FROM pg_temp.syncline_stage_{number}");
+            let wires = wires(&session.client.prepare(&shown)?);
+            if let Some((_, known)) = session.staged.last_mut() {
+                *known = wires;
+            }
             number
         }
     };
-    Ok(format!("pg_temp.syncline_stage_{number}"))
+    let wires = session.staged.get(number).map(|(_, wires)| &wires[..]);
+    let name = format!("pg_temp.syncline_stage_{number}");
+    Ok((name, wires.unwrap_or_default()))
+}
+
+/// How the values of a statement's columns stand in a tuple.
+pub(super) fn wires(shown: &Statement) -> Vec<Option<Wire>> {
+    let columns = shown.columns().iter();
+    columns
+        .map(|column| Wire::of_type(column.type_()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -32,9 +32,6 @@ pub(super) struct Table {
     leads: Vec<String>,
     /// Whether `MERGE` can write to it, which servers before version 15 do not know.
     pub merges: bool,
-    /// Whether it is a table of one part where an update does no more than it says: no rules,
-    /// policies, heirs or triggers.
-    pub is_plain: bool,
 }
 
 /// A column.
@@ -132,11 +129,7 @@ const TABLE: &str = "SELECT c.oid::text, n.nspname::text, c.relname::text, \
         (c.relkind IN ('r', 'p'))::text, \
         (c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity \
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) \
-            AND current_setting('server_version_num')::int >= 150000)::text, \
-        (c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity \
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) \
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g \
-                WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))::text \
+            AND current_setting('server_version_num')::int >= 150000)::text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
       AND ((c.relname = $1 AND n.nspname = ANY (current_schemas(false))) \
@@ -174,9 +167,8 @@ impl Table {
     pub(super) fn describe(session: &mut Session, binding: &Binding) -> Result<Table, Failure> {
         let address = session.address.clone();
         let failed = |e: Error| statement(&address, "read the schema of", &e);
-        let found = rows(session, TABLE, binding.object(), 6).map_err(failed)?;
-        let Some([oid, schema, relation, is_table, merges, is_plain]) =
-            found.first().map(Vec::as_slice)
+        let found = rows(session, TABLE, binding.object(), 5).map_err(failed)?;
+        let Some([oid, schema, relation, is_table, merges]) = found.first().map(Vec::as_slice)
         else {
             return Err(missing_table(session, binding).map_err(failed)?);
         };
@@ -207,7 +199,6 @@ impl Table {
             is_table: is_table == "true",
             leads: leads.into_iter().flatten().collect(),
             merges: merges == "true",
-            is_plain: is_plain == "true",
             address,
         })
     }

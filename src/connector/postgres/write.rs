@@ -8,7 +8,7 @@ use postgres::Error;
 
 use super::connect::Session;
 use super::failure::{of_the_record, statement};
-use super::group::{Action, Group, Line, Single, sorted};
+use super::group::{Action, Form, Group, Line, Single, sorted, sorted_as_text};
 use super::line::CopyLine;
 use super::param::{Param, refs};
 use super::table::Table;
@@ -19,9 +19,6 @@ use crate::failpoint::{Point, reach};
 
 /// Bytes of room that are kept from one batch to the next.
 const ROOM_MAX: usize = 8 * 1024 * 1024;
-/// Records from which on those that are there already are looked for first: below it the further
-/// statement costs more than it saves.
-const UPDATE_FIRST: usize = 512;
 
 /// Applies a batch; when it returns, it is durable.
 pub(super) fn batch(
@@ -33,7 +30,21 @@ pub(super) fn batch(
     let address = session.address.clone();
     let failed = |e: Error| statement(&address, "write to", &e);
     let mut rejected = BTreeMap::new();
-    let (mut groups, singles) = sorted(session, binding, table, writes, &mut rejected);
+    let (mut groups, mut singles) = sorted(session, binding, table, writes, &mut rejected);
+    let mut stages = Vec::new();
+    if writes.len() > 1 {
+        let made = staged(session, &groups).map_err(failed)?;
+        stages = match made {
+            Some(stages) => stages,
+            None => {
+                rejected.clear();
+                (groups, singles) = sorted_as_text(session, binding, table, writes, &mut rejected);
+                staged(session, &groups)
+                    .map_err(failed)?
+                    .unwrap_or_default()
+            }
+        };
+    }
     let alone = match (groups.as_slice(), writes) {
         ([group], [_]) => group.lines.first().map(|l| (group, l)),
         _ => None,
@@ -41,9 +52,6 @@ pub(super) fn batch(
     if let Some((group, line)) = alone {
         group.alone(session, line, &mut rejected).map_err(failed)?;
     } else if !groups.is_empty() || !singles.is_empty() {
-        let stages = groups.iter().map(|g| g.stage(session));
-        let stages: Result<Vec<String>, Error> = stages.collect();
-        let stages = stages.map_err(failed)?;
         let begin = match &session.mark {
             None => "BEGIN".to_owned(),
             Some(mark) => format!("BEGIN; {mark}"),
@@ -65,6 +73,20 @@ pub(super) fn batch(
         rejected: rejected.into_iter().collect(),
         calls: 1,
     })
+}
+
+/// The temporary tables of groups; none where one has other types than the target had when it was
+/// looked at, so that its tuples would be taken for others: lines are read by what there is.
+fn staged(session: &mut Session, groups: &[Group<'_>]) -> Result<Option<Vec<String>>, Error> {
+    let mut stages = Vec::with_capacity(groups.len());
+    for group in groups {
+        let (stage, wires) = stage::table(session, group.table, &group.columns)?;
+        if !group.is_taken_by(wires) {
+            return Ok(None);
+        }
+        stages.push(stage);
+    }
+    Ok(Some(stages))
 }
 
 fn transaction(
@@ -128,6 +150,15 @@ impl Group<'_> {
             return Ok(false);
         }
         let copy = self.copy(&self.table.sql, &self.named());
+        if self.form == Form::Binary {
+            // Nobody changes the table's columns before the transaction ends: this locks it.
+            let shown = format!("SELECT {} FROM {}", self.named(), self.table.sql);
+            let shown = session.client.prepare(&shown)?;
+            if !self.is_taken_by(&stage::wires(&shown)) {
+                session.not_empty(&self.table.sql);
+                return Ok(false);
+            }
+        }
         session.client.batch_execute("SAVEPOINT syncline_append")?;
         let mut writer = session.client.copy_in(&copy)?;
         self.send(&mut writer, 0..self.lines.len(), false);
@@ -150,10 +181,6 @@ impl Group<'_> {
     fn named(&self) -> String {
         let named: Vec<String> = self.columns.iter().map(|c| quoted(c)).collect();
         named.join(", ")
-    }
-
-    fn stage(&self, session: &mut Session) -> Result<String, Error> {
-        stage::table(session, self.table, &self.columns)
     }
 
     /// Applies a part of the group; what fails for a record's sake is tried by halves until the
@@ -190,29 +217,10 @@ impl Group<'_> {
             "s.syncline_row >= {} AND s.syncline_row < {}",
             part.start, part.end
         );
-        let source = format!("{stage} AS s");
-        if self.updates_first(&part) && session.expects_rows(&self.table.sql) {
-            let changed = session.client.execute(&self.update(&source, &rows), &[])?;
-            let changed = usize::try_from(changed).unwrap_or(usize::MAX);
-            session.found_rows(&self.table.sql, changed, part.len());
-            if changed >= part.len() {
-                return Ok(());
-            }
-        }
-        for sql in self.statements(&source, &rows) {
+        for sql in self.statements(&format!("{stage} AS s"), &rows) {
             session.client.execute(&sql, &[])?;
         }
         Ok(())
-    }
-
-    /// Whether what is there already is changed by a statement of its own, before the one that
-    /// adds what is not: where all is there, as in most runs, the second is not needed, and the
-    /// server neither looks whether it may insert nor locks a row before it changes it. Triggers
-    /// would tell the one from the other.
-    fn updates_first(&self, part: &Range<usize>) -> bool {
-        let sets = self.columns.len() > self.keys;
-        let upsert = self.action == Action::Upsert && sets && self.upserts();
-        upsert && self.table.is_plain && part.len() >= UPDATE_FIRST
     }
 
     /// Changes the rows that are there and not yet as they should be.
