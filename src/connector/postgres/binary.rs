@@ -14,6 +14,7 @@ use postgres_protocol::types::{date_to_sql, timestamp_to_sql};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
+use super::stage::NO_NUL;
 use crate::connector::codec::Raw;
 use crate::value::Value;
 
@@ -155,8 +156,7 @@ impl Wire {
 fn put_text(out: &mut BytesMut, raw: &Raw<'_>) -> Result<(), Misfit> {
     let text = raw.text();
     if memchr::memchr(0, text.as_bytes()).is_some() {
-        let why = "PostgreSQL holds no text with the character U+0000";
-        return Err(Misfit::Refused(why.to_owned()));
+        return Err(Misfit::Refused(NO_NUL.to_owned()));
     }
     out.put_slice(text.as_bytes());
     Ok(())

@@ -8,7 +8,6 @@ use bytes::{BufMut, BytesMut};
 use postgres::CopyInWriter;
 
 use super::binary::{self, Misfit, Wire};
-use super::connect::Session;
 use super::read::located;
 use super::stage::{push_number, spell};
 use super::table::{Column, Kind, Table};
@@ -63,41 +62,9 @@ pub(super) struct Line {
     pub(super) data: Range<usize>,
 }
 
-/// Writes by what they set: as tuples where there are several and their columns take every value
-/// so, else as text.
-pub(super) fn sorted<'a>(
-    session: &mut Session,
-    binding: &'a Binding,
-    table: &'a Table,
-    writes: &[Write],
-    rejected: &mut BTreeMap<usize, String>,
-) -> (Vec<Group<'a>>, Vec<Single>) {
-    if writes.len() > 1 {
-        let room = std::mem::take(&mut session.room);
-        if let Some(sorted) = sorted_as(Form::Binary, binding, table, writes, room, rejected) {
-            return sorted;
-        }
-        rejected.clear();
-    }
-    sorted_as_text(session, binding, table, writes, rejected)
-}
-
-/// Writes by what they set, as text.
-pub(super) fn sorted_as_text<'a>(
-    session: &mut Session,
-    binding: &'a Binding,
-    table: &'a Table,
-    writes: &[Write],
-    rejected: &mut BTreeMap<usize, String>,
-) -> (Vec<Group<'a>>, Vec<Single>) {
-    let room = std::mem::take(&mut session.room);
-    // As text no value is one for letters.
-    sorted_as(Form::Text, binding, table, writes, room, rejected).unwrap_or_default()
-}
-
 /// Writes by what they set, the first group's records in `room`. What no column can take is
 /// rejected here; none: one has to go in letters.
-fn sorted_as<'a>(
+pub(super) fn sorted<'a>(
     form: Form,
     binding: &'a Binding,
     table: &'a Table,
@@ -205,19 +172,17 @@ impl Group<'_> {
         values: impl Iterator<Item = Result<(usize, Raw<'r>), String>>,
         columns: &[Option<&Column>],
     ) -> Result<(), Misfit> {
-        let mut line = String::new();
         let mut first = true;
         for value in values {
             let (wanted, raw) = value.map_err(Misfit::Refused)?;
             let column = columns.get(wanted).copied().flatten();
             let kind = column.map_or(Kind::Other, |column| column.kind);
             if !std::mem::take(&mut first) {
-                line.push('\t');
+                self.data.put_u8(b'\t');
             }
-            spell(&mut line, &raw, kind).map_err(Misfit::Refused)?;
+            spell(&mut self.data, &raw, kind).map_err(Misfit::Refused)?;
         }
-        line.push('\n');
-        self.data.put_slice(line.as_bytes());
+        self.data.put_u8(b'\n');
         Ok(())
     }
 
@@ -242,7 +207,6 @@ impl Group<'_> {
         let fields = self.columns.len() + usize::from(numbered);
         // No table has more than 1,600 columns.
         let fields = i16::try_from(fields).unwrap_or(i16::MAX);
-        let mut number = String::new();
         if self.form == Form::Binary {
             chunk.put_slice(binary::HEADER);
         }
@@ -250,10 +214,8 @@ impl Group<'_> {
         for (row, line) in lines.take(part.end).skip(part.start) {
             match self.form {
                 Form::Text if numbered => {
-                    number.clear();
-                    push_number(&mut number, row as i64);
-                    number.push('\t');
-                    chunk.put_slice(number.as_bytes());
+                    push_number(&mut chunk, row as i64);
+                    chunk.put_u8(b'\t');
                 }
                 Form::Text => {}
                 Form::Binary => {

@@ -1,5 +1,7 @@
 //! Records as the lines of `COPY`, and the temporary tables that take them.
 
+use std::fmt::Write;
+
 use postgres::Statement;
 use serde_json::Value as Json;
 
@@ -10,19 +12,22 @@ use super::table::{Kind, Table};
 use crate::connector::codec::Raw;
 use crate::value::{Value, write_int};
 
+/// What is said of a text that no column can take.
+pub(super) const NO_NUL: &str = "PostgreSQL holds no text with the character U+0000";
+
 /// Appends a value as a field of a line of `COPY`, in the spelling that a column of a kind takes.
-pub(super) fn spell(line: &mut String, raw: &Raw<'_>, kind: Kind) -> Result<(), String> {
+pub(super) fn spell(line: &mut impl Write, raw: &Raw<'_>, kind: Kind) -> Result<(), String> {
     if let Raw::Value(value) = raw {
         match value.as_ref() {
-            Value::Null => line.push_str("\\N"),
-            Value::Bool(true) => line.push_str("true"),
-            Value::Bool(false) => line.push_str("false"),
+            Value::Null => put(line, "\\N"),
+            Value::Bool(true) => put(line, "true"),
+            Value::Bool(false) => put(line, "false"),
             Value::Int(number) => push_number(line, *number),
             Value::Text(text) | Value::Json(text) if kind != Kind::Array => {
                 return field(line, text);
             }
             Value::Decimal(_) | Value::Date(_) | Value::Datetime(_) => {
-                // Writing into a String cannot fail; none of these holds what ends a field.
+                // Writing into memory cannot fail; none of these holds what ends a field.
                 let _ = value.write_to(line);
             }
             other => match (other.to_json(), kind) {
@@ -33,16 +38,21 @@ pub(super) fn spell(line: &mut String, raw: &Raw<'_>, kind: Kind) -> Result<(), 
         return Ok(());
     }
     match raw {
-        Raw::Json(Json::Null) => line.push_str("\\N"),
+        Raw::Json(Json::Null) => put(line, "\\N"),
         Raw::Json(Json::Array(parts)) if kind == Kind::Array => return field(line, &array(parts)),
         _ => return field(line, &raw.text()),
     }
     Ok(())
 }
 
+/// Appends letters: what lines are made in takes whatever there is memory for.
+fn put(line: &mut impl Write, letters: &str) {
+    let _ = line.write_str(letters);
+}
+
 /// Appends a number.
-pub(super) fn push_number(line: &mut String, number: i64) {
-    // Writing into a String cannot fail.
+pub(super) fn push_number(line: &mut impl Write, number: i64) {
+    // Writing into memory cannot fail.
     let _ = write_int(line, number);
 }
 
@@ -62,23 +72,23 @@ fn array(parts: &[Json]) -> String {
 }
 
 /// Appends a text as a field of a line of `COPY` in its text format.
-fn field(line: &mut String, text: &str) -> Result<(), String> {
+fn field(line: &mut impl Write, text: &str) -> Result<(), String> {
     let special = |b: u8| matches!(b, 0 | b'\\' | b'\t' | b'\n' | b'\r');
     // All of it, without an end in the middle: that goes many bytes at a time.
     if !text.bytes().fold(false, |any, b| any | special(b)) {
-        line.push_str(text);
+        put(line, text);
         return Ok(());
     }
     for c in text.chars() {
         match c {
             '\0' => {
-                return Err("PostgreSQL holds no text with the character U+0000".to_owned());
+                return Err(NO_NUL.to_owned());
             }
-            '\\' => line.push_str("\\\\"),
-            '\t' => line.push_str("\\t"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            other => line.push(other),
+            '\\' => put(line, "\\\\"),
+            '\t' => put(line, "\\t"),
+            '\n' => put(line, "\\n"),
+            '\r' => put(line, "\\r"),
+            other => put(line, other.encode_utf8(&mut [0; 4])),
         }
     }
     Ok(())

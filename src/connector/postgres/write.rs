@@ -8,7 +8,7 @@ use postgres::Error;
 
 use super::connect::Session;
 use super::failure::{of_the_record, statement};
-use super::group::{Action, Form, Group, Line, Single, sorted, sorted_as_text};
+use super::group::{Action, Form, Group, Line, Single, sorted};
 use super::line::CopyLine;
 use super::param::{Param, refs};
 use super::table::Table;
@@ -30,20 +30,26 @@ pub(super) fn batch(
     let address = session.address.clone();
     let failed = |e: Error| statement(&address, "write to", &e);
     let mut rejected = BTreeMap::new();
-    let (mut groups, mut singles) = sorted(session, binding, table, writes, &mut rejected);
-    let mut stages = Vec::new();
-    if writes.len() > 1 {
-        let made = staged(session, &groups).map_err(failed)?;
-        stages = match made {
-            Some(stages) => stages,
-            None => {
-                rejected.clear();
-                (groups, singles) = sorted_as_text(session, binding, table, writes, &mut rejected);
-                staged(session, &groups)
-                    .map_err(failed)?
-                    .unwrap_or_default()
-            }
+    let forms = match writes {
+        [_] => &[Form::Text][..],
+        _ => &[Form::Binary, Form::Text],
+    };
+    let (mut groups, mut singles, mut stages) = Default::default();
+    for form in forms {
+        rejected.clear();
+        let room = std::mem::take(&mut session.room);
+        let Some(found) = sorted(*form, binding, table, writes, room, &mut rejected) else {
+            continue;
         };
+        (groups, singles) = found;
+        // A single record needs none.
+        if writes.len() > 1 {
+            let Some(made) = staged(session, &groups).map_err(failed)? else {
+                continue;
+            };
+            stages = made;
+        }
+        break;
     }
     let alone = match (groups.as_slice(), writes) {
         ([group], [_]) => group.lines.first().map(|l| (group, l)),
@@ -422,12 +428,12 @@ impl Group<'_> {
     }
 
     fn insert_one(&self) -> String {
-        let named: Vec<String> = self.columns.iter().map(|c| quoted(c)).collect();
-        let marks: Vec<String> = (1..=named.len()).map(|n| format!("${n}")).collect();
+        let marks = (1..=self.columns.len()).map(|n| format!("${n}"));
+        let marks: Vec<String> = marks.collect();
         format!(
             "INSERT INTO {} AS t ({}) VALUES ({})",
             self.table.sql,
-            named.join(", "),
+            self.named(),
             marks.join(", ")
         )
     }
