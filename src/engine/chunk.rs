@@ -138,7 +138,9 @@ impl Runner<'_> {
             let more = std::mem::replace(&mut request.writes, filling.writes);
             request.writes.extend(more);
         }
-        let limit = self.program.plan.systems[system as usize].write_batch;
+        let plan = &self.program.plan.systems[system as usize];
+        let limit = plan.write_batch;
+        let calls_count = !(plan.limits.is_empty() && plan.vendor_limits.is_empty());
         // A job that is open takes what further chunks owe.
         let job = self.job_of(system, run.scenario).filter(|job| {
             run.jobs.contains(&map) || request.writes.len() > job.from_records as usize
@@ -164,7 +166,7 @@ impl Runner<'_> {
             run.batch_queued(chunks);
             let queued = Queued {
                 errand: Errand::RunWrite(run.record.id, chunks),
-                fills: chunks.may_wait(batch.writes.len(), limit),
+                fills: chunks.may_wait(batch.writes.len(), limit, calls_count),
                 call: Call::Write(batch),
                 after,
             };
@@ -205,29 +207,27 @@ impl Runner<'_> {
                 false => Vec::new(),
             },
         };
-        let mut after = after.map(str::to_owned);
-        let (mut part, mut rest) = merge::part(rows);
-        let mut records = merge::records(part)?;
+        let parts = merge::parts(rows);
+        let decode = |n: usize| parts.get(n).map_or(Ok(Vec::new()), |p| merge::records(p));
+        let last_of = |n: usize| parts.get(n).and_then(|p| p.last()).map(|row| &*row.key);
+        let mut found = self.look_up(run, decode(0)?, (after, last_of(0)))?;
+        let mut records = decode(1)?;
         let mut merged = Vec::new();
-        while !part.is_empty() {
-            let last = part.last().map(|r| r.key.to_string()).unwrap_or_default();
-            let found = self.look_up(run, records, after.as_deref(), &last)?;
-            after = Some(last);
-            (part, rest) = merge::part(rest);
-            // While one part is worked out the one before it is entered, and the one after it is
-            // taken out of the stage's form: they share no record.
+        for n in 0..parts.len() {
+            // While one part is worked out, the one before it is entered, the registers of the one
+            // after it are looked up, and a further one is taken out of the stage's form: they
+            // share no record.
             let before = std::mem::take(&mut merged);
-            let (mut worked_out, mut next) = (Ok(Vec::new()), Ok(Vec::new()));
-            let entered = rayon::in_place_scope(|scope| {
+            let (mut worked_out, mut decoded) = (Ok(Vec::new()), Ok(Vec::new()));
+            let looked_up = rayon::in_place_scope(|scope| {
                 scope.spawn(|_| {
                     worked_out = merge::merge_all(&ground, found);
-                    next = merge::records(part);
+                    decoded = decode(n + 2);
                 });
-                self.enter_part(run, before, batches)
+                self.enter_part(run, before, batches)?;
+                self.look_up(run, records, (last_of(n), last_of(n + 1)))
             });
-            entered?;
-            merged = worked_out?;
-            records = next?;
+            (found, merged, records) = (looked_up?, worked_out?, decoded?);
         }
         self.enter_part(run, merged, batches)
     }
@@ -257,14 +257,17 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The registers of records, and which of them have writes that wait.
+    /// The registers of records, and which of them have writes that wait; their keys lie behind one
+    /// and go up to another.
     fn look_up(
         &mut self,
         run: &ActiveRun,
         mut records: Vec<Vec<Shown>>,
-        after: Option<&str>,
-        last: &str,
+        (after, last): (Option<&str>, Option<&str>),
     ) -> Stored<Vec<Found>> {
+        let Some(last) = last else {
+            return Ok(Vec::new());
+        };
         let program = self.program;
         let mut waiting: Vec<SystemIx> = Vec::new();
         for system in 0..program.plan.systems.len() as SystemIx {

@@ -30,9 +30,11 @@ impl Chunks {
         self.first <= chunk && chunk <= self.last
     }
 
-    /// Whether a batch of so many writes, of which so many fit, may wait for further chunks.
-    pub fn may_wait(self, writes: usize, limit: usize) -> bool {
-        writes < limit && limit <= FILLED && self.last - self.first < OVER
+    /// Whether a batch of so many writes, of which so many fit, may wait for further chunks. Where
+    /// calls are not counted and nothing of the run is out, it does not: its system would stand idle.
+    pub fn may_wait(self, writes: usize, limit: usize, calls_count: bool) -> bool {
+        let room = writes < limit && limit <= FILLED && self.last - self.first < OVER;
+        room && (calls_count || self.last > 0)
     }
 }
 
@@ -104,21 +106,6 @@ impl Runner<'_> {
             .collect();
         ahead.sort_unstable();
         ahead.dedup();
-        // Batches that are larger than a chunk are larger in memory, too.
-        let most = match self.largest_batch(run) > self.chunk() {
-            true => CHUNKS_AHEAD - 1,
-            false => CHUNKS_AHEAD,
-        };
-        ahead.len() < most && (run.chunks.len() as u64) < KEPT
-    }
-
-    /// Records of the largest batch that a run fills.
-    fn largest_batch(&self, run: &ActiveRun) -> usize {
-        let program = self.program;
-        let scenario = &program.scenarios[run.scenario as usize];
-        let limit = |system: SystemIx| program.plan.systems[usize::from(system)].write_batch;
-        let limits = scenario.routes.iter().filter_map(|route| limit(route.to));
-        let limits = limits.map(|limit| limit as usize).filter(|l| *l <= FILLED);
-        scenario.batch.unwrap_or(limits.max().unwrap_or(1))
+        ahead.len() < CHUNKS_AHEAD && (run.chunks.len() as u64) < KEPT
     }
 }

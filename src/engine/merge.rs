@@ -108,12 +108,18 @@ pub(super) struct Besides {
     pub lost: Vec<(SystemIx, Vec<FieldIx>)>,
 }
 
-/// The first rows, with all of their last key, and the others.
-pub(super) fn part(rows: &[Staged]) -> (&[Staged], &[Staged]) {
-    let about = PART.min(rows.len());
-    let last = rows[..about].last().map_or("", |row| &row.key);
-    let more = rows[about..].iter().take_while(|row| row.key == last);
-    rows.split_at(about + more.count())
+/// The rows in parts, each with all rows of its last key.
+pub(super) fn parts(mut rows: &[Staged]) -> Vec<&[Staged]> {
+    let mut parts = Vec::new();
+    while !rows.is_empty() {
+        let about = PART.min(rows.len());
+        let last = rows[..about].last().map_or("", |row| &row.key);
+        let more = rows[about..].iter().take_while(|row| row.key == last);
+        let (part, rest) = rows.split_at(about + more.count());
+        parts.push(part);
+        rows = rest;
+    }
+    parts
 }
 
 /// The records of staged rows, in the rows' order; rows that only say that there is a record are
@@ -458,12 +464,12 @@ mod tests {
         let mut rows: Vec<Staged> = (0..PART)
             .map(|n| row(&format!("{n:05}"), n as i64, 0, false))
             .collect();
-        assert_eq!(part(&rows).0.len(), PART);
+        let lengths = |rows: &[Staged]| parts(rows).iter().map(|p| p.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(&rows), [PART]);
+        assert!(lengths(&[]).is_empty());
         let last = rows[PART - 1].key.clone();
         rows.extend((0..3).map(|n| row(&last, n, 0, false)));
         rows.push(row("x", 0, 0, false));
-        let (first, rest) = part(&rows);
-        assert_eq!((first.len(), rest.len()), (PART + 3, 1));
-        assert_eq!(part(rest).0.len(), 1);
+        assert_eq!(lengths(&rows), [PART + 3, 1]);
     }
 }

@@ -148,11 +148,10 @@ impl Reading {
         hand: &mut impl FnMut(Page) -> bool,
     ) -> Result<bool, Failure> {
         let sql = self.select(binding);
-        let order = self.order(binding);
-        let (wanted, places) = (binding.wanted().len(), order.len());
+        let (shown, places) = self.shown(binding);
         let keys = self.table.order.as_ref().map_or(0, Vec::len);
-        let shown = binding.wanted().iter().chain(&order);
-        let kinds = shown.map(|name| Some(self.table.column(name)?.kind));
+        let keys = places[places.len() - keys..].to_vec();
+        let kinds = shown.iter().map(|name| Some(self.table.column(name)?.kind));
         let times: Vec<bool> = kinds.map(|kind| kind == Some(Kind::Time)).collect();
         let by_cursor = binding.cursor().filter(|_| match self.token.part {
             Part::All | Part::Unmarked => false,
@@ -179,7 +178,7 @@ impl Reading {
             };
             let mut decoded = binding.decode(&record);
             if self.locate {
-                let place = texts(&line, wanted + places - keys, keys);
+                let place = texts(&line, &keys);
                 decoded.locator = serde_json::to_string(&place).ok();
             }
             page.rows.push(decoded);
@@ -187,7 +186,7 @@ impl Reading {
                 note(&mut last, line.field(cursor), in_order);
             }
             if page.rows.len() >= limit {
-                token.after = texts(&line, wanted, places);
+                token.after = texts(&line, &places);
                 token.came_to(last.take());
             }
             true
@@ -206,12 +205,27 @@ impl Reading {
         order
     }
 
+    /// The columns that are read, the wanted ones first, and at which of them those of the order are.
+    fn shown(&self, binding: &Binding) -> (Vec<String>, Vec<usize>) {
+        let mut shown = binding.wanted().to_vec();
+        let mut places = Vec::new();
+        for name in self.order(binding) {
+            let there = shown.iter().position(|s| *s == name);
+            places.push(there.unwrap_or_else(|| {
+                shown.push(name);
+                shown.len() - 1
+            }));
+        }
+        (shown, places)
+    }
+
     fn select(&self, binding: &Binding) -> String {
         let column = |name: &String| format!("t.{}", quoted(name));
         let order = self.order(binding);
         let named: Vec<String> = order.iter().map(column).collect();
-        let shown = binding.wanted().iter().chain(&order);
+        let (shown, _) = self.shown(binding);
         let shown: Vec<String> = shown
+            .iter()
             .map(|name| match self.table.column(name) {
                 Some(found) => found.copied(),
                 None => "NULL::text".to_owned(),
@@ -360,8 +374,8 @@ fn stale(address: &Address, binding: &Binding) -> Failure {
     )
 }
 
-fn texts(line: &CopyLine, from: usize, count: usize) -> Vec<String> {
-    let fields = (from..from + count).map(|at| line.field(at));
+fn texts(line: &CopyLine, places: &[usize]) -> Vec<String> {
+    let fields = places.iter().map(|at| line.field(*at));
     fields.map(|t| t.unwrap_or_default().to_owned()).collect()
 }
 

@@ -13,6 +13,7 @@ mod migrate;
 mod open;
 mod outbox;
 mod patience;
+mod readers;
 mod records;
 mod runs;
 mod settled;
@@ -38,6 +39,7 @@ use super::{NESTED, NOT_OPEN, misuse};
 use behind::Behind;
 use failure::Place;
 use patience::Waits;
+use readers::Readers;
 use shared::Shared;
 use stage::Stages;
 
@@ -98,6 +100,8 @@ struct Db {
     log_pages: u32,
     /// Where the store is on a disk and may be written. Dropped before the connection.
     shared: Option<Arc<Shared>>,
+    /// Who else looks up registers; dropped before the connection, which writes the log back.
+    readers: RefCell<Readers>,
     conn: Connection,
     place: Place,
     /// Whether the engine has a transaction open.
@@ -130,6 +134,7 @@ impl Db {
             behind: None,
             log_pages: open::LOG_PAGES,
             shared,
+            readers: RefCell::default(),
             conn,
             place,
             open: false,
@@ -317,6 +322,7 @@ impl Db {
             return Err(self.failed(error));
         }
         self.open = true;
+        self.readers.get_mut().begin();
         Ok(())
     }
 
@@ -476,7 +482,7 @@ impl Store for SqliteStore {
     }
 
     fn records_of(&mut self, entity: &str, keys: &[&str]) -> Stored<Vec<Option<String>>> {
-        records::several(&self.db, entity, keys)
+        readers::several(&self.db, entity, keys)
     }
 
     fn put_records(&mut self, entity: &str, records: &[(&str, &str)]) -> Stored<()> {

@@ -35,6 +35,7 @@ pub(super) fn get(db: &Db, entity: &str, key: &str) -> Stored<Option<String>> {
 }
 
 pub(super) fn put(db: &Db, entity: &str, key: &str, doc: &str) -> Stored<()> {
+    db.readers.borrow_mut().note(entity, key);
     if any_fresh(db)? && db.run(FRESHEN, [entity, key, doc])? > 0 {
         return Ok(());
     }
@@ -57,6 +58,7 @@ pub(super) fn put_several(db: &Db, entity: &str, records: &[(&str, &str)]) -> St
         let mut records = records.iter();
         return records.try_for_each(|(key, doc)| put(db, entity, key, doc));
     }
+    db.readers.borrow_mut().note(entity, last);
     let bytes = records.iter().map(|(key, doc)| key.len() + doc.len()).sum();
     if !db.moves_records || !settled::lie_apart(db, entity, (first, last), bytes)? {
         settle(db, entity, first, last)?;

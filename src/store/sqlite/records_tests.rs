@@ -10,7 +10,7 @@ use crate::store::{OpenMode, SqliteStore};
 const ENTITY: &str = "contact";
 
 /// What is done to the store: records at even distances are written, singly or together; what was
-/// done since the last commit is taken back; the store is opened anew.
+/// done since the last commit is kept or taken back; the store is opened anew.
 #[derive(Debug, Clone)]
 enum Act {
     Put(usize),
@@ -20,6 +20,7 @@ enum Act {
         count: usize,
     },
     TakeBack,
+    Commit,
     Reopen,
 }
 
@@ -29,6 +30,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (0_usize..4_000).prop_map(Act::Put),
         8 => several.prop_map(|(first, apart, count)| Act::Several { first, apart, count }),
         1 => Just(Act::TakeBack),
+        2 => Just(Act::Commit),
         1 => Just(Act::Reopen),
     ]
 }
@@ -81,6 +83,11 @@ proptest! {
                 Act::TakeBack => {
                     store.rollback().expect("it is taken back");
                     model.clone_from(&stayed);
+                    store.begin().expect("it begins");
+                }
+                Act::Commit => {
+                    store.commit_later().expect("it commits");
+                    stayed.clone_from(&model);
                     store.begin().expect("it begins");
                 }
                 Act::Reopen => {
