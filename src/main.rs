@@ -7,7 +7,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // A huge page is zeroed and held whole for whatever of it is used: a batch took a fourth more
+    // A huge page is zeroed and held whole for whatever of it is used: a batch took a quarter more
     // memory with them, and no less time. A system without them has nothing to switch off.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);

@@ -140,7 +140,9 @@ impl Runner<'_> {
         }
         let plan = &self.program.plan.systems[system as usize];
         let limit = plan.write_batch;
-        let calls_count = !(plan.limits.is_empty() && plan.vendor_limits.is_empty());
+        // Whether a job is worth its calls is told by what gathers.
+        let limits = !(plan.limits.is_empty() && plan.vendor_limits.is_empty());
+        let calls_count = limits || plan.bulk.is_some();
         // A job that is open takes what further chunks owe.
         let job = self.job_of(system, run.scenario).filter(|job| {
             run.jobs.contains(&map) || request.writes.len() > job.from_records as usize

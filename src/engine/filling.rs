@@ -18,6 +18,9 @@ const KEPT: u64 = 4 * OVER;
 /// Writes up to which a batch is filled: it is kept in memory.
 const FILLED: usize = 16_384;
 
+/// The part of a whole batch that is worth a call of its own to a system that counts none.
+const WORTH: usize = 4;
+
 /// The chunks of a run from which the writes of one batch come, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chunks {
@@ -31,10 +34,11 @@ impl Chunks {
     }
 
     /// Whether a batch of so many writes, of which so many fit, may wait for further chunks. Where
-    /// calls are not counted and nothing of the run is out, it does not: its system would stand idle.
+    /// calls are not counted and nothing of the run is out, one that is worth a call does not: its
+    /// system would stand idle.
     pub fn may_wait(self, writes: usize, limit: usize, calls_count: bool) -> bool {
         let room = writes < limit && limit <= FILLED && self.last - self.first < OVER;
-        room && (calls_count || self.last > 0)
+        room && (calls_count || self.last > 0 || writes < limit / WORTH)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 
 use syncline::engine::runner::Options;
+use syncline::plan::Limit;
+use syncline::time::Millis;
 
 use crate::basics::policy;
 use crate::world::{Act, Bench, named, text};
@@ -10,7 +12,7 @@ use crate::world::{Act, Bench, named, text};
 const HOURLY: &str = "scenario s { sync contact(name) from a to b mode hourly }";
 const FIELDS: &str = "field name: text? accepts c resolve last_write_wins";
 
-/// Systems without events, of which `b` takes so many writes in a call.
+/// Systems without events, of which `b` takes so many writes in a call, and counts its calls.
 fn batches_of(flows: &str, writes: u32) -> Bench {
     Bench::new(&policy(FIELDS, flows), 3).with_plan(|plan| {
         for system in &mut plan.systems {
@@ -18,6 +20,10 @@ fn batches_of(flows: &str, writes: u32) -> Bench {
         }
         plan.systems[1].write_batch = Some(writes);
         plan.systems[1].concurrency = 1;
+        plan.systems[1].limits = vec![Limit {
+            calls: 1_000_000,
+            per: Millis(1_000),
+        }];
     })
 }
 
@@ -64,6 +70,22 @@ fn batches_are_filled_by_further_chunks() {
         bench.run_with(in_chunks_of(chunk)).unwrap();
         assert_eq!(bench.writes("b"), 2_500);
         assert_eq!(write_calls(&mut bench), calls, "{batch} of {chunk}");
+    }
+}
+
+#[test]
+fn a_system_that_counts_no_calls_does_not_stand_idle_until_a_batch_is_full() {
+    // What a first chunk owes is worth a call; the others are filled while that is under way.
+    for (batch, chunk, calls) in [(1_000, 300, 4), (1_000, 200, 3), (500, 1_000, 5)] {
+        let mut bench = batches_of(HOURLY, batch).with_plan(|plan| {
+            plan.systems[1].limits = Vec::new();
+        });
+        seeded(&mut bench, 2_500);
+        bench.run_with(in_chunks_of(chunk)).unwrap();
+        assert_eq!(bench.writes("b"), 2_500);
+        assert_eq!(write_calls(&mut bench), calls, "{batch} of {chunk}");
+        let alone = bench.chunks.iter().any(|c| c == "send 0");
+        assert_eq!(alone, chunk * 4 >= batch as usize, "{:?}", bench.chunks);
     }
 }
 

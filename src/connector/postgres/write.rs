@@ -58,12 +58,15 @@ pub(super) fn batch(
     if let Some((group, line)) = alone {
         group.alone(session, line, &mut rejected).map_err(failed)?;
     } else if !groups.is_empty() || !singles.is_empty() {
+        // Else what a deferred constraint refuses would be told by the commit, of nobody.
+        let at_once = "SET CONSTRAINTS ALL IMMEDIATE";
         let begin = match &session.mark {
-            None => "BEGIN".to_owned(),
-            Some(mark) => format!("BEGIN; {mark}"),
+            None => format!("BEGIN; {at_once}"),
+            Some(mark) => format!("BEGIN; {mark}; {at_once}"),
         };
-        session.client.batch_execute(&begin).map_err(failed)?;
-        let done = transaction(session, &groups, &stages, &singles, &mut rejected);
+        let begun = session.client.batch_execute(&begin);
+        let done =
+            begun.and_then(|()| transaction(session, &groups, &stages, &singles, &mut rejected));
         if let Err(error) = done {
             // A connection that cannot even roll back is dialled anew.
             let _ = session.client.batch_execute("ROLLBACK");
@@ -102,10 +105,6 @@ fn transaction(
     singles: &[Single],
     rejected: &mut BTreeMap<usize, String>,
 ) -> Result<(), Error> {
-    // Else what a deferred constraint refuses would be told by the commit, of nobody.
-    session
-        .client
-        .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")?;
     for (group, stage) in groups.iter().zip(stages) {
         if !group.append(session)? {
             group.apply(session, stage, 0..group.lines.len(), rejected)?;
@@ -223,10 +222,9 @@ impl Group<'_> {
             "s.syncline_row >= {} AND s.syncline_row < {}",
             part.start, part.end
         );
-        for sql in self.statements(&format!("{stage} AS s"), &rows) {
-            session.client.execute(&sql, &[])?;
-        }
-        Ok(())
+        let statements = self.statements(&format!("{stage} AS s"), &rows);
+        // Prepared, each would wait for the server twice.
+        session.client.batch_execute(&statements.join("; "))
     }
 
     /// Changes the rows that are there and not yet as they should be.

@@ -35,6 +35,8 @@ impl Standing {
 
 #[cfg(debug_assertions)]
 mod armed {
+    use std::fs::File;
+    use std::io::{Read as _, Seek as _};
     use std::path::{Path, PathBuf};
     use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -52,10 +54,19 @@ mod armed {
     /// By the log's index, whose header SQLite keeps twice so that a torn one shows.
     pub(super) fn standing(log: &Path) -> Option<Frame> {
         file()?;
-        let index = PathBuf::from(log.to_str()?.strip_suffix("-wal")?.to_owned() + "-shm");
+        // Never closed: that would give up SQLite's own locks on it.
+        static INDEX: OnceLock<Option<Mutex<File>>> = OnceLock::new();
+        let index = || {
+            let path = log.to_str()?.strip_suffix("-wal")?.to_owned() + "-shm";
+            File::open(path).ok().map(Mutex::new)
+        };
+        let index = INDEX.get_or_init(index).as_ref()?;
+        let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..100 {
-            let bytes = std::fs::read(&index).ok()?;
-            let (one, two) = (bytes.get(..48)?, bytes.get(48..96)?);
+            let mut bytes = [0; 96];
+            index.rewind().ok()?;
+            index.read_exact(&mut bytes).ok()?;
+            let (one, two) = bytes.split_at(48);
             if one == two {
                 let frame = one.get(16..20)?.try_into().ok()?;
                 let salt = one.get(32..36)?.try_into().ok()?;

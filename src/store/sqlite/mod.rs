@@ -53,6 +53,8 @@ pub use shared::Flusher;
 pub struct SqliteStore {
     db: Db,
     stages: Stages,
+    /// Held as long as the connection is open.
+    _reads: Option<Arc<Shared>>,
     /// Held as long as the store is open; dropped last.
     _lock: Option<open::Lock>,
 }
@@ -65,6 +67,7 @@ impl SqliteStore {
         let mut store = SqliteStore {
             db: Db::new(opened.conn, opened.place, opened.shared),
             stages,
+            _reads: opened.reads,
             _lock: opened.lock,
         };
         store.db.moves_records = matches!(mode, OpenMode::Run | OpenMode::Memory);

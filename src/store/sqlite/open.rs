@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -14,7 +14,7 @@ use crate::failpoint::{Point, reach};
 
 use super::failure::{Place, Role};
 use super::migrate::{Kind, check_current, check_tables, kind, migrate};
-use super::shared::Shared;
+use super::shared::{self, Shared};
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,13 @@ pub(super) struct Opened {
     pub(super) place: Place,
     pub(super) lock: Option<Lock>,
     pub(super) shared: Option<Arc<Shared>>,
+    /// Says that this process has the store open, where it may only read it.
+    pub(super) reads: Option<Arc<Shared>>,
 }
+
+/// One store at a time is opened: whether this process has it open already must stay true until it
+/// has it open once more.
+static OPENING: Mutex<()> = Mutex::new(());
 
 /// The runner's lock on a store; the system lets go of it whatever ends the process.
 #[derive(Debug)]
@@ -73,8 +79,10 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             place,
             lock: None,
             shared: None,
+            reads: None,
         });
     }
+    let _alone = shared::lock(&OPENING);
     let role = match mode {
         OpenMode::Inspect => Role::ReadOnly,
         _ => Role::Store,
@@ -121,9 +129,10 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             }
         }
     }
-    let shared = match mode {
-        OpenMode::Run | OpenMode::Operate => Some(Shared::of(place.path())),
-        OpenMode::Inspect | OpenMode::Memory => None,
+    let open = Some(Shared::of(place.path()));
+    let (shared, reads) = match mode {
+        OpenMode::Run | OpenMode::Operate => (open, None),
+        OpenMode::Inspect | OpenMode::Memory => (None, open),
     };
     if mode == OpenMode::Run {
         // What the format needed is durable from here on.
@@ -134,6 +143,7 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
         place,
         lock: guard,
         shared,
+        reads,
     })
 }
 
@@ -191,6 +201,11 @@ fn check_file(place: &Place, mode: OpenMode) -> Stored<bool> {
     if !meta.is_file() {
         // Reading from a pipe or a device might never end.
         return Err(place.no_database());
+    }
+    if Shared::is_open(place.path()) {
+        // To close a file gives up all locks that the process has on it, SQLite's among them: other
+        // programs would take the store for closed, and its log away from under it.
+        return Ok(true);
     }
     let mut header = Vec::with_capacity(100);
     File::open(place.path())
@@ -392,5 +407,48 @@ mod tests {
         drop(first);
         assert!(lock(&place).is_ok());
         drop(inherited);
+    }
+
+    /// Locks of any process on a file, as the system lists them.
+    #[cfg(target_os = "linux")]
+    fn locks(path: &Path) -> usize {
+        use std::os::unix::fs::MetadataExt as _;
+        let inode = format!(":{} ", fs::metadata(path).unwrap().ino());
+        let all = fs::read_to_string("/proc/locks").unwrap_or_default();
+        let of_it = |line: &&str| line.contains(" POSIX ") && line.contains(&inode);
+        all.lines().filter(of_it).count()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_store_that_is_opened_again_keeps_the_locks_that_tell_others_of_it() {
+        use crate::engine::ports::Store as _;
+        use crate::store::SqliteStore;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        store.put_record("e", "a", "{}").unwrap();
+        let held = locks(&path);
+        if held == 0 {
+            // A file system whose numbers are not those of the files below it tells nothing.
+            return;
+        }
+        for mode in [OpenMode::Inspect, OpenMode::Operate, OpenMode::Inspect] {
+            let mut other = SqliteStore::open(&path, mode).unwrap();
+            assert_eq!(locks(&path), held, "{mode:?}");
+            assert!(other.record("e", "a").unwrap().is_some());
+            drop(other);
+            assert_eq!(locks(&path), held, "{mode:?}");
+        }
+        drop(store);
+        assert_eq!(locks(&path), 0);
+        // One that only reads is as open to others.
+        let first = SqliteStore::open(&path, OpenMode::Inspect).unwrap();
+        let held = locks(&path);
+        assert!(held > 0);
+        drop(SqliteStore::open(&path, OpenMode::Inspect).unwrap());
+        assert_eq!(locks(&path), held);
+        drop(first);
     }
 }

@@ -27,7 +27,7 @@ const PAGES: i32 = -2_048;
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     open: Vec<Db>,
-    /// Whether one could not be opened: then none is tried again.
+    /// Whether one could not be opened or read from: then none is tried again.
     failed: bool,
     /// By entity, the greatest key of the registers that the open transaction has written.
     unseen: BTreeMap<String, String>,
@@ -89,8 +89,8 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
     if !db.open || !db.moves_records || db.shared.is_none() {
         return records::several(db, entity, keys);
     }
-    let mut readers = db.readers.borrow_mut();
-    let readers = readers.of(&db.place, entity, keys);
+    let mut all = db.readers.borrow_mut();
+    let readers = all.of(&db.place, entity, keys);
     if readers.is_empty() {
         return records::several(db, entity, keys);
     }
@@ -103,6 +103,14 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
         }
         records::several(db, entity, own)
     })?;
+    if theirs.iter().any(|(_, there)| there.is_none()) {
+        // Whether a connection that failed is left in a transaction that is over, nobody asks.
+        *all = Readers {
+            failed: true,
+            unseen: std::mem::take(&mut all.unseen),
+            open: Vec::new(),
+        };
+    }
     for (keys, there) in theirs {
         match there {
             Some(there) => found.extend(there),
@@ -162,9 +170,12 @@ mod tests {
         assert_eq!(open(&store), most);
         write(&mut store, 0..100, 'b');
         assert_eq!(said(&mut store, 100), "a300");
-        assert_eq!(said(&mut store, 50), "b50 a300");
         store.put_record("e", "390", "{\"c\":0}").unwrap();
         assert_eq!(said(&mut store, 100), "a290 c1 a9");
+        store.rollback().unwrap();
+        store.begin().unwrap();
+        write(&mut store, 350..400, 'b');
+        assert_eq!(said(&mut store, 50), "a300 b50");
         store.rollback().unwrap();
         store.begin().unwrap();
         assert_eq!(said(&mut store, 0), "a400");

@@ -57,6 +57,12 @@ impl Shared {
         shared
     }
 
+    /// Whether this process has the store at a path open.
+    pub fn is_open(path: &Path) -> bool {
+        let open = lock(&OPEN);
+        open.get(path).is_some_and(|open| open.strong_count() > 0)
+    }
+
     /// Waits for the turn to write, at most so long; says whether it was given. Without it SQLite
     /// still keeps writers apart, only that a writer that finds another one sleeps and tries.
     pub fn take_turn(&self, most: Duration) -> bool {
