@@ -75,3 +75,44 @@ fn a_store_that_is_held_for_long_ends_no_runner_and_nothing_is_acknowledged_mean
     terminate(&runner);
     assert_eq!(runner.child.wait().unwrap().code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn other_programs_can_tell_that_a_runner_has_the_store_open() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let runner = start(dir.path());
+    // What a runner looks at beside its work opens the store once more, and closes it.
+    assert_eq!(
+        deliver(&runner, "m", &submission("p@example.com", "P")),
+        202
+    );
+    wait_for("the record", || {
+        name_of(dir.path(), "p@example.com").is_some()
+    });
+    let locked_by = |process: u32, file: &str| {
+        let meta = std::fs::metadata(dir.path().join(file)).unwrap();
+        let (process, inode) = (format!(" {process} "), format!(":{} ", meta.ino()));
+        let all = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+        let of_it = |line: &str| {
+            line.contains(" POSIX ") && line.contains(&process) && line.contains(&inode)
+        };
+        all.lines().any(of_it)
+    };
+    let store = dir.path().join(".syncline.db");
+    let own = rusqlite::Connection::open(&store).unwrap();
+    let sql = "SELECT count(*) FROM records";
+    let _: i64 = own.query_row(sql, [], |row| row.get(0)).unwrap();
+    if !locked_by(std::process::id(), ".syncline.db") {
+        // A file system whose numbers are not those of the files below it tells nothing.
+        return;
+    }
+    // By these locks the last one to close the store knows that it is not the last.
+    for file in [".syncline.db", ".syncline.db-shm"] {
+        assert!(locked_by(runner.child.id(), file), "{file}");
+    }
+    drop(own);
+    drop(runner);
+}
