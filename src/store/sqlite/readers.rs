@@ -104,12 +104,9 @@ pub(super) fn several(db: &Db, entity: &str, keys: &[&str]) -> Stored<Vec<Option
         records::several(db, entity, own)
     })?;
     if theirs.iter().any(|(_, there)| there.is_none()) {
-        // Whether a connection that failed is left in a transaction that is over, nobody asks.
-        *all = Readers {
-            failed: true,
-            unseen: std::mem::take(&mut all.unseen),
-            open: Vec::new(),
-        };
+        // One that failed may be left in a transaction, and would go on seeing what was there then.
+        all.open.clear();
+        all.failed = true;
     }
     for (keys, there) in theirs {
         match there {
