@@ -141,8 +141,7 @@ impl Runner<'_> {
         let plan = &self.program.plan.systems[system as usize];
         let limit = plan.write_batch;
         // Whether a job is worth its calls is told by what gathers.
-        let limits = !(plan.limits.is_empty() && plan.vendor_limits.is_empty());
-        let calls_count = limits || plan.bulk.is_some();
+        let calls_count = self.gates[system as usize].limits.any() || plan.bulk.is_some();
         // A job that is open takes what further chunks owe.
         let job = self.job_of(system, run.scenario).filter(|job| {
             run.jobs.contains(&map) || request.writes.len() > job.from_records as usize

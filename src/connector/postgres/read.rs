@@ -147,8 +147,8 @@ impl Reading {
         page: &mut Page,
         hand: &mut impl FnMut(Page) -> bool,
     ) -> Result<bool, Failure> {
-        let sql = self.select(binding);
         let (shown, places) = self.shown(binding);
+        let sql = self.select(binding, &shown);
         let keys = self.table.order.as_ref().map_or(0, Vec::len);
         let keys = places[places.len() - keys..].to_vec();
         let kinds = shown.iter().map(|name| Some(self.table.column(name)?.kind));
@@ -219,11 +219,10 @@ impl Reading {
         (shown, places)
     }
 
-    fn select(&self, binding: &Binding) -> String {
+    fn select(&self, binding: &Binding, shown: &[String]) -> String {
         let column = |name: &String| format!("t.{}", quoted(name));
         let order = self.order(binding);
         let named: Vec<String> = order.iter().map(column).collect();
-        let (shown, _) = self.shown(binding);
         let shown: Vec<String> = shown
             .iter()
             .map(|name| match self.table.column(name) {

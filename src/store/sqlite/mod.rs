@@ -53,8 +53,6 @@ pub use shared::Flusher;
 pub struct SqliteStore {
     db: Db,
     stages: Stages,
-    /// Held as long as the connection is open.
-    _reads: Option<Arc<Shared>>,
     /// Held as long as the store is open; dropped last.
     _lock: Option<open::Lock>,
 }
@@ -67,7 +65,6 @@ impl SqliteStore {
         let mut store = SqliteStore {
             db: Db::new(opened.conn, opened.place, opened.shared),
             stages,
-            _reads: opened.reads,
             _lock: opened.lock,
         };
         store.db.moves_records = matches!(mode, OpenMode::Run | OpenMode::Memory);
@@ -101,7 +98,7 @@ struct Db {
     /// Pages of the log from which on a commit writes it back, as long as it is not
     /// [`open::LOG_PAGES`].
     log_pages: u32,
-    /// Where the store is on a disk and may be written. Dropped before the connection.
+    /// Where the store is on a disk. Dropped before the connection.
     shared: Option<Arc<Shared>>,
     /// Who else looks up registers; dropped before the connection, which writes the log back.
     readers: RefCell<Readers>,

@@ -47,8 +47,6 @@ pub(super) struct Opened {
     pub(super) place: Place,
     pub(super) lock: Option<Lock>,
     pub(super) shared: Option<Arc<Shared>>,
-    /// Says that this process has the store open, where it may only read it.
-    pub(super) reads: Option<Arc<Shared>>,
 }
 
 /// One store at a time is opened: whether this process has it open already must stay true until it
@@ -79,7 +77,6 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             place,
             lock: None,
             shared: None,
-            reads: None,
         });
     }
     let _alone = shared::lock(&OPENING);
@@ -129,21 +126,16 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
             }
         }
     }
-    let open = Some(Shared::of(place.path()));
-    let (shared, reads) = match mode {
-        OpenMode::Run | OpenMode::Operate => (open, None),
-        OpenMode::Inspect | OpenMode::Memory => (None, open),
-    };
+    let shared = Shared::of(place.path());
     if mode == OpenMode::Run {
         // What the format needed is durable from here on.
-        shared.as_ref().map_or(Ok(()), |shared| shared.flush())?;
+        shared.flush()?;
     }
     Ok(Opened {
         conn,
         place,
         lock: guard,
-        shared,
-        reads,
+        shared: Some(shared),
     })
 }
 
