@@ -6,6 +6,8 @@ mod alerts;
 mod clock;
 #[path = "live/copies.rs"]
 mod copies;
+#[path = "live/full.rs"]
+mod full;
 #[path = "live/hangs.rs"]
 mod hangs;
 #[path = "live/held.rs"]

@@ -93,6 +93,12 @@ impl Observer for Log {
                     }),
                 );
             }
+            Alert::Full { error } => self.line(
+                "error",
+                "store.full",
+                json!({ "error": error.message, "remedy": error.remedy }),
+            ),
+            Alert::Room => self.line("info", "store.room", json!({})),
             // The end of the run says so.
             Alert::Aborted { .. } => {}
         }

@@ -224,6 +224,11 @@ impl Observer for Bar {
                 true => format!("`{system}` answers again"),
                 false => return,
             },
+            Alert::Full { error } => {
+                let remedy = error.remedy.as_deref().unwrap_or("see to the disk");
+                format!("{error}: nothing moves until there is; {remedy}")
+            }
+            Alert::Room => "there is room for the store again".to_owned(),
             // What was given up, stopped or kept back stands in the outcome and in the store.
             Alert::DeadLetter(_) | Alert::Aborted { .. } | Alert::KeptBack { .. } => return,
         };

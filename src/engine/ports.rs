@@ -490,6 +490,8 @@ pub struct StoreError {
     pub message: String,
     /// How to mend it.
     pub remedy: Option<String>,
+    /// Whether no space was left: what failed works once there is some.
+    pub full: bool,
 }
 
 /// A result of the store.

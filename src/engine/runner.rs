@@ -142,6 +142,13 @@ pub enum Alert<'a> {
         /// Why, without values of the record.
         reason: &'a str,
     },
+    /// There is no room for the store: nothing moves, and nothing is taken, until there is.
+    Full {
+        /// What could not be written.
+        error: &'a StoreError,
+    },
+    /// There is room again.
+    Room,
     /// A write was given up.
     DeadLetter(&'a super::ports::DeadLetter),
     /// A run was stopped before its first write.
@@ -196,7 +203,8 @@ pub(super) struct SystemState {
     pub pause_noted: bool,
     /// Up to when it was last told that it is waited for.
     pub awaited: Option<Instant>,
-    /// It asked not to be called before this.
+    /// It asked not to be called before this. Answers of calls that were under way when it did say
+    /// nothing else.
     pub rest_until: Option<Instant>,
     /// When it last answered well.
     pub answered: Option<Instant>,
@@ -463,6 +471,7 @@ impl<'a> Runner<'a> {
                 // Once for each time that it was asked for.
                 state.paused = Some((now + Millis(1), 0));
                 state.open_until = Some(now);
+                state.rest_until = None;
                 state.failures = 0;
             }
         }
@@ -553,7 +562,6 @@ impl<'a> Runner<'a> {
         state.tries.answered();
         state.error = None;
         state.open_until = None;
-        state.rest_until = None;
         let resumed = state.paused.take().is_some();
         state.answered = Some(self.world.now());
         if until_idle && wrote {
@@ -838,5 +846,6 @@ pub(super) fn damaged(what: impl std::fmt::Display) -> StoreError {
     StoreError {
         message: what.to_string(),
         remedy: Some("the store holds something this version cannot read; restore a copy, or start a new store with `--store`".into()),
+        full: false,
     }
 }

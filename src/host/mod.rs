@@ -7,6 +7,7 @@ mod asked;
 mod clock;
 mod held;
 pub mod metrics;
+mod room;
 mod server;
 mod signals;
 mod spans;
@@ -30,7 +31,7 @@ pub use world::{Env, LiveWorld, Waker};
 use crate::engine::freshness::{Age, ages};
 use crate::engine::ports::{DeadLetter, Failure, Store, StoreError};
 use crate::engine::program::{BadPlan, Program};
-use crate::engine::runner::{Observer, Options, Runner, Tally};
+use crate::engine::runner::{Alert, Observer, Options, Runner, Tally};
 use crate::plan::{EnvRef, Plan};
 use crate::store::{OpenMode, SqliteStore};
 
@@ -142,9 +143,12 @@ pub fn run(
     let traces = Traces::configured(&settings.env)?;
     world.traced(traces.clone());
     let waker = world.waker();
-    let patience = held::patience(move || waker.stopping(), Arc::clone(&settings.held));
-    let patient = store.wait_with(held::STEP, patience);
-    patient.map_err(HostError::from_store)?;
+    let ready_to_wait = |store: &mut SqliteStore| {
+        let waker = waker.clone();
+        let patience = held::patience(move || waker.stopping(), Arc::clone(&settings.held));
+        store.wait_with(held::STEP, patience)
+    };
+    ready_to_wait(&mut store).map_err(HostError::from_store)?;
     let live = SharedLive::default();
     let server = match &settings.listen {
         Some(address) => Some(server::start(
@@ -171,20 +175,37 @@ pub fn run(
         only,
         ..Options::default()
     };
-    let (tallies, troubles) = {
+    let (tallies, troubles) = loop {
         let spans = traces.clone().map(|t| Spans::new(t, Arc::clone(&program)));
-        let mut watched = Watched::new(observer, live, spans);
-        let mut runner = Runner::new(
+        let mut watched = Watched::new(observer, live.clone(), spans);
+        let runner = Runner::new(
             &program,
             &mut store,
             &mut world,
             &decoder,
             &mut watched,
-            options,
-        )
-        .map_err(HostError::from_store)?;
-        runner.run().map_err(HostError::from_store)?;
-        (runner.tallies().clone(), runner.troubles())
+            options.clone(),
+        );
+        let ran = runner.and_then(|mut runner| {
+            runner.run()?;
+            Ok((runner.tallies().clone(), runner.troubles()))
+        });
+        let error = match ran {
+            Ok(ran) => break ran,
+            Err(error) => error,
+        };
+        if !error.full || settings.until_idle {
+            return Err(HostError::from_store(error));
+        }
+        observer.alert(&Alert::Full { error: &error });
+        live.get().ready = false;
+        drop(store);
+        let waited = room::wait(&settings.store, &mut world, &mut |store| {
+            ready_to_wait(store)?;
+            remember_plan(store, plan)
+        });
+        store = waited?.ok_or_else(|| HostError::from_store(error))?;
+        observer.alert(&Alert::Room);
     };
     drop(server);
     drop(asked);

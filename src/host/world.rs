@@ -109,6 +109,10 @@ pub struct LiveWorld {
     inbox: Receiver<Message>,
     waker: Waker,
     random: fastrand::Rng,
+    /// What is added to the runner's tickets, so that none is that of a runner before it.
+    issued: u64,
+    /// One more than the greatest ticket so far.
+    next: u64,
     /// Who knows which trace a call belongs to.
     traces: Option<Traces>,
 }
@@ -129,6 +133,8 @@ impl LiveWorld {
             inbox,
             waker,
             random: fastrand::Rng::new(),
+            issued: 0,
+            next: 0,
             traces: None,
         }
     }
@@ -185,6 +191,46 @@ impl LiveWorld {
 }
 
 impl LiveWorld {
+    /// Another runner takes over, which counts its calls from the first on: those under way are
+    /// waited for until then, and no answer of theirs reaches it.
+    pub(super) fn begin_anew(&mut self, until: std::time::Instant) {
+        let under_way = |workers: &BTreeMap<SystemIx, Vec<WorkerThread>>| {
+            workers.values().flatten().any(|w| !w.under_way.is_empty())
+        };
+        while under_way(&self.workers) {
+            let left = until.saturating_duration_since(std::time::Instant::now());
+            match self.inbox.recv_timeout(left) {
+                Ok(Message::Answer(ticket, _)) => self.came_back(ticket),
+                Ok(Message::Wake) => {}
+                Err(_) => break,
+            }
+        }
+        // One whose call hangs is left behind.
+        for workers in self.workers.values_mut() {
+            workers.retain(|worker| worker.under_way.is_empty());
+        }
+        self.issued = self.next;
+    }
+
+    /// Waits, however often it is woken; says whether the runner is to go on.
+    pub(super) fn pause(&mut self, time: Duration) -> bool {
+        let until = std::time::Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(std::time::Instant::now());
+            if self.stopping() || left.is_zero() {
+                return !self.stopping();
+            }
+            // Whatever it is, the next runner looks for itself.
+            let _ = self.inbox.recv_timeout(left);
+        }
+    }
+
+    fn came_back(&mut self, ticket: u64) {
+        for worker in self.workers.values_mut().flatten() {
+            worker.under_way.remove(&ticket);
+        }
+    }
+
     /// A worker's thread is gone, which only a panic in a connector does: its calls have failed.
     fn lost(&mut self, system: SystemIx, calls: Vec<Handed>) {
         self.workers.remove(&system);
@@ -222,6 +268,8 @@ impl World for LiveWorld {
     fn call(&mut self, ticket: u64, system: SystemIx, call: Call) {
         let headers = self.traces.as_ref().map(|t| t.headers(ticket));
         let headers = headers.unwrap_or_default();
+        let ticket = self.issued + ticket;
+        self.next = self.next.max(ticket + 1);
         let worker = self.worker(system);
         let handed = Handed {
             ticket,
@@ -264,9 +312,9 @@ impl World for LiveWorld {
         };
         match message {
             Some(Message::Answer(ticket, answer)) => {
-                for worker in self.workers.values_mut().flatten() {
-                    worker.under_way.remove(&ticket);
-                }
+                self.came_back(ticket);
+                // None to a call of a runner before this one.
+                let ticket = ticket.checked_sub(self.issued)?;
                 Some((ticket, answer))
             }
             Some(Message::Wake) | None => None,

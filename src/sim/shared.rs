@@ -48,6 +48,7 @@ impl SharedStore {
             Some(0) => Err(StoreError {
                 message: "killed".into(),
                 remedy: None,
+                full: false,
             }),
             Some(left) => {
                 *left -= 1;

@@ -19,6 +19,7 @@ fn misuse(what: &str) -> StoreError {
     StoreError {
         message: what.to_owned(),
         remedy: Some("this is a fault of Syncline's own; please report it".to_owned()),
+        full: false,
     }
 }
 

@@ -583,6 +583,8 @@ impl Observer for Ear {
             Alert::KeptBack { event, reason, .. } => format!("{event} kept back: {reason}"),
             Alert::DeadLetter(letter) => format!("letter: {}", letter.key),
             Alert::Aborted { scenario, .. } => format!("{scenario} aborted"),
+            Alert::Full { error } => error.message.clone(),
+            Alert::Room => "room".to_owned(),
         });
     }
 }

@@ -86,6 +86,7 @@ impl Place {
         StoreError {
             message: what,
             remedy: Some(remedy.to_owned()),
+            full: code == Some(ErrorCode::DiskFull),
         }
     }
 
@@ -105,6 +106,10 @@ impl Place {
         StoreError {
             message: format!("cannot {doing} `{self}`: {error}"),
             remedy: Some(remedy.to_owned()),
+            full: matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            ),
         }
     }
 
@@ -117,6 +122,7 @@ impl Place {
                  store"
                     .to_owned(),
             ),
+            full: false,
         }
     }
 
@@ -127,6 +133,7 @@ impl Place {
             remedy: Some(
                 "name another path with `--store`; nothing was changed in this one".to_owned(),
             ),
+            full: false,
         }
     }
 
@@ -136,6 +143,7 @@ impl Place {
             return StoreError {
                 message: format!("the stage `{self}` is damaged: {how}"),
                 remedy: Some("start again: the run then reads its sources anew".to_owned()),
+                full: false,
             };
         }
         StoreError {
@@ -145,6 +153,7 @@ impl Place {
                  `sqlite3 FILE .recover` and start with a new store"
                     .to_owned(),
             ),
+            full: false,
         }
     }
 }

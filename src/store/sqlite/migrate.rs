@@ -118,6 +118,7 @@ pub(super) fn check_current(place: &Place, format: u32) -> Stored<()> {
         remedy: Some(
             "run its plan once with `syncline run`, which brings it up to date".to_owned(),
         ),
+        full: false,
     })
 }
 
@@ -134,6 +135,7 @@ pub(super) fn check_format(place: &Place, format: u32) -> Stored<()> {
             "use the Syncline release that wrote it, or a newer one; an older one cannot read it"
                 .to_owned(),
         ),
+        full: false,
     })
 }
 

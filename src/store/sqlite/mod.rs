@@ -155,6 +155,7 @@ impl Db {
             return Err(StoreError {
                 message: format!("the open transaction of `{}` was lost", self.place),
                 remedy: Some("see to the disk, then start again; nothing of it was kept".into()),
+                full: false,
             });
         }
         self.shared.as_ref().map_or(Ok(()), |shared| shared.check())

@@ -165,6 +165,7 @@ fn no_store(place: &Place) -> StoreError {
         remedy: Some(
             "name the path that `syncline run --store` was given; `run` creates it".to_owned(),
         ),
+        full: false,
     }
 }
 
@@ -188,6 +189,7 @@ fn check_file(place: &Place, mode: OpenMode) -> Stored<bool> {
                 "name a file in it: `{}`",
                 place.path().join("syncline.db").display()
             )),
+            full: false,
         });
     }
     if !meta.is_file() {
@@ -281,6 +283,7 @@ fn held(place: &Place, file: &mut File) -> StoreError {
         remedy: Some(format!(
             "stop {who} first, or name another path with `--store`; one store takes one runner"
         )),
+        full: false,
     }
 }
 
@@ -369,6 +372,7 @@ fn set_up(conn: &Connection, place: &Place) -> Stored<()> {
             "`{place}` cannot keep a write-ahead log: its file system does not share memory"
         ),
         remedy: Some("put the store on a local disk, not on a network share".to_owned()),
+        full: false,
     })
 }
 

@@ -98,6 +98,7 @@ impl Shared {
                 self.place
             ),
             remedy: Some("see to the disk, then start again".into()),
+            full: false,
         })
     }
 

@@ -45,6 +45,7 @@ impl Files {
         Err(StoreError {
             message: "only the runner of a store may use its stages".to_owned(),
             remedy: Some("this is a fault of Syncline's own; please report it".to_owned()),
+            full: false,
         })
     }
 
