@@ -42,6 +42,10 @@ use syncline::store::{OpenMode, SqliteStore};
 use load::{Load, Requests, SECRET, quantile};
 use servers::{Program, Role, Tracker};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the sender of the kill campaign signs by.
 mod messages {
     /// The signature of a message sent at a time, in seconds.
@@ -212,6 +216,7 @@ fn intake(events: usize) {
 #[derive(Default)]
 struct Hangs {
     first_pause: Option<Instant>,
+    /// Of all worlds so far: a clock that one of them turned forward no later one turns back.
     pauses: i64,
 }
 
@@ -265,6 +270,7 @@ fn store(events: usize) {
     let dir = directory();
     let path = dir.path().join("s.db");
     let mut store = SqliteStore::open(&path, OpenMode::Run).expect("a store");
+    let mut pauses = 0;
     for (round, what) in ["new records", "the same records, changed"]
         .into_iter()
         .enumerate()
@@ -283,7 +289,10 @@ fn store(events: usize) {
             store.commit().expect("flushed");
         }
         let appended = began.elapsed();
-        let mut world = Hangs::default();
+        let mut world = Hangs {
+            pauses,
+            ..Hangs::default()
+        };
         let decoder = Events::new(&plan).expect("good maps");
         let mut observer = Nobody;
         let options = Options {
@@ -304,6 +313,7 @@ fn store(events: usize) {
         drop(runner);
         let paused = world.first_pause.expect("it pauses once all is taken");
         let took = paused - began;
+        pauses = world.pauses;
         let left = store.pending_events(1).expect("a store").len();
         assert_eq!(left, 0);
         let rate = |d: Duration| format!("{:.0}/s", events as f64 / d.as_secs_f64());

@@ -56,8 +56,13 @@ pub(super) struct Order<'w> {
 #[derive(Default)]
 pub(super) struct Books {
     registers: BTreeMap<(EntityIx, String), (Register, bool)>,
-    waiting: BTreeMap<(SystemIx, EntityIx, String), Waiting>,
+    waiting: BTreeMap<Slot, Waiting>,
+    /// What was last looked up of what waits, and whether anything did.
+    looked_up: Option<(Slot, Option<Waiting>)>,
 }
+
+/// A destination, an entity, a key.
+type Slot = (SystemIx, EntityIx, String);
 
 impl Books {
     /// A register, loaded once; with it whether it is to be stored.
@@ -99,15 +104,21 @@ impl Books {
         }
         let names = &office.program.entities[entity as usize];
         let slot = (system, entity, key.to_owned());
-        let fields = match self.waiting.get(&slot) {
-            Some(waiting) => waiting.fields.clone(),
+        let fields_of = |waiting: &Waiting| {
+            let fields = waiting.fields.iter();
+            fields.filter_map(|f| names.field(f)).collect()
+        };
+        let waits = match self.waiting.get(&slot) {
+            Some(waiting) => fields_of(waiting),
             None => {
                 let to = office.program.system_name(system);
                 let waiting = office.store.waiting(to, &names.name, key)?;
-                waiting.map(|w| w.fields).unwrap_or_default()
+                let fields = waiting.as_ref().map(fields_of).unwrap_or_default();
+                // It is mostly entered into next.
+                self.looked_up = Some((slot, waiting));
+                fields
             }
         };
-        let waits = fields.iter().filter_map(|f| names.field(f)).collect();
         Ok(calls.of((system, entity), key, waits, (since, now)))
     }
 
@@ -167,7 +178,10 @@ impl Books {
         let waiting = match self.waiting.entry(slot) {
             Entry::Occupied(slot) => slot.into_mut(),
             Entry::Vacant(slot) => {
-                let there = office.store.waiting(to, &names.name, order.key)?;
+                let there = match self.looked_up.take() {
+                    Some((known, waiting)) if known == *slot.key() => waiting,
+                    _ => office.store.waiting(to, &names.name, order.key)?,
+                };
                 slot.insert(there.unwrap_or_else(|| Waiting {
                     system: to.to_owned(),
                     entity: names.name.clone(),

@@ -218,6 +218,9 @@ impl Runner<'_> {
             // While one part is worked out, the one before it is entered, the registers of the one
             // after it are looked up, and a further one is taken out of the stage's form: they
             // share no record.
+            if n > 0 {
+                self.let_out_meanwhile()?;
+            }
             let before = std::mem::take(&mut merged);
             let (mut worked_out, mut decoded) = (Ok(Vec::new()), Ok(Vec::new()));
             let looked_up = rayon::in_place_scope(|scope| {

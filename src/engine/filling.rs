@@ -7,7 +7,7 @@
 use super::batch::{ActiveRun, Phase};
 use super::chunk::CHUNKS_AHEAD;
 use super::dispatch::Queued;
-use super::ports::{Call, MapIx, SystemIx, WriteRequest};
+use super::ports::{Call, MapIx, Stored, SystemIx, WriteRequest};
 use super::runner::{Errand, Runner};
 
 /// Chunks over which one batch is filled at most: all of them are written once more where a runner
@@ -89,6 +89,32 @@ impl Runner<'_> {
                 && run.record.goes_on.is_none()
                 && self.in_window(run)
         })
+    }
+
+    /// Lets out what of earlier chunks has become durable, while a further one is worked out: systems
+    /// would stand idle until that is done. A transaction is open, into which nothing of this may
+    /// come: only where no calls are counted, and nothing waits in the outbox.
+    pub(super) fn let_out_meanwhile(&mut self) -> Stored<()> {
+        if self.world.stopping() {
+            return Ok(());
+        }
+        let durable = self.store.durable()?;
+        for i in 0..self.gates.len() {
+            let system = i as SystemIx;
+            let goes = |queued: &Queued| {
+                let of_run = queued.of_run().is_some() && queued.after <= durable;
+                of_run && !self.still_fills(queued)
+            };
+            let gate = &self.gates[i];
+            if gate.limits.any() || !gate.queue.iter().flatten().any(goes) {
+                continue;
+            }
+            let name = self.program.system_name(system);
+            if self.store.waiting_since(name)?.is_none() {
+                self.let_out(system)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a run may work out a further chunk, while those before it are written: as many are

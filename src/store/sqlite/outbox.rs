@@ -19,6 +19,19 @@ macro_rules! columns {
     };
 }
 
+/// The statement that enters what waits, as [`put`] binds it.
+macro_rules! insert {
+    ($how:literal, $rest:literal) => {
+        concat!(
+            $how,
+            " INTO outbox_kept (system, entity, key, scenario, fields, deletes, version, since_at, \
+             due_at, attempts, error, priority) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            $rest
+        )
+    };
+}
+
 fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {
         system: row.get(0)?,
@@ -45,26 +58,30 @@ pub(super) fn get(db: &Db, system: &str, entity: &str, key: &str) -> Stored<Opti
 /// SQLite's integers are signed: a version keeps its bits, and is only ever compared for equality.
 pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
     let fields = serde_json::Value::from(waiting.fields.as_slice()).to_string();
-    db.run(
-        "INSERT OR REPLACE INTO outbox_kept (system, entity, key, scenario, fields, deletes, version, \
-         since_at, due_at, attempts, error, priority) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        params![
-            waiting.system,
-            waiting.entity,
-            waiting.key,
-            waiting.scenario,
-            fields,
-            waiting.delete,
-            waiting.version.cast_signed(),
-            waiting.since.0,
-            waiting.due.0,
-            waiting.attempts,
-            waiting.error,
-            waiting.priority.word(),
-        ],
-    )
-    .map(drop)
+    let params = params![
+        waiting.system,
+        waiting.entity,
+        waiting.key,
+        waiting.scenario,
+        fields,
+        waiting.delete,
+        waiting.version.cast_signed(),
+        waiting.since.0,
+        waiting.due.0,
+        waiting.attempts,
+        waiting.error,
+        waiting.priority.word(),
+    ];
+    // What waits on does so since the same time: the index by age is left alone.
+    let upsert = insert!(
+        "INSERT",
+        " ON CONFLICT (system, entity, key) DO UPDATE SET scenario = ?4, fields = ?5, deletes = ?6, \
+         version = ?7, due_at = ?9, attempts = ?10, error = ?11, priority = ?12 WHERE since_at = ?8"
+    );
+    match db.run(upsert, params)? {
+        0 => db.run(insert!("INSERT OR REPLACE", ""), params).map(drop),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn take(
