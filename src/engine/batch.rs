@@ -457,7 +457,8 @@ impl Runner<'_> {
         if let Some(cursor) = page.cursor {
             run.cursors.insert(name, cursor);
         }
-        *run.rows.entry(source).or_default() += page.rows.len() as u64;
+        let shown = page.rows.len();
+        *run.rows.entry(source).or_default() += shown as u64;
         // The next page is asked for before this one is worked on, so that both go on at once.
         if page.next.is_none() {
             run.reads.pop_front();
@@ -466,6 +467,8 @@ impl Runner<'_> {
         self.let_out(source.system)?;
         let before = run.record.counts;
         let sifted = self.sift(run, source, page.rows);
+        let kept = sifted.staged.len() - sifted.markers + sifted.kept_back.len();
+        run.account.read(shown, kept);
         self.store.stage_put(run.record.id, sifted.staged)?;
         self.store.put_quarantined(&sifted.kept_back)?;
         reach(Point::RunStaged);
@@ -585,6 +588,31 @@ impl Runner<'_> {
         self.store.stage_drop(run.record.id)
     }
 
+    /// Says whether a run's counts agree. Where they do not its cursors stay: the next one reads the
+    /// same once more.
+    fn close_account(&mut self, run: &mut ActiveRun) -> bool {
+        let plan = &self.program.plan.scenarios[run.scenario as usize];
+        // A run that cleans works on the repeats too: it deletes them.
+        let dropped = match plan.clean {
+            Some(_) => 0,
+            None => run.record.counts.deduplicated,
+        };
+        let kept = run.staged.unsigned_abs().saturating_sub(dropped);
+        let Some(what) = run.account.disagreement(&run.record, kept) else {
+            return true;
+        };
+        run.cursors.clear();
+        run.record.status = RunStatus::Partial;
+        let note = format!(
+            "its counts do not agree: {what}; this is a fault of Syncline, please report it, and read \
+             everything anew with `syncline backfill {}`",
+            plan.name
+        );
+        self.tally(run.scenario).notes.push(note.clone());
+        run.record.note = Some(note);
+        false
+    }
+
     /// Everything is confirmed (or left to the outbox): commit the cursors.
     fn end(&mut self, run: &mut ActiveRun) -> Stored<()> {
         let plan = &self.program.plan.scenarios[run.scenario as usize];
@@ -599,24 +627,7 @@ impl Runner<'_> {
                 n => format!("{n} writes were left to the outbox"),
             });
         }
-        // A run that cleans works on the repeats too: it deletes them.
-        let dropped = match plan.clean {
-            Some(_) => 0,
-            None => run.record.counts.deduplicated,
-        };
-        let kept = run.staged.unsigned_abs().saturating_sub(dropped);
-        if let Some(what) = run.account.disagreement(&run.record, kept) {
-            // The cursors stay: the next run reads the same once more.
-            run.cursors.clear();
-            run.record.status = RunStatus::Partial;
-            let note = format!(
-                "its counts do not agree: {what}; this is a fault of Syncline, please report it, \
-                 and read everything anew with `syncline backfill {}`",
-                plan.name
-            );
-            self.tally(run.scenario).notes.push(note.clone());
-            run.record.note = Some(note);
-        }
+        let agrees = self.close_account(run);
         self.hold_unsound_cursors(run);
         run.record.ended = Some(now);
         run.record.cursor_after = run.record.cursor_before.clone();
@@ -626,7 +637,9 @@ impl Runner<'_> {
             self.store
                 .set_meta(&cursor_key(&plan.name, source), cursor)?;
         }
-        for source in &self.program.scenarios[run.scenario as usize].reads {
+        let reads = self.program.scenarios[run.scenario as usize].reads.iter();
+        // Of a run that does not add up nobody knows what it has brought.
+        for source in reads.filter(|_| agrees) {
             let key = format!("read:{}/{}", plan.name, self.source_name(*source));
             self.store
                 .set_meta(&key, &run.record.started.0.to_string())?;

@@ -688,15 +688,13 @@ impl Runner<'_> {
         Some((queued.errand, kind, queued.call))
     }
 
-    /// The first call of a queue whose run no person holds, and that no chunk is to fill up.
+    /// The first call of a queue whose run neither a person nor its window holds, and that no chunk is
+    /// to fill up.
     fn first_queued(&self, at: usize, priority: Priority) -> Option<usize> {
         let queue = &self.gates[at].queue[priority as usize];
         let held = |id: i64| {
-            if self.paused.is_empty() || self.options.until_idle {
-                return false;
-            }
             let run = self.runs.iter().find(|r| r.record.id == id);
-            run.is_some_and(|r| !r.is_opening() && self.paused.contains(&r.scenario))
+            run.is_some_and(|run| !self.in_window(run))
         };
         queue.iter().position(|queued| match queued.errand {
             Errand::RunRead(id) | Errand::RunWrite(id, _) => !held(id) && !self.still_fills(queued),

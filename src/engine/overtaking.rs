@@ -23,8 +23,8 @@ impl Runner<'_> {
     }
 
     /// Before what a run owes goes into a system's queue: the queue keeps the order of writes, but
-    /// other priorities may go first, and so may all others while a person holds a scenario. Where
-    /// older writes queue there, both go to the outbox.
+    /// other priorities may go first, and so may all others while a person or its window holds a
+    /// scenario. Where older writes queue there, both go to the outbox.
     pub(super) fn join_older(
         &mut self,
         run: &mut ActiveRun,
@@ -35,7 +35,9 @@ impl Runner<'_> {
         let (entity, _) = program.map_ends(request.map);
         let own = self.priority(run.scenario);
         let passes = |scenario: &ScenarioIx| {
-            self.priority(*scenario) != own || self.paused.contains(scenario)
+            let windows = program.plan.scenarios.get(usize::from(*scenario));
+            let may_close = windows.is_some_and(|s| s.window.is_some());
+            self.priority(*scenario) != own || self.paused.contains(scenario) || may_close
         };
         let scenarios = 0..program.plan.scenarios.len() as ScenarioIx;
         let passed: BTreeSet<ScenarioIx> = scenarios.filter(passes).collect();

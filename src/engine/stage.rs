@@ -60,6 +60,8 @@ impl Payload {
 pub(super) struct Sifted {
     pub staged: Vec<Staged>,
     pub kept_back: Vec<Quarantined>,
+    /// Of what is staged, how much only says that there is a record.
+    pub markers: usize,
     /// Records whose change time lay too far in the future.
     pub clamped: u64,
     /// Why the run has to stop.
@@ -94,6 +96,7 @@ impl Runner<'_> {
                     out.abort = Some(format!("record `{}`: {reason}", row.key));
                 }
                 if tracks {
+                    out.markers += 1;
                     out.staged.push(marker(run, source, row.key.clone()));
                 }
                 out.kept_back.push(Quarantined {
@@ -113,6 +116,7 @@ impl Runner<'_> {
                 false => CompactString::default(),
             };
             if tracks && !group.is_empty() {
+                out.markers += 1;
                 out.staged.push(marker(run, source, row.key.clone()));
             }
             let order = row.changed_at.map_or(i64::MIN, |_| at);

@@ -83,6 +83,29 @@ fn absence_from_a_full_read_is_a_deletion_but_a_silent_source_is_a_warning() {
 }
 
 #[test]
+fn a_source_without_a_cursor_that_suddenly_shows_nothing_is_told_of() {
+    let flow = "scenario s { sync contact(name) from a to b mode hourly }";
+    let text_policy = policy(FIELDS, flow).replace(" cursor \"seq\"", "");
+    let mut bench = Bench::new(&text_policy, 3);
+    bench.until_idle();
+    assert_eq!(bench.run_records("s")[0].note, None, "it had none before");
+    for i in 0..3 {
+        bench.seed("a", &format!("k{i}"), &[("name", text("x"))], -5_000);
+    }
+    bench.until_idle();
+    for i in 0..3 {
+        bench.sim.deletes("a", "contact", &format!("k{i}"));
+    }
+    bench.until_idle();
+    let notes: Vec<_> = bench.run_records("s").into_iter().map(|r| r.note).collect();
+    let told = notes.iter().flatten().collect::<Vec<_>>();
+    assert!(
+        matches!(told[..], [note] if note.contains("shows no `contact`")),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn absence_never_takes_what_is_still_on_its_way_for_deleted() {
     let flow =
         "scenario s { sync contact(tag) between a, b mode hourly scan full deletes propagate }";

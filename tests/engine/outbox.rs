@@ -166,6 +166,30 @@ fn patience_asked_for_is_given() {
 }
 
 #[test]
+fn patience_asked_for_is_given_though_earlier_calls_still_go_through() {
+    let mut bench = bench(FLOW).with_plan(|plan| {
+        plan.systems[1].write_batch = Some(1);
+        plan.systems[1].concurrency = 8;
+    });
+    let b = bench.sim.system("b");
+    b.asks_patience = Some((90_000, 1));
+    b.manner.slowness = 5_000;
+    tell(&mut bench, 0..30);
+    bench.for_ms(300_000);
+    let b = bench.sim.system("b");
+    assert!(b.under_way.1 > 1, "calls overlapped");
+    let refused = b.calls.iter().find(|c| c.1 == "write").unwrap().0;
+    let asked: Vec<i64> = b.asked.iter().map(|a| a.0).collect();
+    let within = |at: &&i64| (refused + 1..refused + 90_000).contains(*at);
+    assert_eq!(
+        asked.iter().filter(within).count(),
+        0,
+        "{refused}: {asked:?}"
+    );
+    assert_eq!(bench.sim.values("b", "contact").len(), 30);
+}
+
+#[test]
 fn wrong_credentials_pause_their_system_alone() {
     let mut bench = bench("scenario s { sync contact(name) from a to b, c mode realtime }");
     bench.sim.system("b").locked = true;

@@ -70,17 +70,28 @@ fn nothing_starts_outside_its_window_and_a_run_pauses_at_its_end() {
     let flow =
         "scenario s { sync contact(name) from a to b mode every 30m window 01:00..02:00 batch 1 }";
     let mut bench = bench(flow);
-    // 50 writes of up to four minutes each do not fit into what is left of the hour.
+    // 50 writes of up to four minutes each do not fit into what is left of the hour, nor the next.
     bench.sim.system("b").manner.slowness = 240_000;
-    bench.for_ms(24 * HOUR);
+    bench.for_ms(96 * HOUR);
     assert!(
-        minutes(&bench, "s").iter().all(|m| (60..120).contains(m)),
+        minutes(&bench, "s")
+            .iter()
+            .all(|m| (60..120).contains(&(m % 1_440))),
         "{:?}",
         starts(&bench, "s")
     );
     let record = bench.run_records("s").pop().unwrap();
-    assert_eq!(record.status, RunStatus::Done);
-    assert_eq!(record.counts.written, 50);
+    assert_eq!(
+        (record.status, record.counts.written),
+        (RunStatus::Done, 50)
+    );
+    let days = record.ended.unwrap().since(record.started);
+    assert!(days.0 > 24 * HOUR as u64, "{days:?}");
+    let writes = bench.sim.system("b").asked.iter();
+    let writes = writes.filter(|(_, kind, _)| *kind == "write");
+    let hours: Vec<i64> = writes.map(|(at, ..)| (at - START) / HOUR).collect();
+    assert_eq!(hours.len(), 50);
+    assert!(hours.iter().all(|hour| hour % 24 == 1), "{hours:?}");
 }
 
 #[test]
@@ -237,4 +248,7 @@ fn a_run_whose_writes_do_not_add_up_is_not_done() {
         "{note}"
     );
     assert!(run.cursor_after.is_empty());
+    // Nobody knows how fresh anything is by it.
+    let read = bench.inner().meta_with_prefix("read:").unwrap();
+    assert!(read.is_empty(), "{read:?}");
 }
