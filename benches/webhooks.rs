@@ -4,6 +4,8 @@
 //! - `intake`: signature check and durable acknowledgement, beside the same HTTP server that only
 //!   answers, and that appends the bodies to a file with the same group commit;
 //! - `store`: event to outbox through the engine, without network;
+//! - `backlog`: what waits for two destinations that are away while 10,000 records change again and
+//!   again;
 //! - `http`: a burst of events until the last has arrived at a webhook, and latency at 100 a
 //!   second, beside a bare relay of the same libraries and, where `NODE_RED` names the program
 //!   (`npm install --prefix DIR node-red@4`, then `DIR/node_modules/node-red/red.js`), Node-RED;
@@ -27,6 +29,7 @@ mod sender;
 #[path = "support/servers.rs"]
 mod servers;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -122,6 +125,9 @@ fn main() {
     }
     if asked("store") {
         store(events.unwrap_or(200_000));
+    }
+    if asked("backlog") {
+        backlog(events.unwrap_or(1_000_000));
     }
     if asked("http") {
         http(events.unwrap_or(50_000));
@@ -259,8 +265,48 @@ fn compiled(policy: &str) -> (syncline::plan::Plan, Compiled) {
     (plan, program)
 }
 
+/// Appends events as the intake does, a flush for 1,000; gives how long that took.
+fn append(store: &mut SqliteStore, raw: &[RawEvent]) -> Duration {
+    let began = Instant::now();
+    for group in raw.chunks(1_000) {
+        store.begin().expect("a store");
+        let now = syncline::host::now();
+        store.append_events("forms", group, now).expect("appended");
+        store.commit().expect("flushed");
+    }
+    began.elapsed()
+}
+
+/// Takes all events into registers and outbox; gives how long that took. `pauses`: see [`Hangs`].
+fn take(
+    (plan, program): &(syncline::plan::Plan, Compiled),
+    store: &mut SqliteStore,
+    pauses: &mut i64,
+) -> Duration {
+    let mut world = Hangs {
+        pauses: *pauses,
+        ..Hangs::default()
+    };
+    let decoder = Events::new(plan).expect("good maps");
+    let mut observer = Nobody;
+    let options = Options {
+        until_idle: true,
+        ..Options::default()
+    };
+    let began = Instant::now();
+    let runner = Runner::new(program, store, &mut world, &decoder, &mut observer, options);
+    runner.and_then(|mut runner| runner.run()).expect("taken");
+    *pauses = world.pauses;
+    assert_eq!(store.pending_events(1).expect("a store").len(), 0);
+    world.first_pause.expect("it pauses once all is taken") - began
+}
+
+fn per_second(events: usize, took: Duration) -> String {
+    format!("{:.0}/s", events as f64 / took.as_secs_f64())
+}
+
 fn store(events: usize) {
-    let (plan, program) = compiled(&format!("{FORMS}{TRACKER}"));
+    let compiled = compiled(&format!("{FORMS}{TRACKER}"));
     head(&[
         "event to outbox",
         "append, 1,000 a flush",
@@ -281,49 +327,64 @@ fn store(events: usize) {
                 body: load::body(round, n),
             })
             .collect();
-        let began = Instant::now();
-        for group in raw.chunks(1_000) {
-            store.begin().expect("a store");
-            let now = syncline::host::now();
-            store.append_events("forms", group, now).expect("appended");
-            store.commit().expect("flushed");
-        }
-        let appended = began.elapsed();
-        let mut world = Hangs {
-            pauses,
-            ..Hangs::default()
-        };
-        let decoder = Events::new(&plan).expect("good maps");
-        let mut observer = Nobody;
-        let options = Options {
-            until_idle: true,
-            ..Options::default()
-        };
-        let began = Instant::now();
-        let mut runner = Runner::new(
-            &program,
-            &mut store,
-            &mut world,
-            &decoder,
-            &mut observer,
-            options,
-        )
-        .expect("a runner");
-        runner.run().expect("taken");
-        drop(runner);
-        let paused = world.first_pause.expect("it pauses once all is taken");
-        let took = paused - began;
-        pauses = world.pauses;
-        let left = store.pending_events(1).expect("a store").len();
-        assert_eq!(left, 0);
-        let rate = |d: Duration| format!("{:.0}/s", events as f64 / d.as_secs_f64());
+        let appended = append(&mut store, &raw);
+        let took = take(&compiled, &mut store, &mut pauses);
         row(&[
             what.to_owned(),
-            rate(appended),
-            rate(took),
-            rate(appended + took),
+            per_second(events, appended),
+            per_second(events, took),
+            per_second(events, appended + took),
         ]);
     }
+}
+
+/// An outage of two destinations while 10,000 records change again and again.
+fn backlog(changes: usize) {
+    const RECORDS: usize = 10_000;
+    let second = TRACKER
+        .replace("tracker", "other")
+        .replace("tell", "tell_other");
+    let compiled = compiled(&format!("{FORMS}{TRACKER}{second}"));
+    head(&[
+        "changes",
+        "of records",
+        "waiting at most, for each of two destinations",
+        "store",
+        "changes/s",
+    ]);
+    let dir = directory();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path, OpenMode::Run).expect("a store");
+    let (mut pauses, mut took, mut most) = (0, Duration::ZERO, BTreeMap::new());
+    for round in 0..changes / RECORDS {
+        let raw: Vec<RawEvent> = (0..RECORDS)
+            .map(|n| RawEvent {
+                id: format!("msg_{round}_{n}"),
+                body: format!(
+                    r#"{{"type":"submitted","data":{{"email":"p{n}@example.com","name":"Number {n} {round}","city":"c","score":{round},"at":"2026-01-01T{:02}:{:02}:00Z"}}}}"#,
+                    round / 60,
+                    round % 60
+                ),
+            })
+            .collect();
+        took += append(&mut store, &raw) + take(&compiled, &mut store, &mut pauses);
+        for (system, count) in store.waiting_counts().expect("a store") {
+            let most: &mut u64 = most.entry(system).or_default();
+            *most = (*most).max(count);
+        }
+    }
+    drop(store);
+    let bytes = std::fs::metadata(&path).expect("a file").len();
+    row(&[
+        changes.to_string(),
+        RECORDS.to_string(),
+        most.values()
+            .map(u64::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+        format!("{} MiB", bytes >> 20),
+        per_second(changes, took),
+    ]);
 }
 
 /// What came of events sent to their end.

@@ -6,12 +6,14 @@ mod alerts;
 mod clock;
 #[path = "live/copies.rs"]
 mod copies;
+#[path = "live/disorder.rs"]
+mod disorder;
 #[path = "live/full.rs"]
 mod full;
-#[path = "live/hangs.rs"]
-mod hangs;
 #[path = "live/held.rs"]
 mod held;
+#[path = "live/latencies.rs"]
+mod latencies;
 #[path = "live/logs.rs"]
 mod logs;
 #[path = "live/mended.rs"]

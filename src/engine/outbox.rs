@@ -9,6 +9,7 @@ use super::ports::{
     Answer, EntityIx, Failure, FailureClass, FieldIx, Idempotency, ScenarioIx, Stored, SystemIx,
     Waiting, Write, WriteRequest,
 };
+use super::program::full_jitter;
 use super::recent::LONGEST;
 use super::register::Register;
 use super::runner::{Alert, Runner};
@@ -310,8 +311,7 @@ impl Runner<'_> {
         failure: &Failure,
     ) -> Instant {
         let ceiling = self.program.backoff(scenario, attempts.max(1));
-        // Full jitter: anywhere between nothing and the ceiling.
-        let mut wait = (self.world.random() * ceiling.0 as f64) as u64;
+        let mut wait = full_jitter(ceiling, self.world.random()).0;
         if let FailureClass::Retry {
             after_ms: Some(asked),
         } = failure.class

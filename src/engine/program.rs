@@ -524,3 +524,10 @@ fn position<T>(
         .map(|i| i as u16);
     found.ok_or_else(|| BadPlan(format!("no {kind} `{name}`")))
 }
+
+/// The wait before an attempt, with full jitter: any whole number of milliseconds from none to the
+/// ceiling, as likely as any other. `random`: from 0 to less than 1.
+pub fn full_jitter(ceiling: Millis, random: f64) -> Millis {
+    let wait = random * (ceiling.0 as f64 + 1.0);
+    Millis((wait as u64).min(ceiling.0))
+}

@@ -28,11 +28,11 @@ use super::traces::{Received, Traces};
 use super::watch::SharedLive;
 use super::world::Waker;
 use crate::connector::intake::{Intake, IntakeRequest};
-use crate::engine::ports::{RawEvent, Store, SystemIx};
+use crate::engine::ports::{RawEvent, Store, Stored, SystemIx};
 use crate::engine::program::Program;
 use crate::failpoint::{Point, reach};
 use crate::plan::Plan;
-use crate::store::{Flusher, OpenMode, SqliteStore};
+use crate::store::{OpenMode, SqliteStore};
 
 /// Bodies over this are refused: 1 MiB.
 const MAX_BODY: usize = 1024 * 1024;
@@ -117,7 +117,7 @@ pub fn start(
             let _ = groups.send(group);
         });
     });
-    std::thread::spawn(move || flush(&flusher, &committed));
+    std::thread::spawn(move || flush(&mut || flusher.flush(), &committed));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -280,11 +280,11 @@ fn write(
 }
 
 /// Flushes once for all groups that are there, and answers them.
-fn flush(flusher: &Flusher, groups: &Receiver<Group>) {
+fn flush(make_durable: &mut dyn FnMut() -> Stored<()>, groups: &Receiver<Group>) {
     while let Ok(first) = groups.recv() {
         let mut all = vec![first];
         all.extend(groups.try_iter());
-        let flushed = flusher.flush().map_err(|e| e.to_string());
+        let flushed = make_durable().map_err(|e| e.to_string());
         reach(Point::IntakeDurable);
         for group in all {
             let stored = group.committed.and(flushed.clone());

@@ -42,7 +42,13 @@ fn many_requests_share_one_flush() {
         assert!(answer.try_recv().is_err());
     }
     drop(groups);
-    flush(&store.flusher(), &committed);
+    let (flusher, mut flushes) = (store.flusher(), 0);
+    let mut make_durable = || {
+        flushes += 1;
+        flusher.flush()
+    };
+    flush(&mut make_durable, &committed);
+    assert_eq!(flushes, 1, "of {} requests", answers.len());
     for answer in &mut answers {
         assert_eq!(answer.try_recv(), Ok(Ok(())));
     }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use syncline::engine::program::Program;
+use syncline::engine::program::{Program, full_jitter};
 
 use crate::basics::policy;
 use crate::world::program;
@@ -52,8 +52,8 @@ fn contend(program: &Program, clients: usize, random: &mut fastrand::Rng) -> (f6
             }
             Step::Hears(false) => {
                 failures[client] += 1;
-                let ceiling = program.backoff(0, failures[client]).0 * 1_000;
-                ((random.f64() * ceiling as f64) as u64, Step::Reads)
+                let ceiling = program.backoff(0, failures[client]);
+                (full_jitter(ceiling, random.f64()).0 * 1_000, Step::Reads)
             }
         };
         steps.push(Reverse((now + wait + message(random), client, next)));
@@ -68,7 +68,13 @@ fn full_jitter_spreads_contending_clients_as_it_is_known_to() {
          retry exponential from 10ms to 2s, 40 attempts }";
     let program = program(&policy("field name: text?", flow));
     // Clients, mean time until the last is done in ms, mean writes: published for full jitter.
-    let known = [(10, 455.3, 39.0), (20, 982.6, 100.3), (50, 2_883.0, 332.9)];
+    let known = [
+        (10, 455.3, 39.0),
+        (20, 982.6, 100.3),
+        (30, 1_734.7, 172.3),
+        (40, 2_259.2, 249.2),
+        (50, 2_883.0, 332.9),
+    ];
     let mut random = fastrand::Rng::with_seed(5);
     for (clients, ms, writes) in known {
         let runs = 200;
@@ -82,8 +88,19 @@ fn full_jitter_spreads_contending_clients_as_it_is_known_to() {
         assert!(near(made, writes), "{clients} clients: {made} writes");
         assert!(near(time, ms), "{clients} clients: {time} ms");
     }
-    for attempt in 1..80 {
+    for attempt in (1..12).chain([80]) {
         let wanted = 10u64.saturating_mul(1 << (attempt - 1).min(20)).min(2_000);
-        assert_eq!(program.backoff(0, attempt).0, wanted, "{attempt}");
+        let ceiling = program.backoff(0, attempt);
+        assert_eq!(ceiling.0, wanted, "{attempt}");
+        let draws = 100_000;
+        let waits = (0..draws).map(|_| full_jitter(ceiling, random.f64()).0);
+        let (mut sum, mut most) = (0, 0);
+        waits.for_each(|wait| (sum, most) = (sum + wait, most.max(wait)));
+        let mean = sum as f64 / f64::from(draws);
+        assert!(most <= wanted, "{attempt}: {most}");
+        assert!(
+            (mean / (wanted as f64 / 2.0) - 1.0).abs() < 0.03,
+            "{attempt}: {mean}"
+        );
     }
 }

@@ -65,6 +65,19 @@ pub(super) enum Manner {
     Away,
 }
 
+impl Manner {
+    pub(super) const TROUBLES: [Manner; 8] = [
+        Manner::Slow,
+        Manner::Hangs,
+        Manner::Busy,
+        Manner::Broken,
+        Manner::Garbage,
+        Manner::Cuts,
+        Manner::LosesReply,
+        Manner::Away,
+    ];
+}
+
 #[derive(Default)]
 struct Heard {
     /// Message ids that took effect.
@@ -252,21 +265,11 @@ fn change(runner: &Runner, round: &str, changes: usize) -> BTreeMap<String, Stri
 
 #[test]
 fn a_receiver_in_any_trouble_holds_up_no_other_and_loses_and_repeats_nothing() {
-    let troubles = [
-        Manner::Slow,
-        Manner::Hangs,
-        Manner::Busy,
-        Manner::Broken,
-        Manner::Garbage,
-        Manner::Cuts,
-        Manner::LosesReply,
-        Manner::Away,
-    ];
     let dir = tempfile::tempdir().unwrap();
     set_up_troubled(dir.path(), "");
     let receiver = Receiver::start(Manner::Well);
     let runner = start_with(dir.path(), &[("TRACKER_URL", &receiver.url)]);
-    for trouble in troubles {
+    for trouble in Manner::TROUBLES {
         let what = format!("{trouble:?}");
         receiver.turns(trouble);
         let last = change(&runner, &what, 30);

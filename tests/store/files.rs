@@ -236,6 +236,45 @@ fn a_directory_without_rights_is_refused_and_still_read() {
     }
 }
 
+/// Root may write anywhere: the program is started as somebody who may not, in a user namespace.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_that_may_only_be_read_is_shown_and_not_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    filled(&path);
+    fs::remove_file(beside(&path, ".lock")).unwrap();
+    let set = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    set(0o555);
+    let nobody = |args: &[&str]| {
+        let mut program = std::process::Command::new("unshare");
+        program.args(["--user", env!("CARGO_BIN_EXE_syncline")]);
+        program.args(args).arg("--store").arg(&path).output()
+    };
+    let policy = tempfile::tempdir().unwrap();
+    let text = "policy p { }\nsystem a { connector jsonl option path = \"a.jsonl\" }\n";
+    fs::write(policy.path().join("policy.sync"), text).unwrap();
+    let run = nobody(&["run", "--until-idle", policy.path().to_str().unwrap()]);
+    let letters = nobody(&["dead-letters", "list"]);
+    set(0o755);
+    let (Ok(run), Ok(letters)) = (run, letters) else {
+        eprintln!("there is no `unshare` here: not tried");
+        return;
+    };
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    if said.contains("unshare") {
+        eprintln!("no user namespace can be had here: not tried");
+        return;
+    }
+    assert!(!run.status.success());
+    assert!(said.contains("s.db") && said.contains("right"), "{said}");
+    let shown = String::from_utf8_lossy(&letters.stdout).into_owned();
+    assert!(letters.status.success(), "{letters:?}");
+    assert!(shown.contains("1"), "{shown}");
+}
+
 #[test]
 fn other_files_are_told_apart_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
