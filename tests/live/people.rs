@@ -96,30 +96,82 @@ fn a_dead_letter_is_shown_replayed_and_discarded() {
     assert!(letters().is_empty());
 }
 
+fn people(dir: &Path, system: &str) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(dir.join(format!("{system}.db"))).unwrap();
+    db.busy_timeout(Duration::from_secs(10)).unwrap();
+    db
+}
+
+/// Two systems that hold one person alike, and a person's word where they differ.
+fn set_up_manual(dir: &Path) {
+    std::fs::write(dir.join("policy.sync"), MANUAL).unwrap();
+    for system in ["left", "right"] {
+        let person = "CREATE TABLE people (id TEXT PRIMARY KEY, note TEXT, at TEXT);
+             INSERT INTO people VALUES ('1', 'same', '2026-01-01T00:00:00Z')";
+        people(dir, system).execute_batch(person).unwrap();
+    }
+}
+
+fn set_note(dir: &Path, system: &str, note: &str, at: &str) {
+    let sql = "UPDATE people SET note = ?1, at = ?2";
+    people(dir, system).execute(sql, [note, at]).unwrap();
+}
+
+fn note(dir: &Path, system: &str) -> String {
+    let sql = "SELECT note FROM people";
+    people(dir, system)
+        .query_row(sql, [], |r| r.get(0))
+        .unwrap()
+}
+
+#[test]
+fn runs_conflicts_and_reasons_are_told_and_decided_beside_a_runner() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up_manual(dir.path());
+    let mut runner = start(dir.path());
+    let runs = || {
+        let (_, said) = syncline(dir.path(), &["runs", "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&said).expect(&said);
+        let runs = json["runs"].as_array().unwrap();
+        runs.iter().filter(|run| run["status"] == "done").count()
+    };
+    assert_eq!(syncline(dir.path(), &["backfill", "both"]).0, 0);
+    wait_for("a first run", || runs() == 1);
+    set_note(dir.path(), "left", "from the left", "2026-02-01T00:00:00Z");
+    set_note(
+        dir.path(),
+        "right",
+        "from the right",
+        "2026-02-02T00:00:00Z",
+    );
+    assert_eq!(syncline(dir.path(), &["backfill", "both"]).0, 0);
+    wait_for("a second run", || runs() == 2);
+    let (status, listed) = syncline(dir.path(), &["conflicts", "list"]);
+    assert!(listed.contains("person:1.note"), "{status}: {listed}");
+    let (status, why) = syncline(dir.path(), &["why", "person:1.note"]);
+    assert!(status == 0 && why.contains("from the right"), "{why}");
+    let choose = ["conflicts", "resolve", "person:1.note", "--take", "left"];
+    let (status, said) = syncline(dir.path(), &choose);
+    assert_eq!(status, 0, "{said}");
+    // It goes out with the next run.
+    assert_eq!(syncline(dir.path(), &["backfill", "both"]).0, 0);
+    wait_for("what was chosen", || {
+        note(dir.path(), "right") == "from the left"
+    });
+    let (_, listed) = syncline(dir.path(), &["conflicts", "list"]);
+    assert_eq!(listed, "no conflicts\n");
+    terminate(&runner);
+    assert_eq!(runner.child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_conflict_is_listed_and_a_choice_goes_everywhere() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("policy.sync"), MANUAL).unwrap();
-    for system in ["left", "right"] {
-        let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
-        db.execute_batch(
-            "CREATE TABLE people (id TEXT PRIMARY KEY, note TEXT, at TEXT);
-             INSERT INTO people VALUES ('1', 'same', '2026-01-01T00:00:00Z')",
-        )
-        .unwrap();
-    }
+    set_up_manual(dir.path());
     let run = || syncline(dir.path(), &["run", "--until-idle", "."]);
     assert_eq!(run().0, 0);
-    let set = |system: &str, note: &str, at: &str| {
-        let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
-        db.execute("UPDATE people SET note = ?1, at = ?2", [note, at])
-            .unwrap();
-    };
-    let note = |system: &str| -> String {
-        let db = rusqlite::Connection::open(dir.path().join(format!("{system}.db"))).unwrap();
-        db.query_row("SELECT note FROM people", [], |r| r.get(0))
-            .unwrap()
-    };
+    let set = |system: &str, note: &str, at: &str| set_note(dir.path(), system, note, at);
+    let note = |system: &str| note(dir.path(), system);
     set("left", "from the left", "2026-02-01T00:00:00Z");
     set("right", "from the right", "2026-02-02T00:00:00Z");
     assert_eq!(run().0, 0);
