@@ -176,7 +176,7 @@ fn stripe_signatures_keep_to_their_grammar() {
     let body = "{\n  \"id\": \"evt_test_webhook\",\n  \"object\": \"event\",\n  \"data\": { \"object\": { \"id\": \"rdr_123\", \"object\": \"terminal.reader\" } }\n}";
     let right = "v1=3bfab77baf5f7b6991a46c9b53b6547d7afc56148b10468fcad9f35c1992ffbd";
     let rolled = "v1=f8da3c57978b5355b9b0b40492161305c3c9c8469a9d2784a0163739b30929f3";
-    let check = |secret: &str, header: String| {
+    let check_body = |secret: &str, header: String, body: &str| {
         let headers = [("Stripe-Signature".to_owned(), header)];
         let request = Signed {
             method: "POST",
@@ -187,6 +187,7 @@ fn stripe_signatures_keep_to_their_grammar() {
         let scheme = scheme("stripe").expect("a row");
         verify(scheme, &keys(scheme.key, secret), &request, 1_700_000_000).is_ok()
     };
+    let check = |secret: &str, header: String| check_body(secret, header, body);
     let one = |header: &str| check("whsec_test_secret", header.to_owned());
     let now = "t=1700000000";
     assert!(one(&format!("{now},{right}")));
@@ -219,6 +220,13 @@ fn stripe_signatures_keep_to_their_grammar() {
     for header in refused {
         assert!(!one(header), "{header}");
     }
+    // What is signed is the body as it came, whatever it is.
+    assert!(check_body(
+        "whsec_test_secret",
+        "t=1700000000,v1=3fa12e00c43599d0fb01131fe7ea14cf2b14a671c09b15a72db83cbbc5fb1ff8"
+            .to_owned(),
+        "this is not valid JSON"
+    ));
 }
 
 #[test]
