@@ -36,6 +36,8 @@ mod strings;
 mod traces;
 #[path = "live/troubles.rs"]
 mod troubles;
+#[path = "live/values.rs"]
+mod values;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -3,6 +3,7 @@
 use super::failure::Exit;
 use super::shell::Shell;
 use super::store::{HEEDED, StoreArgs, fault, told, wrong};
+use crate::engine::cause::{cause, on_one_line};
 use crate::engine::decide;
 use crate::engine::ports::{DeadLetter, Store};
 use crate::engine::program::Program;
@@ -92,7 +93,10 @@ fn show(args: &ShowArgs) -> Result<String, (HostError, Exit)> {
         ("record", format!("{}:{}", letter.entity, letter.key)),
         ("into", letter.system),
         ("scenario", letter.scenario),
-        ("error", letter.error),
+        (
+            "error",
+            letter.error.replace('\n', &format!("\n{:13} ", "")),
+        ),
         ("attempts", letter.attempts.to_string()),
         ("waited since", letter.first_at.to_string()),
         ("given up", letter.last_at.to_string()),
@@ -171,7 +175,7 @@ fn list(args: &ListArgs, shell: &mut Shell) -> Exit {
         .store
         .open()
         .and_then(|mut store| store.dead_letters().map_err(HostError::from_store));
-    let mut letters = match letters {
+    let letters = match letters {
         Ok(letters) => letters,
         Err(error) => return shell.failure(&error),
     };
@@ -183,15 +187,24 @@ fn list(args: &ListArgs, shell: &mut Shell) -> Exit {
         shell.print("no dead letters\n");
         return Exit::Clean;
     }
-    letters.sort_by(|a, b| (&a.system, &a.error, a.id).cmp(&(&b.system, &b.error, b.id)));
+    shell.print(&by_cause(letters));
+    Exit::Clean
+}
+
+fn by_cause(mut letters: Vec<DeadLetter>) -> String {
+    fn group(letter: &DeadLetter) -> (&str, &str) {
+        (&letter.system, cause(&letter.error))
+    }
+    letters.sort_by(|a, b| (group(a), a.id).cmp(&(group(b), b.id)));
     let mut out = String::new();
-    for group in letters.chunk_by(|a, b| a.system == b.system && a.error == b.error) {
-        out.push_str(&format!(
-            "{} into `{}`: {}\n",
-            group.len(),
-            group[0].system,
-            group[0].error
-        ));
+    for group in letters.chunk_by(|a, b| group(a) == group(b)) {
+        // What differs from letter to letter is for `show` to tell.
+        let error = match group.iter().all(|l| l.error == group[0].error) {
+            true => on_one_line(&group[0].error),
+            false => cause(&group[0].error).into(),
+        };
+        let (count, system) = (group.len(), &group[0].system);
+        out.push_str(&format!("{count} into `{system}`: {error}\n"));
         let mut rows = vec![
             ["letter", "record", "scenario", "attempts", "given up"]
                 .map(String::from)
@@ -208,8 +221,7 @@ fn list(args: &ListArgs, shell: &mut Shell) -> Exit {
         }
         out.push_str(&table(&rows, 99));
     }
-    shell.print(&out);
-    Exit::Clean
+    out
 }
 
 /// "1 letter", "3 letters".

@@ -1,10 +1,12 @@
 //! What `run --log` writes: a line on standard error for everything that happens.
 //!
-//! Keys and values of records never stand in it: a dead letter is told by its number.
+//! Keys and values of records never stand in it: a dead letter is told by its number, an error by
+//! its cause alone (see [`crate::engine::cause`]).
 
 use clap::ValueEnum;
 use serde_json::{Map, Value as Json, json};
 
+use crate::engine::cause::cause;
 use crate::engine::ports::{RunRecord, RunStatus};
 use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::now;
@@ -60,7 +62,7 @@ impl Observer for Log {
             Alert::Paused { system, error } => self.line(
                 "error",
                 "system.paused",
-                json!({ "system": system, "error": error }),
+                json!({ "system": system, "error": cause(error) }),
             ),
             Alert::Resumed { system } => {
                 self.line("info", "system.resumed", json!({ "system": system }));
@@ -70,7 +72,7 @@ impl Observer for Log {
                 "dead_letter",
                 json!({
                     "letter": letter.id, "system": letter.system, "scenario": letter.scenario,
-                    "error": letter.error, "attempts": letter.attempts,
+                    "error": cause(&letter.error), "attempts": letter.attempts,
                 }),
             ),
             Alert::Awaited { system, until, .. } => self.line(
@@ -128,7 +130,7 @@ impl Observer for Log {
                 "read": c.read, "changed": c.changed, "deduplicated": c.deduplicated,
                 "quarantined": c.quarantined, "written": c.written, "failed": c.failed,
                 "postponed": c.postponed, "conflicts": c.conflicts, "drift": c.drift,
-                "calls": run.calls, "note": run.note,
+                "calls": run.calls, "note": run.note.as_deref().map(cause),
             }),
         );
     }

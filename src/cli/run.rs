@@ -12,6 +12,7 @@ use super::failure::Exit;
 use super::log::{Log, LogFormat};
 use super::shell::Shell;
 use super::store::{scenario, store_path};
+use crate::engine::cause::on_one_line;
 use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
 use crate::plan::Plan;
@@ -205,7 +206,7 @@ impl Observer for Bar {
             Alert::Paused { .. } if self.ends => return,
             Alert::Paused { system, error } => {
                 self.paused.insert((*system).to_owned());
-                format!("`{system}` is paused: {error}")
+                format!("`{system}` is paused: {}", on_one_line(error))
             }
             Alert::Awaited {
                 system,
@@ -213,6 +214,7 @@ impl Observer for Bar {
                 until,
             } => {
                 let again = "this run waits until then";
+                let error = on_one_line(error);
                 match self.paused.insert((*system).to_owned()) {
                     true => format!(
                         "`{system}` is paused: {error}; it is tried again at {until}, {again}"

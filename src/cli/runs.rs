@@ -3,6 +3,7 @@
 use super::failure::Exit;
 use super::shell::Shell;
 use super::store::StoreArgs;
+use crate::engine::cause::on_one_line;
 use crate::engine::ports::Store;
 use crate::host::HostError;
 use crate::render::outcome::{grouped, table};
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
             ]
             .map(grouped),
         );
-        row.push(run.note.clone().unwrap_or_default());
+        row.push(on_one_line(run.note.as_deref().unwrap_or_default()).into_owned());
         rows.push(row);
     }
     shell.print(&table(&rows, 99));

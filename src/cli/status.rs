@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::failure::Exit;
 use super::shell::Shell;
 use super::store::StoreArgs;
+use crate::engine::cause::on_one_line;
 use crate::engine::decide;
 use crate::engine::freshness::{Age, ages};
 use crate::engine::ports::{RunRecord, Store};
@@ -166,7 +167,7 @@ fn text(standing: &Standing) -> String {
                 let c = &run.counts;
                 let counts = [c.read, c.quarantined, c.written, c.failed, c.postponed];
                 row.extend(counts.map(grouped));
-                row.push(run.note.clone().unwrap_or_default());
+                row.push(on_one_line(run.note.as_deref().unwrap_or_default()).into_owned());
             }
             None if scenario.by_event => {
                 row.extend(["-", "by event", "", "", "", "", "", ""].map(String::from));
@@ -181,7 +182,7 @@ fn text(standing: &Standing) -> String {
         let (name, since) = (&system.name, system.paused_since);
         out.push_str(&format!(
             "\n`{name}` is paused since {since}: {}",
-            system.error
+            on_one_line(&system.error)
         ));
     }
     for (system, count) in &standing.waiting {

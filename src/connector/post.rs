@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::failure::setup;
 use super::signature::sign;
+use crate::engine::cause::with_words;
 use crate::engine::ports::{Failure, FailureClass};
 use crate::time::Instant;
 
@@ -43,7 +44,7 @@ pub type Headers = Vec<(String, String)>;
 pub enum Told {
     /// It is durable there.
     Taken,
-    /// Refused for good, in the receiver's words.
+    /// Refused for good: its status, and on a further line the receiver's words.
     Refused(String),
 }
 
@@ -168,7 +169,8 @@ impl Post {
             .and_then(|v| retry_after(v, now));
         let message = format!("{} answered {}", self.shown, status.as_u16());
         let message = match words(response).await {
-            Some(words) => format!("{message}: {words}"),
+            // It may well repeat what it was sent.
+            Some(words) => with_words(&message, &words),
             None => message,
         };
         match status {

@@ -139,7 +139,7 @@ fn answers_are_classed_by_what_another_try_can_do() {
         panic!("{report:?}")
     };
     assert!(
-        words.ends_with("/hear answered 422: no such name"),
+        words.ends_with("/hear answered 422\nno such name"),
         "{words}"
     );
 }

@@ -1,6 +1,7 @@
 //! The account of a run: what was staged is worked through, what is owed comes to something. A run
 //! whose account does not close has not ended well, whatever it looks like.
 
+use super::cause::with_words;
 use super::ports::{RunCounts, RunRecord};
 
 /// What one runner did for a run, to be held against what the run's record says.
@@ -59,7 +60,7 @@ impl Account {
         self.owed += writes as u64;
     }
 
-    /// What does not agree at the run's end, in words. `kept`: rows that the run put into its stage,
+    /// What does not agree at the run's end, in words whose first line names no record. `kept`: rows that the run put into its stage,
     /// less those that it dropped there as repeats.
     pub fn disagreement(&self, record: &RunRecord, kept: u64) -> Option<String> {
         let (shown, taken) = self.read;
@@ -74,7 +75,10 @@ impl Account {
         if let Some(last) = self.last.as_ref()
             && record.confirmed.as_ref().is_none_or(|c| c < last)
         {
-            return Some(format!("`{last}` was worked on and is not confirmed"));
+            return Some(with_words(
+                "a record was worked on and is not confirmed",
+                &format!("record `{last}`"),
+            ));
         }
         let came = settled(&record.counts).saturating_sub(self.before);
         (came != self.owed).then(|| {

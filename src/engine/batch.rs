@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::absent::makes_deletions;
 use super::account::Account;
 use super::books::Books;
+use super::cause::{with_remedy, with_words};
 use super::cursors::unsound;
 use super::dispatch::Queued;
 use super::evaluate::RUN_STAMP;
@@ -413,9 +414,8 @@ impl Runner<'_> {
                 run.attempts += 1;
                 let again = matches!(failure.class, FailureClass::Retry { .. });
                 self.failed(system, &failure, Some(run.scenario));
-                let remedy = failure.remedy.as_deref();
-                let remedy = remedy.map(|r| format!("; {r}")).unwrap_or_default();
-                let note = format!("`{name}` could not be read: {}{remedy}", failure.message);
+                let error = with_remedy(&failure.message, failure.remedy.as_deref());
+                let note = format!("`{name}` could not be read: {error}");
                 // By the clock a run waits for a system that is away, as what it writes does.
                 if again && (run.attempts <= READ_ATTEMPTS || !self.options.until_idle) {
                     if run.attempts == READ_ATTEMPTS + 1 {
@@ -603,10 +603,13 @@ impl Runner<'_> {
         };
         run.cursors.clear();
         run.record.status = RunStatus::Partial;
-        let note = format!(
-            "its counts do not agree: {what}; this is a fault of Syncline, please report it, and read \
-             everything anew with `syncline backfill {}`",
-            plan.name
+        let note = with_remedy(
+            &format!("its counts do not agree: {what}"),
+            Some(&format!(
+                "this is a fault of Syncline, please report it, and read everything anew with \
+                 `syncline backfill {}`",
+                plan.name
+            )),
         );
         self.tally(run.scenario).notes.push(note.clone());
         run.record.note = Some(note);
@@ -671,14 +674,21 @@ impl Runner<'_> {
                 continue;
             };
             let entity = &self.program.entities[usize::from(source.entity)].name;
-            let stays = match before {
-                Some(before) => format!("the cursor stays at `{before}`"),
-                None => "no cursor is kept".to_owned(),
+            let (stays, at) = match before {
+                Some(before) => (
+                    "the one before stays",
+                    format!(", the one before `{before}`"),
+                ),
+                None => ("none is kept", String::new()),
             };
-            let hint = format!(
-                "the greatest cursor that `{}` showed for {entity}, `{cursor}`, {why}: {stays}, and \
-                 what changed since is read again each time; mend that record",
-                self.program.system_name(source.system)
+            // A cursor is a value of some record.
+            let hint = with_words(
+                &format!(
+                    "the greatest cursor that `{}` showed for {entity} {why}: {stays}, and what \
+                     changed since is read again each time; mend that record",
+                    self.program.system_name(source.system)
+                ),
+                &format!("that cursor is `{cursor}`{at}"),
             );
             run.cursors.remove(&name);
             // What is read whole each time misses nothing by that.

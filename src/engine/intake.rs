@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::books::{Books, note_held};
+use super::cause::without_values;
 use super::evaluate::{Report, absorb, change_time};
 use super::ports::{
     EntityIx, FieldIx, MapIx, Quarantined, Row, ScenarioIx, Stored, StoredEvent, SystemIx,
@@ -341,28 +342,6 @@ impl Runner<'_> {
     }
 }
 
-/// A reason as far as it may stand in a log, where no value of a record does: up to the column or
-/// the condition.
-fn without_values(reason: &str) -> &str {
-    let upto = |at: usize| reason.get(..at).unwrap_or(reason);
-    let (untold, column) = (" cannot be told", "column `");
-    let named = reason.find(column);
-    if let Some(at) = reason.find(untold)
-        && named.is_none_or(|named| at < named)
-    {
-        return upto(at + untold.len());
-    }
-    let Some(at) = named.map(|at| at + column.len()) else {
-        return reason;
-    };
-    let name = reason.get(at..).and_then(|rest| rest.find('`'));
-    let end = name.map_or(at, |length| at + length + 1);
-    match reason.get(end..) {
-        Some(": the key is missing" | ": the key is empty") => reason,
-        _ => upto(end),
-    }
-}
-
 /// An event is decoded for every entity that its system maps; it speaks of those whose key it
 /// shows. Where it shows none at all, the first stands for it with its problem.
 fn spoken_of(mut rows: Vec<(MapIx, Row)>) -> Vec<(MapIx, Row)> {
@@ -373,36 +352,4 @@ fn spoken_of(mut rows: Vec<(MapIx, Row)>) -> Vec<(MapIx, Row)> {
         rows.retain(|(_, row)| !keyless(row));
     }
     rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_values;
-
-    #[test]
-    fn a_reason_in_a_log_names_the_column_and_no_value() {
-        let told = [
-            (
-                "the event's body: column `age`: `ada@x` is no int(0..150)",
-                "the event's body: column `age`",
-            ),
-            (
-                "the event's body: column `email`: the key is missing",
-                "the event's body: column `email`: the key is missing",
-            ),
-            (
-                "contact.age > 3 cannot be told: no `ada@x` > 3",
-                "contact.age > 3 cannot be told",
-            ),
-            (
-                "the event's body: column `age`: `ada@x cannot be told` is no int",
-                "the event's body: column `age`",
-            ),
-            ("the body is no JSON object", "the body is no JSON object"),
-            ("a column `", "a column `"),
-        ];
-        for (reason, shown) in told {
-            assert_eq!(without_values(reason), shown);
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod account;
 mod batch;
 mod books;
 mod called;
+pub mod cause;
 mod chunk;
 mod clean;
 mod clock;

@@ -3,6 +3,7 @@
 //! system that is down is left alone without blaming the records.
 
 use super::books::{load_sized, put};
+use super::cause::with_remedy;
 use super::letters::Given;
 use super::owed::{forget, is_held, passes};
 use super::ports::{
@@ -336,10 +337,7 @@ impl Runner<'_> {
         let until_idle = self.options.until_idle;
         let state = &mut self.systems[system as usize];
         state.failures = state.failures.saturating_add(1);
-        state.error = Some(match &failure.remedy {
-            Some(remedy) => format!("{}; {remedy}", failure.message),
-            None => failure.message.clone(),
-        });
+        state.error = Some(with_remedy(&failure.message, failure.remedy.as_deref()));
         state.auth = failure.class == FailureClass::Auth;
         let settled = matches!(failure.class, FailureClass::Auth | FailureClass::Setup);
         if settled {

@@ -121,7 +121,8 @@ pub struct WriteRequest {
 /// What became of each write of a batch that reached the system, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WriteReport {
-    /// The writes that the system refused for good: position and its words.
+    /// The writes that the system refused for good: position and why; the system's words, where they
+    /// may hold values, stand below the first line (see [`super::cause`]).
     pub rejected: Vec<(usize, String)>,
     /// Calls made.
     pub calls: u64,
@@ -154,7 +155,8 @@ pub struct EventPage {
 pub struct Failure {
     /// What to do about it.
     pub class: FailureClass,
-    /// What happened, with the place, in words for a person.
+    /// What happened, with the place, in words for a person; those that may hold values of records
+    /// stand below the first line (see [`super::cause`]).
     pub message: String,
     /// How to mend it.
     pub remedy: Option<String>,
@@ -327,7 +329,7 @@ pub struct DeadLetter {
     pub scenario: String,
     /// What should have been written, JSON by field.
     pub payload: String,
-    /// Why it was given up.
+    /// Why it was given up: the cause, and what may hold values below it (see [`super::cause`]).
     pub error: String,
     /// Attempts made.
     pub attempts: u32,
@@ -424,7 +426,7 @@ pub struct RunRecord {
     /// The last key whose registers are committed; between `confirmed` and this, a resumed run
     /// writes again whatever it finds.
     pub committed: Option<String>,
-    /// What ended it early, in words.
+    /// What ended it early, in words; keys and values stand below the first line.
     pub note: Option<String>,
     /// When a run that was cut short by a spent quota goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

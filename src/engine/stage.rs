@@ -5,6 +5,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::batch::ActiveRun;
+use super::cause::{with_words, without_values};
 use super::evaluate::change_time;
 use super::owed::key_values;
 use super::ports::{EntityIx, FieldIx, Quarantined, Row, ScenarioIx, Staged, key_text};
@@ -93,7 +94,13 @@ impl Runner<'_> {
             if let Some((reason, fatal)) = failed {
                 run.record.counts.quarantined += u64::from(checked);
                 if fatal && out.abort.is_none() {
-                    out.abort = Some(format!("record `{}`: {reason}", row.key));
+                    let told = without_values(&reason);
+                    let said = if told == reason { "" } else { &*reason };
+                    let said = format!("record `{}`: {said}", row.key);
+                    out.abort = Some(with_words(
+                        &format!("a record stops it: {told}"),
+                        said.trim_end_matches(": "),
+                    ));
                 }
                 if tracks {
                     out.markers += 1;

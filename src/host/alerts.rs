@@ -4,7 +4,8 @@
 //! Looks at the store and at the runner's standing every few seconds, in a thread of its own, so
 //! that a receiver that hangs holds up nobody. What was told is remembered in the store once the
 //! receiver has taken it: an alert is told at least once, whatever is killed and whenever, and its
-//! `webhook-id` is the same each time. Keys and values of records are never told.
+//! `webhook-id` is the same each time. Keys and values of records are never told: of an error no
+//! more than its cause (see [`crate::engine::cause`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,6 +23,7 @@ use super::clock::now;
 use super::watch::SharedLive;
 use super::world::Env;
 use crate::connector::post::{Post, Told, Whose};
+use crate::engine::cause::{cause, on_one_line};
 use crate::engine::freshness::ages;
 use crate::engine::ports::{DeadLetter, RunStatus, Store, Stored};
 use crate::engine::program::Program;
@@ -183,6 +185,7 @@ impl Watch {
                         Told::Taken => self.live.get().alerts.delivered += 1,
                         Told::Refused(words) => {
                             self.live.get().alerts.refused += 1;
+                            let words = on_one_line(&words);
                             self.say(format!("the alert `{}` was refused: {words}", alert.kind));
                         }
                     }
@@ -196,7 +199,8 @@ impl Watch {
                     self.live.get().alerts.failed += 1;
                     self.silent = self.silent.saturating_add(1);
                     self.wait = 2_u32.saturating_pow(self.silent.min(16)).min(WAIT_MAX);
-                    self.say(format!("alerts cannot be told: {}", failure.message));
+                    let words = on_one_line(&failure.message);
+                    self.say(format!("alerts cannot be told: {words}"));
                     return;
                 }
             }
@@ -249,7 +253,7 @@ impl Watch {
             }
             alerts.push(Alert {
                 kind: "system.auth_failed",
-                data: json!({ "policy": self.program.plan.policy, "system": system, "error": trouble.error }),
+                data: json!({ "policy": self.program.plan.policy, "system": system, "error": cause(&trouble.error) }),
                 after: (TOLD_AUTH, json!(told).to_string()),
             });
         }
@@ -271,7 +275,7 @@ impl Watch {
                 "started": text_of(run.started),
                 "read": run.counts.read,
                 "quarantined": run.counts.quarantined,
-                "reason": run.note,
+                "reason": run.note.as_deref().map(cause),
             }),
             after: (TOLD_RUNS, run.id.to_string()),
         });
@@ -286,16 +290,20 @@ impl Watch {
         let Some(newest) = letters.iter().map(|l| l.last_at.0).max() else {
             return Ok(Vec::new());
         };
-        letters.sort_by(|a, b| (&a.system, &a.error, a.id).cmp(&(&b.system, &b.error, b.id)));
+        fn group(letter: &DeadLetter) -> (&str, &str) {
+            (&letter.system, cause(&letter.error))
+        }
+        letters.sort_by(|a, b| (group(a), a.id).cmp(&(group(b), b.id)));
         let policy = &self.program.plan.policy;
         let causes: Vec<Json> = letters
-            .chunk_by(|a, b| a.system == b.system && a.error == b.error)
-            .map(|group| {
-                let ids: Vec<i64> = group.iter().take(20).map(|l| l.id).collect();
+            .chunk_by(|a, b| group(a) == group(b))
+            .map(|letters| {
+                let ids: Vec<i64> = letters.iter().take(20).map(|l| l.id).collect();
+                let (system, error) = group(&letters[0]);
                 json!({
-                    "system": group[0].system,
-                    "error": group[0].error,
-                    "count": group.len(),
+                    "system": system,
+                    "error": error,
+                    "count": letters.len(),
                     "letters": ids,
                 })
             })

@@ -28,6 +28,7 @@ use traces::Traces;
 use watch::{SharedLive, Watched};
 pub use world::{Env, LiveWorld, Waker};
 
+use crate::engine::cause::on_one_line;
 use crate::engine::freshness::{Age, ages};
 use crate::engine::ports::{DeadLetter, Failure, Store, StoreError};
 use crate::engine::program::{BadPlan, Program};
@@ -64,7 +65,7 @@ impl HostError {
 
     fn from_failure(failure: Failure) -> Self {
         HostError {
-            message: failure.message,
+            message: on_one_line(&failure.message).into_owned(),
             remedy: failure.remedy,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::engine::cause::on_one_line;
 use crate::host::Outcome;
 use crate::plan::Plan;
 
@@ -139,12 +140,13 @@ fn age_text(age: Option<crate::time::Millis>) -> String {
 fn troubles(out: &mut String, outcome: &Outcome) {
     for (scenario, tally) in &outcome.scenarios {
         for note in &tally.notes {
+            let note = on_one_line(note);
             line(out, format_args!("\n`{scenario}` did not finish: {note}"));
         }
     }
     for (scenario, tally) in &outcome.scenarios {
         for hint in &tally.hints {
-            line(out, format_args!("\n`{scenario}`: {hint}"));
+            line(out, format_args!("\n`{scenario}`: {}", on_one_line(hint)));
         }
     }
     for remark in &outcome.remarks {
@@ -158,7 +160,7 @@ fn troubles(out: &mut String, outcome: &Outcome) {
         }
         line(
             out,
-            format_args!("\n`{system}` could not be reached: {error}"),
+            format_args!("\n`{system}` could not be reached: {}", on_one_line(error)),
         );
     }
     for (system, waiting) in outcome.waiting.iter().filter(|(_, n)| *n > 0) {
@@ -187,7 +189,8 @@ fn troubles(out: &mut String, outcome: &Outcome) {
                 out,
                 format_args!(
                     "  {entity}:{key} into `{}`: {}",
-                    letter.system, letter.error
+                    letter.system,
+                    on_one_line(&letter.error)
                 ),
             );
         }

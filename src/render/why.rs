@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::engine::cause::on_one_line;
 use crate::engine::why::{FieldStory, Holding, RecordStory};
 
 /// The story of a record.
@@ -41,7 +42,7 @@ pub fn of_field(field: &FieldStory) -> String {
             Holding::Reported => "reported at",
         };
         let after = match (&held.tried, held.in_step) {
-            (Some(tried), _) => format!(" ({tried})"),
+            (Some(tried), _) => format!(" ({})", on_one_line(tried)),
             (None, true) => String::new(),
             (None, false) => " (differs)".to_owned(),
         };

@@ -1,5 +1,6 @@
 //! Checkpoints: what is kept back, what stops a run, and that nothing moved then.
 
+use syncline::engine::cause::cause;
 use syncline::engine::ports::{RunStatus, Store};
 use syncline::value::Value;
 
@@ -63,6 +64,10 @@ fn an_aborted_run_has_written_and_remembered_nothing() {
         );
         assert_eq!(bench.inner().stage_len(run.id).unwrap(), 0);
         assert_eq!(bench.tallies["s"].notes.len(), 1);
+        // The cause is for logs and alerts: which record it was stands below it.
+        let note = run.note.unwrap();
+        assert!(!cause(&note).contains("k00"), "{note}");
+        assert_eq!(note.contains("`k00`"), checkpoint.ends_with("else abort"));
         // Mended at the source, all of it comes with the next run.
         for i in 0..20 {
             bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], 1_000);

@@ -3,13 +3,24 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use super::values::round;
 use super::*;
 
 /// What a receiver of alerts has heard: id and body, in order.
-type Heard = Arc<Mutex<Vec<(String, serde_json::Value)>>>;
+pub(super) type Heard = Arc<Mutex<Vec<(String, serde_json::Value)>>>;
 
 /// A receiver that answers the first `failures` calls with 500 and verifies all.
-fn receiver(failures: usize) -> (String, Heard) {
+pub(super) fn receiver(failures: usize) -> (String, Heard) {
+    answering(move |at, _| match at < failures {
+        true => ("500 Oh", String::new()),
+        false => ("204 OK", String::new()),
+    })
+}
+
+/// A receiver that verifies all calls and answers by their number and body: a status and a body.
+pub(super) fn answering(
+    answer: impl Fn(usize, &str) -> (&'static str, String) + Send + 'static,
+) -> (String, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let heard = Heard::default();
@@ -47,10 +58,11 @@ fn receiver(failures: usize) -> (String, Heard) {
             kept.lock()
                 .unwrap()
                 .push((id, serde_json::from_str(&body).unwrap()));
-            let status = if at < failures { "500 Oh" } else { "204 OK" };
+            let (status, words) = answer(at, &body);
+            let length = words.len();
             let _ = write!(
                 stream,
-                "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{words}"
             );
         }
     });
@@ -170,4 +182,55 @@ fn an_alert_without_a_key_is_refused_before_anything_moves() {
     assert_eq!(ran.status.code(), Some(3), "{said}");
     assert!(said.contains("`SYNCLINE_ALERT_SECRET`"), "{said}");
     assert!(!said.contains("hidden"), "{said}");
+}
+
+#[test]
+fn an_aborted_run_is_told_once_and_without_the_record_that_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    with_a_copy(dir.path());
+    let file = dir.path().join("policy.sync");
+    let policy = std::fs::read_to_string(&file)
+        .unwrap()
+        .replace(
+            "policy live { timezone \"UTC\" }",
+            "policy live { timezone \"UTC\"  alert env(\"ALERT_URL\") }",
+        )
+        .replace(
+            "mode daily at 03:00",
+            "mode daily at 03:00 checkpoint { require `contact.name != \"Ada\"` else abort }",
+        );
+    std::fs::write(&file, policy).unwrap();
+    let (url, heard) = receiver(0);
+    let (status, log) = round(dir.path(), &[("ALERT_URL", &url)]);
+    assert_eq!(status, Some(1), "{log}");
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(types(&heard), ["run.aborted"], "{told:?}");
+    let data = &told[0].1["data"];
+    assert_eq!(
+        (&data["scenario"], &data["run"]),
+        (&"nightly".into(), &1.into())
+    );
+    let reason = data["reason"].as_str().unwrap();
+    assert!(reason.contains("does not hold: contact.name"), "{reason}");
+    let line = log.lines().find(|l| l.contains("run.ended")).unwrap();
+    assert!(line.contains("does not hold: contact.name"), "{line}");
+    let everything = format!("{log} {told:?}");
+    assert!(!everything.contains("ada@x"), "{everything}");
+    // Who looks at the store is told which record it was.
+    let runs = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .current_dir(dir.path())
+        .arg("runs")
+        .output()
+        .unwrap();
+    let runs = String::from_utf8(runs.stdout).unwrap();
+    assert!(runs.contains("record `ada@x.example`"), "{runs}");
+    // The next round aborts too; the first is not told again.
+    round(dir.path(), &[("ALERT_URL", &url)]);
+    let told = heard.lock().unwrap().clone();
+    let runs: Vec<i64> = told
+        .iter()
+        .filter_map(|(_, alert)| alert["data"]["run"].as_i64())
+        .collect();
+    assert_eq!(runs, [1, 2]);
+    assert_ne!(told[0].0, told[1].0);
 }

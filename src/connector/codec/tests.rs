@@ -103,7 +103,7 @@ fn spellings_come_after_read_and_before_write() {
     let refused = plain.encode(&write).expect_err("no spelling");
     assert_eq!(
         refused,
-        "`lost` has no spelling among the `values` of `status`"
+        "a value has no spelling among the `values` of `status`\nvalue `lost`"
     );
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::{Binding, Column};
+use crate::engine::cause::with_words;
 use crate::engine::ports::{Write, key_parts};
 use crate::value::{Type, Value};
 
@@ -56,17 +57,19 @@ impl Binding {
                 // The common case: the key is the text, without another copy.
                 return Ok(vec![Raw::Text(key)]);
             }
-            let value = column.ty.read_text(key).map_err(|m| m.to_string())?;
+            let value = column.key_part(key)?;
             return column.write_owned(value).map(|raw| vec![raw]);
         }
         let parts = key_parts(key);
         if parts.len() != self.keys.len() {
-            return Err(format!(
-                "the key `{}` has {} parts where `{}` has {}",
-                write.key,
-                parts.len(),
-                self.entity,
-                self.keys.len()
+            return Err(with_words(
+                &format!(
+                    "the key has {} parts where `{}` has {}",
+                    parts.len(),
+                    self.entity,
+                    self.keys.len()
+                ),
+                &format!("key `{}`", write.key),
             ));
         }
         if native.is_some() {
@@ -79,7 +82,7 @@ impl Binding {
             .iter()
             .zip(parts)
             .map(|(column, part)| {
-                let value = column.ty.read_text(&part).map_err(|m| m.to_string())?;
+                let value = column.key_part(&part)?;
                 column.write_owned(value)
             })
             .collect()
@@ -129,6 +132,14 @@ impl Column {
         kept && self.spellings.is_empty() && self.write.is_none()
     }
 
+    /// A part of a record's key, as a value.
+    fn key_part(&self, text: &str) -> Result<Value, String> {
+        self.ty.read_text(text).map_err(|misfit| {
+            let cause = format!("the key does not fit the field `{}`", self.name);
+            with_words(&cause, &misfit.to_string())
+        })
+    }
+
     /// The value as the system writes it.
     pub(super) fn write<'a>(&self, value: &'a Value) -> Result<Raw<'a>, String> {
         if self.spellings.is_empty() && self.write.is_none() {
@@ -152,19 +163,22 @@ impl Column {
                 let name = value.to_string();
                 let spelling = self.spellings.iter().find(|(n, _)| *n == name);
                 let (_, raw) = spelling.ok_or_else(|| {
-                    format!(
-                        "`{name}` has no spelling among the `values` of `{}`",
-                        self.name
+                    with_words(
+                        &format!(
+                            "a value has no spelling among the `values` of `{}`",
+                            self.name
+                        ),
+                        &format!("value `{name}`"),
                     )
                 })?;
                 Value::Text(raw.into())
             }
         };
         match &self.write {
-            Some(formula) => formula
-                .write(&spelled)
-                .map(Raw::Json)
-                .map_err(|why| format!("field `{}`: {why}", self.name)),
+            Some(formula) => formula.write(&spelled).map(Raw::Json).map_err(|why| {
+                let cause = format!("field `{}`: `write` does not take a value", self.name);
+                with_words(&cause, &why)
+            }),
             None => Ok(Raw::Value(Cow::Owned(spelled))),
         }
     }

@@ -75,7 +75,8 @@ impl Layout {
                 binding.system()
             ),
             None => format!(
-                "add the column to the file, or map another of its columns: {}",
+                // Where the header is missing these are a record's values.
+                "add the column to the file, or map another of its columns\nit has {}",
                 list(&self.header)
             ),
         };

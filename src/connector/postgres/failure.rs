@@ -5,6 +5,7 @@ use postgres::error::{DbError, SqlState};
 
 use super::connect::Address;
 use crate::connector::failure::{reject, retry, setup};
+use crate::engine::cause::with_words;
 use crate::engine::ports::{Failure, FailureClass};
 
 /// A connection that did not come about.
@@ -117,12 +118,75 @@ pub(super) fn of_the_record(error: &Error) -> Option<String> {
     of_data.then(|| words(db))
 }
 
-/// The server's own words with what it adds to them.
+/// What the server says, the cause before the words that may hold values (see
+/// [`crate::engine::cause`]): what it adds for detail shows rows and keys.
 fn words(db: &DbError) -> String {
-    match db.detail() {
-        Some(detail) => format!("{} ({})", db.message(), detail.trim_end_matches('.')),
-        None => db.message().to_owned(),
+    let names = [
+        db.schema(),
+        db.table(),
+        db.column(),
+        db.datatype(),
+        db.constraint(),
+    ];
+    let names: Vec<&str> = names.into_iter().flatten().collect();
+    let told = without_values(db.code().code(), db.routine(), &names, db.message());
+    let detail = db.detail().map(|detail| detail.trim_end_matches('.'));
+    match (told == db.message(), detail) {
+        (true, None) => told,
+        (true, Some(detail)) => with_words(&told, detail),
+        (false, None) => with_words(&told, db.message()),
+        (false, Some(detail)) => with_words(&told, &format!("{} ({detail})", db.message())),
     }
+}
+
+/// A message of the server without values of the record. `names`: what of its schema the server
+/// says that it speaks of; `routine`: where in the server it comes from.
+fn without_values(code: &str, routine: Option<&str>, names: &[&str], message: &str) -> String {
+    // `RAISE` and its like: words of whoever wrote the function, whatever code they gave them.
+    let raised = ["exec_stmt_raise", "PLy_", "plperl_", "pltcl_"];
+    let raised = routine.is_some_and(|r| raised.iter().any(|by| r.starts_with(by)));
+    if raised || code.starts_with("P0") {
+        return format!("a function or trigger of the database refuses it ({code})");
+    }
+    // Data that do not fit are shown within the message itself, and so is a search text that cannot
+    // be read; elsewhere what is quoted is a name.
+    if !code.starts_with("22") && code != "42601" {
+        return message.to_owned();
+    }
+    let told = masked(message, names);
+    match told.is_ascii() {
+        true => told,
+        // Other languages quote by other marks.
+        false => format!("a value does not fit ({code})"),
+    }
+}
+
+/// A message from whose first quoted text that is no name to its last one all is left out (a value
+/// may hold quotes), and bytes that are spelt out too.
+fn masked(message: &str, names: &[&str]) -> String {
+    let quotes: Vec<usize> = message.match_indices('"').map(|(at, _)| at).collect();
+    let quoted = |pair: &[usize]| match pair {
+        [from, to] => message.get(from + 1..*to),
+        _ => None,
+    };
+    let unknown = quotes
+        .chunks(2)
+        .find(|pair| quoted(pair).is_none_or(|text| !names.contains(&text)));
+    let told = match (unknown.and_then(|pair| pair.first()), quotes.last()) {
+        (Some(from), Some(to)) => {
+            let before = message.get(..*from).unwrap_or_default();
+            let after = message.get(to + 1..).unwrap_or_default();
+            format!("{before}\"...\"{after}")
+        }
+        _ => message.to_owned(),
+    };
+    let words = told
+        .split_whitespace()
+        .map(|word| match word.starts_with("0x") {
+            true => "...",
+            false => word,
+        });
+    words.collect::<Vec<&str>>().join(" ")
 }
 
 /// The innermost reason of an error without an answer of the server.
@@ -132,4 +196,64 @@ fn cause(error: &Error) -> String {
         inner = next;
     }
     inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_a_refusal_names_constraints_and_no_values() {
+        let told = [
+            (
+                (
+                    "23505",
+                    "duplicate key value violates unique constraint \"one_email\"",
+                ),
+                "duplicate key value violates unique constraint \"one_email\"",
+            ),
+            (
+                ("22P02", "invalid input syntax for type integer: \"a\"da\""),
+                "invalid input syntax for type integer: \"...\"",
+            ),
+            (
+                (
+                    "22003",
+                    "value \"99999999999\" is out of range for type integer",
+                ),
+                "value \"...\" is out of range for type integer",
+            ),
+            (
+                (
+                    "22021",
+                    "invalid byte sequence for encoding \"UTF8\": 0xc3 0x28",
+                ),
+                "invalid byte sequence for encoding \"...\": ... ...",
+            ),
+            (
+                ("22001", "value too long for type character varying(3)"),
+                "value too long for type character varying(3)",
+            ),
+            (
+                ("22P02", "ungültige Eingabesyntax für Typ integer: »ada«"),
+                "a value does not fit (22P02)",
+            ),
+            (
+                ("22P02", "column \"age\" takes no \"ada\""),
+                "column \"age\" takes no \"...\"",
+            ),
+        ];
+        for ((code, message), cause) in told {
+            assert_eq!(without_values(code, None, &["age"], message), cause);
+        }
+    }
+
+    #[test]
+    fn what_a_function_raises_is_its_authors_words_whatever_code_it_has() {
+        let raised = Some("exec_stmt_raise");
+        for (code, routine) in [("P0001", None), ("23505", raised), ("42501", raised)] {
+            let told = without_values(code, routine, &[], "no ada@x");
+            assert!(!told.contains("ada"), "{told}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::codec::Binding;
 use super::failure::{file as file_failure, reject, retry, setup};
 use super::file::{bindings, identity, no_such_map};
+use crate::engine::cause::with_words;
 use crate::engine::ports::{
     Connector, EventPage, Failure, MapIx, Page, ReadRequest, SystemIx, WriteReport, WriteRequest,
 };
@@ -166,10 +167,20 @@ fn failure(path: &Path, doing: &str, error: &rusqlite::Error) -> Failure {
     }
 }
 
-/// SQLite's own words.
+/// SQLite's own words. They name columns and constraints; what a trigger or a function says may be
+/// made of values.
 fn words(error: &rusqlite::Error) -> String {
+    use rusqlite::ffi::{
+        SQLITE_CONSTRAINT_FUNCTION, SQLITE_CONSTRAINT_TRIGGER, SQLITE_CONSTRAINT_VTAB,
+    };
     match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqliteFailure(code, Some(message)) => match code.extended_code {
+            SQLITE_CONSTRAINT_TRIGGER => with_words("a trigger of the table refuses it", message),
+            SQLITE_CONSTRAINT_FUNCTION | SQLITE_CONSTRAINT_VTAB => {
+                with_words("a function of the table refuses it", message)
+            }
+            _ => message.clone(),
+        },
         other => other.to_string(),
     }
 }

@@ -11,6 +11,7 @@ use super::simulated::{
     ScenarioSimulated, Simulated, SystemSimulated, VERSION,
 };
 use super::{Heard, Simulation, Span};
+use crate::engine::cause::cause;
 use crate::engine::ports::{ScenarioIx, Store as _};
 use crate::engine::runner::Tally;
 use crate::estimate::{FieldAge, ScenarioEstimate, SystemEstimate, notes_without_money};
@@ -214,7 +215,8 @@ fn letters(store: &SharedStore) -> Vec<DeadLetters> {
     let letters = store.inner().dead_letters().unwrap_or_default();
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     for letter in letters {
-        *counts.entry((letter.system, letter.error)).or_default() += 1;
+        let cause = cause(&letter.error).to_owned();
+        *counts.entry((letter.system, cause)).or_default() += 1;
     }
     let counts = counts.into_iter();
     counts
