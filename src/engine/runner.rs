@@ -68,7 +68,8 @@ pub struct Standing<'a> {
     program: &'a Program,
     tallies: &'a BTreeMap<ScenarioIx, Tally>,
     systems: &'a [SystemState],
-    /// Whether the runner now waits for something: it may be long until it is asked for again.
+    /// Whether the runner now waits for something, or ends: it may be long until it is asked for
+    /// again.
     pub pauses: bool,
 }
 
@@ -90,8 +91,16 @@ impl Standing<'_> {
                 system: &system.name,
                 error,
                 auth: state.auth,
+                paused: state.paused.map(|(since, _)| since),
             })
         })
+    }
+
+    /// The systems that have answered well since the runner started, in the plan's order.
+    pub fn answered(&self) -> impl Iterator<Item = &str> {
+        let systems = self.systems.iter().zip(&self.program.plan.systems);
+        let answered = systems.filter(|(state, _)| state.answered.is_some());
+        answered.map(|(_, system)| system.name.as_str())
     }
 }
 
@@ -104,6 +113,8 @@ pub struct Failing<'a> {
     pub error: &'a str,
     /// Whether its credentials were refused.
     pub auth: bool,
+    /// Since when it is paused for a person to mend something.
+    pub paused: Option<Instant>,
 }
 
 /// What a person should hear of.
@@ -405,16 +416,15 @@ impl<'a> Runner<'a> {
             self.note_pauses()?;
             self.report();
             if self.finished()? {
-                return self.leave();
+                self.leave()?;
+                // Whoever looks on sees the end too: the last answer may be what is to be told.
+                self.show_standing(true);
+                return Ok(());
             }
             let until = self.next_deadline()?;
             self.tell_of_waits();
-            self.observer.standing(&Standing {
-                program: self.program,
-                tallies: &self.tallies,
-                systems: &self.systems,
-                pauses: until > self.world.now(),
-            });
+            let pauses = until > self.world.now();
+            self.show_standing(pauses);
             let mut answers: Vec<(u64, Answer)> = self.world.wait(until).into_iter().collect();
             if !answers.is_empty() {
                 // Whatever else has come in meanwhile, before the next look at the queues.
@@ -424,6 +434,15 @@ impl<'a> Runner<'a> {
                 self.answered(answers)?;
             }
         }
+    }
+
+    fn show_standing(&mut self, pauses: bool) {
+        self.observer.standing(&Standing {
+            program: self.program,
+            tallies: &self.tallies,
+            systems: &self.systems,
+            pauses,
+        });
     }
 
     /// What runs have confirmed is durable before the runner goes.

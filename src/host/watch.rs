@@ -1,7 +1,7 @@
 //! What others may know of a runner under way: a copy of its counts for other threads, renewed now
 //! and then, and its steps for traces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(super) struct Live {
     pub tallies: BTreeMap<String, Tally>,
     /// The systems whose last call failed.
     pub failing: BTreeMap<String, Trouble>,
+    /// The systems that have answered well since the runner started.
+    pub answered: BTreeSet<String>,
     /// What became of alerts.
     pub alerts: AlertCounts,
     /// Events that were posted, by system.
@@ -55,6 +57,8 @@ pub(super) struct Trouble {
     pub error: String,
     /// Whether its credentials were refused.
     pub auth: bool,
+    /// Since when it is paused.
+    pub paused: Option<crate::time::Instant>,
 }
 
 /// The copy as threads share it.
@@ -141,10 +145,12 @@ impl Observer for Watched<'_> {
                     let trouble = Trouble {
                         error: f.error.to_owned(),
                         auth: f.auth,
+                        paused: f.paused,
                     };
                     (f.system.to_owned(), trouble)
                 })
                 .collect(),
+            answered: at.answered().map(str::to_owned).collect(),
             alerts,
             events,
             ready: true,

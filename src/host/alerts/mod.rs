@@ -7,7 +7,9 @@
 //! `webhook-id` is the same each time. Keys and values of records are never told: of an error no
 //! more than its cause (see [`crate::engine::cause`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod refusals;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -17,6 +19,8 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+
+use refusals::{Refusal, Seen};
 
 use super::HostError;
 use super::clock::now;
@@ -47,7 +51,7 @@ const TOLD_LETTERS: &str = "alerted:letters";
 const TOLD_RUNS: &str = "alerted:runs";
 /// The breaches that were told and are not over, as a JSON list.
 const TOLD_BREACHES: &str = "alerted:breaches";
-/// The systems whose refused credentials were told, as a JSON list.
+/// The refusals of credentials that are not over, or not told, as a JSON list.
 const TOLD_AUTH: &str = "alerted:auth";
 
 /// A thread that tells alerts; it looks once more when it is dropped.
@@ -92,6 +96,7 @@ pub(super) fn start(
         post,
         silent: 0,
         wait: 0,
+        refused: Seen::new(),
         said: BTreeSet::new(),
     };
     let (stop, stopped) = mpsc::channel::<()>();
@@ -153,6 +158,8 @@ struct Watch {
     silent: u32,
     /// Looks to be left out before the next attempt.
     wait: u32,
+    /// Which pauses of systems for their credentials this runner has seen.
+    refused: Seen,
     /// What was said on standard error already, each thing once.
     said: BTreeSet<String>,
 }
@@ -234,27 +241,34 @@ impl Watch {
     }
 
     fn refused_credentials(&mut self) -> Stored<Vec<Alert>> {
-        let mut told = self.list(TOLD_AUTH)?;
-        let failing = self.live.get().failing.clone();
-        let refused: BTreeMap<_, _> = failing.iter().filter(|(_, t)| t.auth).collect();
-        let over: Vec<String> = told
-            .iter()
-            .filter(|s| !refused.contains_key(s))
-            .cloned()
-            .collect();
-        if self.live.get().ready && !over.is_empty() {
-            told.retain(|s| !over.contains(s));
-            self.store.set_meta(TOLD_AUTH, &json!(told).to_string())?;
+        let text = self.store.meta(TOLD_AUTH)?.unwrap_or_default();
+        // What cannot be read was never told.
+        let mut entered: Vec<Refusal> = serde_json::from_str(&text).unwrap_or_default();
+        let live = self.live.get().clone();
+        if refusals::renew(&mut entered, &mut self.refused, &live) {
+            self.store
+                .set_meta(TOLD_AUTH, &json!(entered).to_string())?;
         }
         let mut alerts = Vec::new();
-        for (system, trouble) in refused {
-            if !told.insert(system.clone()) {
+        for at in 0..entered.len() {
+            if std::mem::replace(&mut entered[at].told, true) {
                 continue;
             }
+            let Refusal {
+                system,
+                since,
+                error,
+                ..
+            } = &entered[at];
             alerts.push(Alert {
                 kind: "system.auth_failed",
-                data: json!({ "policy": self.program.plan.policy, "system": system, "error": cause(&trouble.error) }),
-                after: (TOLD_AUTH, json!(told).to_string()),
+                data: json!({
+                    "policy": self.program.plan.policy,
+                    "system": system,
+                    "error": error,
+                    "since": text_of(*since),
+                }),
+                after: (TOLD_AUTH, json!(entered).to_string()),
             });
         }
         Ok(alerts)
