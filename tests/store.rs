@@ -7,6 +7,8 @@ mod contract;
 mod files;
 #[path = "store/killed.rs"]
 mod killed;
+#[path = "store/letters.rs"]
+mod letters;
 #[path = "store/migration.rs"]
 mod migration;
 #[path = "store/model.rs"]

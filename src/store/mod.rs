@@ -10,7 +10,9 @@ mod sqlite;
 mod table;
 
 pub use memory::MemoryStore;
-pub use sqlite::{APPLICATION_ID, FORMAT, Flusher, Held, OpenMode, Patience, SqliteStore};
+pub use sqlite::{
+    APPLICATION_ID, FORMAT, Flusher, Held, LettersMark, MadeLetter, OpenMode, Patience, SqliteStore,
+};
 
 use crate::engine::ports::StoreError;
 

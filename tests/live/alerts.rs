@@ -127,14 +127,34 @@ fn a_dead_letter_is_told_once_it_is_there_and_again_until_it_is_heard() {
         store.query_row(told, [], |r| r.get::<_, String>(0)).is_ok()
     });
     drop(runner);
+    // Made and told while the clock was far ahead, it does not hide what comes after the clock is
+    // set right.
+    let store = rusqlite::Connection::open(dir.path().join(".syncline.db")).unwrap();
+    let ahead = "UPDATE dead_letters SET last_at = 4102444800000;
+                 DELETE FROM meta WHERE key = 'alerted:letters'";
+    store.execute_batch(ahead).unwrap();
+    drop(store);
     let runner = start_with(dir.path(), &env);
+    wait_for("the first letter once more", || types(&heard).len() >= 3);
     assert_eq!(
         deliver(&runner, "m3", &submission("bob@example.org", "Bob")),
         202
     );
-    wait_for("the next letter", || types(&heard).len() >= 3);
+    wait_for("the next letter", || types(&heard).len() >= 4);
     let told = heard.lock().unwrap().clone();
-    assert_eq!(told[2].1["data"]["count"], 1, "{:?}", told[2]);
+    assert_eq!(told[3].1["data"]["count"], 1, "{:?}", told[3]);
+    let of = |at: usize| heard.lock().unwrap()[at].1["data"]["causes"][0]["letters"].clone();
+    assert_eq!(of(3), serde_json::json!([2]));
+    // Sent again and refused again, a letter keeps its number and is told again.
+    let replayed = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .args(["dead-letters", "replay", "2"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(replayed.status.success());
+    wait_for("the letter again", || types(&heard).len() >= 5);
+    assert_eq!(of(4), serde_json::json!([2]));
+    assert_ne!(heard.lock().unwrap()[4].0, told[3].0);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 mod refusals;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -29,10 +29,10 @@ use super::world::Env;
 use crate::connector::post::{Post, Told, Whose};
 use crate::engine::cause::{cause, on_one_line};
 use crate::engine::freshness::ages;
-use crate::engine::ports::{DeadLetter, RunStatus, Store, Stored};
+use crate::engine::ports::{RunStatus, Store, Stored};
 use crate::engine::program::Program;
 use crate::plan::EnvRef;
-use crate::store::{OpenMode, SqliteStore};
+use crate::store::{LettersMark, MadeLetter, OpenMode, SqliteStore};
 use crate::time::Instant;
 
 /// The variable with the key that alerts are signed with.
@@ -44,8 +44,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const WAIT_MAX: u32 = 150;
 /// Runs that are looked back at.
 const RUNS_BACK: usize = 1_000;
+/// How many letters of a cause are named by their numbers.
+const LETTERS_NAMED: usize = 20;
 
-/// Up to when dead letters were told: milliseconds since 1970.
+/// Up to which dead letters were told: a [`LettersMark`] as JSON.
 const TOLD_LETTERS: &str = "alerted:letters";
 /// Up to which run aborted ones were told.
 const TOLD_RUNS: &str = "alerted:runs";
@@ -137,15 +139,16 @@ fn unset(address: &EnvRef, env: &Env) -> HostError {
 struct Alert {
     kind: &'static str,
     data: Json,
+    /// What tells it from another of the same data; the same each time it is told.
+    event: String,
     /// What is remembered once it was taken.
     after: (&'static str, String),
 }
 
 impl Alert {
     fn id(&self) -> String {
-        let digest = Sha256::digest(format!("{}\n{}", self.kind, self.data));
-        let hex: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
-        format!("alert_{hex}")
+        let said = format!("{}\n{}\n{}", self.kind, self.data, self.event);
+        format!("alert_{}", hex(&Sha256::digest(said)))
     }
 }
 
@@ -268,6 +271,7 @@ impl Watch {
                     "error": error,
                     "since": text_of(*since),
                 }),
+                event: String::new(),
                 after: (TOLD_AUTH, json!(entered).to_string()),
             });
         }
@@ -291,6 +295,7 @@ impl Watch {
                 "quarantined": run.counts.quarantined,
                 "reason": run.note.as_deref().map(cause),
             }),
+            event: String::new(),
             after: (TOLD_RUNS, run.id.to_string()),
         });
         Ok(alerts.collect())
@@ -298,39 +303,24 @@ impl Watch {
 
     /// By cause: an outage of a day is one alert a look, not one for each record.
     fn dead_letters(&mut self) -> Stored<Vec<Alert>> {
-        let told = self.number(TOLD_LETTERS)?;
-        let mut letters: Vec<DeadLetter> = self.store.dead_letters()?;
-        letters.retain(|l| l.last_at.0 > told);
-        let Some(newest) = letters.iter().map(|l| l.last_at.0).max() else {
+        let told = self.store.meta(TOLD_LETTERS)?.unwrap_or_default();
+        // What cannot be read was never told.
+        let told: LettersMark = serde_json::from_str(&told).unwrap_or_default();
+        let mut made = Made::default();
+        let mark = self.store.letters_since(told, |letter| made.add(letter))?;
+        if made.count == 0 {
             return Ok(Vec::new());
-        };
-        fn group(letter: &DeadLetter) -> (&str, &str) {
-            (&letter.system, cause(&letter.error))
         }
-        letters.sort_by(|a, b| (group(a), a.id).cmp(&(group(b), b.id)));
-        let policy = &self.program.plan.policy;
-        let causes: Vec<Json> = letters
-            .chunk_by(|a, b| group(a) == group(b))
-            .map(|letters| {
-                let ids: Vec<i64> = letters.iter().take(20).map(|l| l.id).collect();
-                let (system, error) = group(&letters[0]);
-                json!({
-                    "system": system,
-                    "error": error,
-                    "count": letters.len(),
-                    "letters": ids,
-                })
-            })
-            .collect();
         Ok(vec![Alert {
             kind: "dead_letter.created",
             data: json!({
-                "policy": policy,
-                "count": letters.len(),
-                "causes": causes,
-                "newest": text_of(Instant(newest)),
+                "policy": self.program.plan.policy,
+                "count": made.count,
+                "causes": made.causes(),
+                "newest": made.newest.and_then(text_of),
             }),
-            after: (TOLD_LETTERS, newest.to_string()),
+            event: hex(&made.event.finalize()),
+            after: (TOLD_LETTERS, json!(mark).to_string()),
         }])
     }
 
@@ -366,11 +356,51 @@ impl Watch {
                     "within_seconds": age.within.as_secs_f64(),
                     "since": text_of(at),
                 }),
+                event: String::new(),
                 after: (TOLD_BREACHES, json!(told).to_string()),
             });
         }
         Ok(alerts)
     }
+}
+
+/// Dead letters that are told together: of each no more is kept than goes into the message.
+#[derive(Default)]
+struct Made {
+    count: u64,
+    newest: Option<Instant>,
+    /// How many there are of a system and a cause, and the numbers of the first.
+    groups: BTreeMap<(String, String), (u64, Vec<i64>)>,
+    /// Of which letter each is the how-manieth: what makes this message another than the next one
+    /// of the same words.
+    event: Sha256,
+}
+
+impl Made {
+    fn add(&mut self, letter: &MadeLetter) {
+        self.count += 1;
+        self.newest = self.newest.max(Some(letter.at));
+        let of = (letter.system.clone(), cause(&letter.error).to_owned());
+        let (count, letters) = self.groups.entry(of).or_default();
+        *count += 1;
+        if letters.len() < LETTERS_NAMED {
+            letters.push(letter.id);
+        }
+        let made = (letter.id, letter.again, letter.attempts, letter.at.0);
+        self.event.update(format!("{made:?}"));
+    }
+
+    fn causes(&self) -> Vec<Json> {
+        let groups = self.groups.iter();
+        let shown = groups.map(|((system, error), (count, letters))| {
+            json!({ "system": system, "error": error, "count": count, "letters": letters })
+        });
+        shown.collect()
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
 }
 
 fn text_of(at: Instant) -> Option<String> {

@@ -19,6 +19,7 @@ mod runs;
 mod settled;
 mod shared;
 mod stage;
+mod untold;
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -47,6 +48,7 @@ pub use migrate::{APPLICATION_ID, FORMAT};
 pub use open::OpenMode;
 pub use patience::{Held, Patience};
 pub use shared::Flusher;
+pub use untold::{LettersMark, MadeLetter};
 
 /// A [`Store`] in a SQLite file.
 #[derive(Debug)]
@@ -558,7 +560,8 @@ impl Store for SqliteStore {
     }
 
     fn clear_dead_letter(&mut self, system: &str, entity: &str, key: &str) -> Stored<()> {
-        outbox::clear_dead_letter(&self.db, system, entity, key)
+        self.db
+            .together(|db| outbox::clear_dead_letter(db, system, entity, key))
     }
 
     fn open_run(&mut self, run: &RunRecord) -> Stored<i64> {

@@ -6,7 +6,7 @@ use crate::engine::ports::{DeadLetter, Stored, Waiting};
 use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
-use super::{Db, limit, runs::json_column};
+use super::{Db, limit, runs::json_column, untold};
 
 /// The columns of [`waiting`], in its order.
 macro_rules! columns {
@@ -176,11 +176,11 @@ pub(super) fn put_dead_letter(db: &Db, letter: &DeadLetter) -> Stored<i64> {
         ];
         db.one(sql, params, |row| row.get(0))
     };
-    let id = match write(update)? {
-        None => write(insert)?,
-        there => there,
-    };
-    id.ok_or_else(|| super::misuse("the store gave a dead letter no number"))
+    if let Some(id) = write(update)? {
+        untold::made_again(db, id)?;
+        return Ok(id);
+    }
+    write(insert)?.ok_or_else(|| super::misuse("the store gave a dead letter no number"))
 }
 
 pub(super) fn dead_letters(db: &Db) -> Stored<Vec<DeadLetter>> {
@@ -202,7 +202,9 @@ pub(super) fn dead_letters(db: &Db) -> Stored<Vec<DeadLetter>> {
     })
 }
 
+/// Needs an open transaction.
 pub(super) fn clear_dead_letter(db: &Db, system: &str, entity: &str, key: &str) -> Stored<()> {
+    untold::forget(db, system, entity, key)?;
     let sql = "DELETE FROM dead_letters WHERE system = ?1 AND entity = ?2 AND key = ?3";
     db.run(sql, [system, entity, key]).map(drop)
 }
