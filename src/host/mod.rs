@@ -167,7 +167,7 @@ pub fn run(
         Arc::clone(&program),
         &settings.env,
         &settings.store,
-        live.clone(),
+        (live.clone(), settings.listen.is_some()),
     )?;
     ready(server.as_ref().map(|s| s.address), world.waker());
     let decoder = crate::connector::decode::Events::new(plan).map_err(HostError::from_failure)?;

@@ -158,6 +158,40 @@ fn a_dead_letter_is_told_once_it_is_there_and_again_until_it_is_heard() {
 }
 
 #[test]
+fn a_runner_that_hears_no_posts_tells_that_what_comes_by_them_gets_old() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    with_alert(dir.path(), "field name: text(40)?  fresh 3s in crm");
+    let (url, heard) = receiver(0);
+    let env = [
+        ("ALERT_URL", url.as_str()),
+        ("SYNCLINE_ALERT_SECRET", SECRET),
+    ];
+    let runner = start_with(dir.path(), &env);
+    assert_eq!(
+        deliver(&runner, "m1", &submission("ada@example.com", "Ada")),
+        202
+    );
+    wait_for("Ada", || name_of(dir.path(), "ada@example.com").is_some());
+    drop(runner);
+    assert_eq!(types(&heard), [""; 0]);
+    let child = Command::new(env!("CARGO_BIN_EXE_syncline"))
+        .arg("run")
+        .arg(dir.path())
+        .env("FORMS_SECRET", SECRET)
+        .envs(env)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _deaf = Runner {
+        child,
+        address: String::new(),
+    };
+    wait_for("the breach", || types(&heard) == ["freshness.breached"]);
+}
+
+#[test]
 fn a_bound_that_breaks_is_told_and_so_is_that_it_holds_again() {
     let dir = tempfile::tempdir().unwrap();
     set_up(dir.path());

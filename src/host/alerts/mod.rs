@@ -72,12 +72,13 @@ impl Drop for Alerts {
     }
 }
 
-/// Starts to look, where the plan has an `alert`.
+/// Starts to look, where the plan has an `alert`. `heard`: whether events that are posted to the
+/// runner reach it; without, what comes by them gets older.
 pub(super) fn start(
     program: Arc<Program>,
     env: &Env,
     store: &Path,
-    live: SharedLive,
+    (live, heard): (SharedLive, bool),
 ) -> Result<Option<Alerts>, HostError> {
     let Some(address) = &program.plan.alert else {
         return Ok(None);
@@ -95,6 +96,7 @@ pub(super) fn start(
         program,
         store,
         live,
+        heard,
         post,
         silent: 0,
         wait: 0,
@@ -156,6 +158,8 @@ struct Watch {
     program: Arc<Program>,
     store: SqliteStore,
     live: SharedLive,
+    /// Whether systems that post their events are heard.
+    heard: bool,
     post: Post,
     /// Looks in a row at which the receiver did not answer.
     silent: u32,
@@ -328,7 +332,7 @@ impl Watch {
     fn breaches(&mut self) -> Stored<Vec<Alert>> {
         let mut told = self.list(TOLD_BREACHES)?;
         let now = now();
-        let ages = ages(&self.program, &mut self.store, now, true)?;
+        let ages = ages(&self.program, &mut self.store, now, self.heard)?;
         let mut alerts = Vec::new();
         for age in ages {
             // What has never arrived has no age yet: it breaches nothing, and `status` shows it.
