@@ -88,7 +88,7 @@ pub const FAMILIES: [Family; 21] = [
     counter(
         "syncline_records_read_total",
         &["scenario"],
-        "Records read from sources by scheduled runs",
+        "Records read from sources by runs, or told by events",
     ),
     counter(
         "syncline_records_changed_total",
