@@ -1,22 +1,28 @@
-//! `syncline runs`: the record of each run.
+//! `syncline runs`: the record of each run, and what one kept back.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Exit;
 use super::shell::Shell;
-use super::store::StoreArgs;
+use super::store::{StoreArgs, fault, told, wrong};
 use crate::engine::cause::on_one_line;
-use crate::engine::ports::{RunRecord, Store};
+use crate::engine::ports::{Quarantined, RunRecord, Store};
 use crate::host::HostError;
 use crate::render::outcome::{grouped, table};
 
-/// Lists runs, newest first
+/// Lists runs, newest first, or shows one
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
+    /// That run alone, with its calls and cursors and with each record that it kept back; 0: the
+    /// messages kept back outside of any run
+    #[arg(value_name = "RUN", conflicts_with = "only")]
+    run: Option<i64>,
     /// Only runs of this scenario
     #[arg(long, value_name = "SCENARIO")]
     only: Option<String>,
-    /// At most so many
+    /// At most so many, of runs or of records that one kept back
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
     /// How to print
@@ -26,6 +32,9 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
+    if let Some(id) = args.run {
+        return told(one(args, id), shell);
+    }
     let runs = args.store.open().and_then(|mut store| {
         store
             .runs(args.only.as_deref(), args.limit)
@@ -44,6 +53,95 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     }
     shell.print(&text(&runs));
     Exit::Clean
+}
+
+/// One run with what it kept back.
+fn one(args: &Args, id: i64) -> Result<String, (HostError, Exit)> {
+    let mut store = args.store.open().map_err(fault)?;
+    let failed = |e| fault(HostError::from_store(e));
+    let runs = store.runs(None, usize::MAX).map_err(failed)?;
+    let run = runs.into_iter().find(|run| run.id == id);
+    if run.is_none() && id != 0 {
+        let see = "see `syncline runs`; 0 stands for what was kept back outside of any run";
+        return Err(wrong(format!("there is no run {id}"), Some(see.into())));
+    }
+    let kept_back = store.quarantined(id, args.limit).map_err(failed)?;
+    if args.format == "json" {
+        let shown = serde_json::json!({ "version": 1, "run": run, "quarantined": kept_back });
+        return Ok(format!("{shown:#}\n"));
+    }
+    let mut out = run.as_ref().map(of_run).unwrap_or_default();
+    out.push_str(&records(&kept_back, args.limit));
+    Ok(out)
+}
+
+fn of_run(run: &RunRecord) -> String {
+    let mut rows = vec![
+        ("run", run.id.to_string()),
+        ("scenario", run.scenario.clone()),
+        ("why", run.why.clone()),
+        ("started", run.started.to_string()),
+    ];
+    let ended = run.ended.map(|end| (end, end.since(run.started)));
+    rows.extend(ended.map(|(end, took)| ("ended", format!("{end}, after {took}"))));
+    rows.push(("status", run.status.word().to_owned()));
+    let c = &run.counts;
+    let counts = [
+        ("read", c.read),
+        ("changed", c.changed),
+        ("duplicates", c.deduplicated),
+        ("quarantined", c.quarantined),
+        ("written", c.written),
+        ("failed", c.failed),
+        ("postponed", c.postponed),
+        ("conflicts", c.conflicts),
+        ("drift", c.drift),
+    ];
+    let counts = counts.map(|(name, count)| format!("{} {name}", grouped(count)));
+    rows.push(("records", counts.join(", ")));
+    for (system, calls) in &run.calls {
+        rows.push(("calls", format!("{} to `{system}`", grouped(*calls))));
+    }
+    let sources = run.cursor_before.keys().chain(run.cursor_after.keys());
+    for source in sources.collect::<BTreeSet<_>>() {
+        let at = |cursors: &BTreeMap<String, String>| match cursors.get(source) {
+            Some(cursor) => format!("`{cursor}`"),
+            None => "none".to_owned(),
+        };
+        let (before, after) = (at(&run.cursor_before), at(&run.cursor_after));
+        rows.push((
+            "cursor",
+            format!("{source}: {before} before, {after} after"),
+        ));
+    }
+    let note = run.note.as_deref().map(on_one_line);
+    rows.extend(note.map(|note| ("note", note.into_owned())));
+    let lines = rows
+        .iter()
+        .map(|(name, value)| format!("{name:<9} {value}\n"));
+    lines.collect()
+}
+
+/// Records that were kept back, a line each: the table `quarantine` has all of each.
+fn records(kept_back: &[Quarantined], limit: usize) -> String {
+    if kept_back.is_empty() {
+        return "nothing was kept back\n".to_owned();
+    }
+    let mut rows = vec![["kept back", "from", "why"].map(str::to_owned).to_vec()];
+    for record in kept_back {
+        let name = match (&*record.entity, &*record.key) {
+            ("", "") => "a message".to_owned(),
+            ("", key) => key.to_owned(),
+            (entity, key) => format!("{entity}:{key}"),
+        };
+        let why = on_one_line(&record.reason).into_owned();
+        rows.push(vec![name, record.system.clone(), why]);
+    }
+    let mut out = table(&rows, 99);
+    if kept_back.len() >= limit {
+        out.push_str(&format!("no more than {limit} are shown: see `--limit`\n"));
+    }
+    out
 }
 
 /// A line a run. Only reconciles find drift: it has its column where some run did.

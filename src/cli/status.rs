@@ -211,7 +211,7 @@ fn text(standing: &Standing) -> String {
     if standing.kept_back > 0 {
         let events = counted(standing.kept_back, "event was", "events were");
         out.push_str(&format!(
-            "\n{events} kept back: the table `quarantine` of the store says why, where `run` is 0"
+            "\n{events} kept back: `syncline runs 0` says why"
         ));
     }
     out.push_str(&format!(

@@ -60,8 +60,8 @@ impl Account {
         self.owed += writes as u64;
     }
 
-    /// What does not agree at the run's end, in words whose first line names no record. `kept`: rows that the run put into its stage,
-    /// less those that it dropped there as repeats.
+    /// What does not agree at the run's end, in words whose first line names no record. `kept`: rows
+    /// that the run put into its stage, less those that it dropped there as repeats.
     pub fn disagreement(&self, record: &RunRecord, kept: u64) -> Option<String> {
         let (shown, taken) = self.read;
         if shown != taken {

@@ -287,3 +287,50 @@ fn how_a_store_stands_is_told_as_json_too() {
         "{human}"
     );
 }
+
+#[test]
+fn a_run_is_shown_with_what_it_kept_back_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = r#"policy kept { timezone "UTC" }
+system desk { connector csv option path = "desk.csv" }
+system copy { connector jsonl option path = "copy.jsonl" }
+entity person { key id owner desk field id: text field age: int(0..150)? field name: text? }
+map person in desk { same_names }
+map person in copy { same_names }
+scenario move {
+  sync person(age, name) from desk to copy
+  mode daily at 02:00  scan full
+  checkpoint { require `person.name != "nobody"` else quarantine }
+}
+"#;
+    std::fs::write(dir.path().join("policy.sync"), policy).unwrap();
+    let desk = "id,age,name\na,30,Ada\nb,300,Bob\nc,40,nobody\n";
+    std::fs::write(dir.path().join("desk.csv"), desk).unwrap();
+    let (_, said) = syncline(dir.path(), &["run", "--until-idle"]);
+    assert!(dir.path().join("copy.jsonl").exists(), "{said}");
+    let (status, shown) = syncline(dir.path(), &["runs", "1"]);
+    assert_eq!(status, 0, "{shown}");
+    for told in [
+        "scenario  move",
+        "3 read",
+        "2 quarantined",
+        "1 written",
+        "to `copy`",
+        "person:b",
+        "column `age`",
+        "person:c",
+        "does not hold",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    assert!(!shown.contains("person:a"), "{shown}");
+    let (_, json) = syncline(dir.path(), &["runs", "1", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["run"]["counts"]["read"], 3);
+    assert_eq!(json["quarantined"].as_array().unwrap().len(), 2);
+    assert_eq!(json["quarantined"][0]["key"], "b");
+    let (status, none) = syncline(dir.path(), &["runs", "0"]);
+    assert_eq!((status, &*none), (0, "nothing was kept back\n"));
+    let (status, said) = syncline(dir.path(), &["runs", "7"]);
+    assert!(status == 2 && said.contains("there is no run 7"), "{said}");
+}
