@@ -142,6 +142,18 @@ impl MemoryStore {
         self.counters.insert(table, number);
         number
     }
+
+    /// The book-keeping of the file's `untold`, so that both stores hold the same.
+    fn made_again(&mut self, letter: i64) {
+        let counted = "letters:again".to_owned();
+        let before: i64 = self
+            .meta
+            .get(&counted)
+            .map_or(0, |n| n.parse().unwrap_or(0));
+        let now = (before + 1).to_string();
+        self.meta.insert(counted, now.clone());
+        self.meta.insert(format!("letter:again:{letter}"), now);
+    }
 }
 
 fn text3(a: &str, b: &str, c: &str) -> Text3 {
@@ -391,7 +403,11 @@ impl Store for MemoryStore {
         self.changes();
         let key = text3(&letter.system, &letter.entity, &letter.key);
         let id = match self.letters.get(&key) {
-            Some(older) => older.id,
+            Some(older) => {
+                let id = older.id;
+                self.made_again(id);
+                id
+            }
             None => self.next("dead_letters"),
         };
         let letter = DeadLetter {
@@ -410,7 +426,11 @@ impl Store for MemoryStore {
 
     fn clear_dead_letter(&mut self, system: &str, entity: &str, key: &str) -> Stored<()> {
         self.changes();
-        self.letters.remove(&text3(system, entity, key));
+        let key = text3(system, entity, key);
+        if let Some(id) = self.letters.get(&key).map(|letter| letter.id) {
+            self.letters.remove(&key);
+            self.meta.remove(&format!("letter:again:{id}"));
+        }
         Ok(())
     }
 
