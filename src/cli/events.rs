@@ -1,15 +1,18 @@
 //! `syncline events`: what Syncline sets up in databases to hear of their changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::shell::Shell;
+use super::store::store_path;
 use crate::connector::postgres::Postgres;
-use crate::connector::postgres::follow::{Feed, Standing};
+use crate::connector::postgres::follow::{Feed, Removed, Standing};
 use crate::connector::registry;
-use crate::engine::ports;
+use crate::engine::{decide, ports};
+use crate::host::{HostError, now};
 use crate::plan::Plan;
 use crate::render::outcome::grouped;
+use crate::store::{OpenMode, SqliteStore};
 
 /// Log that a slot may hold back before it is worth a word: a gigabyte.
 const HELD_BYTES_MAX: i64 = 1 << 30;
@@ -36,8 +39,14 @@ enum What {
         #[arg(long)]
         sql: bool,
     },
-    /// Remove it, with what waits there
-    Remove(Which),
+    /// Remove it, with what waits there, and forget up to where it was taken
+    Remove {
+        #[command(flatten)]
+        which: Which,
+        /// The store; default: .syncline.db beside the policy
+        #[arg(long, value_name = "URL")]
+        store: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -52,9 +61,9 @@ struct Which {
 
 pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
     let which = match &args.what {
-        What::List(which) | What::Remove(which) | What::Install { which, .. } => which,
+        What::List(which) | What::Remove { which, .. } | What::Install { which, .. } => which,
     };
-    let (plan, _) = match super::plan::plan_or_policy(&which.path, shell) {
+    let (plan, base) = match super::plan::plan_or_policy(&which.path, shell) {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
@@ -68,19 +77,9 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Result<Exit, Failure> {
                     format!("{name}: a slot of logical replication tells of changes\n")
                 }
             },
-            What::Remove(_) => {
-                let removed = database.remove().map_err(told)?;
-                match (removed.triggers, removed.slot) {
-                    (0, false) => format!("{name}: nothing was installed\n"),
-                    (triggers, slot) => {
-                        let slot = if slot {
-                            ", the slot and its publication"
-                        } else {
-                            ""
-                        };
-                        format!("{name}: removed {triggers} triggers{slot}\n")
-                    }
-                }
+            What::Remove { store, .. } => {
+                let removed = removed(&name, database.remove().map_err(told)?);
+                removed + &forgotten(&name, store.as_deref(), &base)?
             }
         };
         shell.print(&said);
@@ -107,6 +106,54 @@ fn databases(plan: &Plan, only: Option<&str>) -> Result<Vec<(String, Postgres)>,
         (true, None) => Err(Failure::input(
             "the plan has no system with the connector `postgres`",
         )),
+    }
+}
+
+fn removed(name: &str, removed: Removed) -> String {
+    match (removed.triggers, removed.slot) {
+        (0, false) => format!("{name}: nothing was installed\n"),
+        (triggers, slot) => {
+            let slot = if slot {
+                ", the slot and its publication"
+            } else {
+                ""
+            };
+            format!("{name}: removed {triggers} triggers{slot}\n")
+        }
+    }
+}
+
+/// Has the runner's store forget up to where a feed was taken: what is installed next begins anew,
+/// and a runner that went by the old place would say that changes are missing, or take some for
+/// taken.
+fn forgotten(name: &str, store: Option<&str>, base: &Path) -> Result<String, Failure> {
+    let path = store_path(store, base).map_err(unusable)?;
+    // Before the first run there is nothing to forget.
+    if store.is_none() && !path.exists() {
+        return Ok(String::new());
+    }
+    let used = SqliteStore::open(&path, OpenMode::Operate).and_then(|mut store| {
+        let known = decide::forget_position(&mut store, name)?;
+        // A system that was paused for it is tried at once.
+        decide::resume(&mut store, name, now())?;
+        Ok(known)
+    });
+    Ok(
+        match used.map_err(|e| unusable(HostError::from_store(e)))? {
+            true => format!(
+                "{name}: what was taken is forgotten; changes from now until it is installed again are \
+             not told: `syncline backfill` finds them\n"
+            ),
+            false => String::new(),
+        },
+    )
+}
+
+fn unusable(error: HostError) -> Failure {
+    let told = Failure::own(error.message);
+    match error.remedy {
+        Some(remedy) => told.help(remedy),
+        None => told,
     }
 }
 

@@ -10,7 +10,7 @@ use super::books::{Books, Office};
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Store, Stored};
 use super::program::Program;
 use super::register::Stamp;
-use super::runner::{paused_key, resume_key};
+use super::runner::{paused_key, position_key, resume_key};
 use crate::time::Instant;
 use crate::value::Value;
 
@@ -190,6 +190,19 @@ pub fn choose(
         let name = names.fields.get(field as usize).map_or("", |f| &f.name);
         store.clear_conflict(&names.name, key, name)?;
         asked(store)
+    })
+}
+
+/// Forgets up to where a system's feed was taken, so that it begins anew. Says whether that was
+/// known.
+pub fn forget_position(store: &mut dyn Store, system: &str) -> Stored<bool> {
+    in_transaction(store, |store| {
+        let key = position_key(system);
+        let known = store.meta(&key)?.is_some_and(|held| !held.is_empty());
+        if known {
+            store.set_meta(&key, "")?;
+        }
+        Ok(known)
     })
 }
 

@@ -695,7 +695,8 @@ impl<'a> Runner<'a> {
             }
             self.systems[i].following = true;
             let key = position_key(&self.program.plan.systems[i].name);
-            let position = self.store.meta(&key)?;
+            // An empty one was forgotten.
+            let position = self.store.meta(&key)?.filter(|held| !held.is_empty());
             self.call(
                 i as SystemIx,
                 Errand::Follow(i as SystemIx),
@@ -856,6 +857,7 @@ pub(super) fn paused_key(system: &str) -> String {
     format!("paused:{system}")
 }
 
+/// Where it is kept up to where a system's feed was taken.
 pub(crate) fn position_key(system: &str) -> String {
     format!("position:{system}")
 }

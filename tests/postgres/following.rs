@@ -293,6 +293,8 @@ fn a_slot_does_not_hold_back_the_log_of_what_nobody_follows() {
     database.run(TABLE);
     let mut feed = Feed::open("replication", &database.url());
     database.run("CREATE TABLE noise (t text); INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 5000)");
+    // First it is told up to where nothing concerns the runner; the slot is moved once that is kept.
+    feed.all();
     feed.all();
     database.run("CHECKPOINT");
     let held = feed.connector.standing().unwrap().slot.unwrap();
@@ -337,4 +339,94 @@ fn a_server_that_cannot_be_followed_says_what_to_set() {
             .unwrap()
             .contains("syncline events install --sql")
     );
+}
+
+/// What a feed that goes on from a position tells of instead of events.
+fn told(database: &Database, position: Option<&String>) -> String {
+    let mut feed = Feed::open("replication", &database.url());
+    let position = position.map(String::as_str);
+    let failure = feed.connector.events(position, 10).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Setup);
+    let remedy = failure.remedy.unwrap();
+    assert!(remedy.contains("syncline events remove"), "{remedy}");
+    assert!(remedy.contains("syncline backfill"), "{remedy}");
+    failure.message
+}
+
+const DROP: &str = "SELECT pg_drop_replication_slot('syncline_p_desk')";
+
+#[test]
+fn a_slot_that_has_vanished_or_is_another_is_told_of_and_not_made_anew_in_silence() {
+    let database = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    database.run(TABLE);
+    let mut feed = Feed::open("replication", &database.url());
+    // Nothing has been told yet, and still the runner knows where the slot stood.
+    assert_eq!(feed.all(), []);
+    let began = feed.position.clone();
+    assert!(began.is_some());
+    drop(feed);
+    database.run(DROP);
+    database.run("INSERT INTO contacts (email, name) VALUES ('missed@x', 'M')");
+    let slots = "SELECT count(*) FROM pg_replication_slots";
+    for position in [&began, &began] {
+        let message = told(&database, position.as_ref());
+        assert!(
+            message.contains("is not on the server any more"),
+            "{message}"
+        );
+        assert!(message.ends_with("changes are missing"), "{message}");
+        assert_eq!(database.one(slots), "0", "nothing is made behind its back");
+    }
+    // Somebody makes it by hand: that does not bring back what it never told.
+    Feed::open("replication", &database.url())
+        .connector
+        .install()
+        .unwrap();
+    let message = told(&database, began.as_ref());
+    assert!(message.contains("or made it anew"), "{message}");
+    // Who begins without a position begins.
+    let mut feed = Feed::open("replication", &database.url());
+    assert_eq!(feed.all(), []);
+    database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+    assert_eq!(short(&feed.all()), ["inserted a@x A"]);
+    let position = feed.position.clone();
+    let mut feed = Feed::open("replication", &database.url());
+    feed.position = position;
+    assert_eq!(feed.all(), []);
+}
+
+#[test]
+fn a_server_that_ends_before_what_was_taken_of_it_is_told_of() {
+    let database = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    database.run(TABLE);
+    let mut feed = Feed::open("replication", &database.url());
+    assert_eq!(feed.all(), []);
+    database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+    // As after a backup: the slot is there, and what it tells was never taken from this server.
+    let ahead = r#"{"lsn":"FF/0","leads":true}"#.to_owned();
+    let message = told(&database, Some(&ahead));
+    assert!(
+        message.contains("put back to an earlier state"),
+        "{message}"
+    );
+    assert_eq!(short(&feed.all()), ["inserted a@x A"], "it is still there");
+}
+
+#[test]
+fn equal_places_of_a_log_are_no_repeats_to_the_next_that_opens_it() {
+    let database = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    database.run(TABLE);
+    let mut feed = Feed::open("replication", &database.url());
+    assert_eq!(feed.all(), []);
+    let position = feed.position.clone();
+    database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+    let first = feed.page(10).events;
+    let mut feed = Feed::open("replication", &database.url());
+    feed.position = position;
+    let again = feed.page(10).events;
+    assert_eq!(
+        (short(&first), first[0].body.len()),
+        (short(&again), again[0].body.len())
+    );
+    assert_ne!(first[0].id, again[0].id);
 }

@@ -1,9 +1,10 @@
 //! The program itself between files and databases: batches, changes as they happen, kills.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::server::Database;
+use crate::server::{Database, Server};
 
 const POLICY: &str = r#"
 policy whole { }
@@ -245,9 +246,59 @@ fn what_follows_a_database_is_listed_and_removed_from_the_command_line() {
         house.ran(&["events", "remove", "--system", "crm"]),
         "crm: nothing was installed\n"
     );
+    // Nothing was run yet, so no runner's store is made of it.
+    assert!(!house.dir.path().join(".syncline.db").exists());
     let refused = house
         .syncline(&["events", "list", "--system", "files"])
         .output()
         .unwrap();
     assert_eq!(refused.status.code(), Some(2));
+}
+
+/// A house whose `crm` is followed by its log.
+fn followed_by_its_log() -> House {
+    let mut house = House::new(1);
+    house.crm = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    house.crm.run(CRM);
+    let policy = POLICY.replace("events = \"trigger\"", "events = \"replication\"");
+    std::fs::write(house.dir.path().join("policy.sync"), policy).unwrap();
+    house
+}
+
+#[test]
+fn a_slot_that_vanished_stops_its_feed_until_a_person_says_that_it_begins_anew() {
+    let house = followed_by_its_log();
+    let round = || {
+        let run = ["run", "--until-idle", "--only", "phases"];
+        let output = house.syncline(&run).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text + &String::from_utf8_lossy(&output.stderr)
+    };
+    round();
+    let phase = |email: &str| {
+        format!("INSERT INTO contacts (email, phase) VALUES ('{email}@x.example', 'one')")
+    };
+    house.crm.run(&phase("a"));
+    round();
+    let arrived = "SELECT string_agg(split_part(email, '@', 1), ' ' ORDER BY email) FROM contacts";
+    assert_eq!(house.warehouse.one(arrived), "a");
+    house
+        .crm
+        .run("SELECT pg_drop_replication_slot('syncline_whole_crm')");
+    house.crm.run(&phase("missed"));
+    for _ in 0..2 {
+        let said = round();
+        assert!(said.contains("changes are missing"), "{said}");
+        assert!(said.contains("syncline events remove"), "{said}");
+    }
+    let said = house.ran(&["events", "remove", "--system", "crm"]);
+    assert!(said.contains("what was taken is forgotten"), "{said}");
+    let said = round();
+    assert!(!said.contains("missing"), "{said}");
+    house.crm.run(&phase("z"));
+    round();
+    assert_eq!(house.warehouse.one(arrived), "a z");
+    house.ran(&["backfill", "phases"]);
+    round();
+    assert_eq!(house.warehouse.one(arrived), "a missed z");
 }

@@ -148,7 +148,13 @@ impl Connector for Postgres {
         let open = self.following.take_if(|f| !f.is_closed());
         let mut open = match open {
             Some(open) => open,
-            None => follow::Open::start(self.feed, &self.address, &self.follower, &self.maps)?,
+            None => follow::Open::start(
+                self.feed,
+                &self.address,
+                &self.follower,
+                &self.maps,
+                position,
+            )?,
         };
         // After a failure it is opened anew: the schema may be another.
         let page = open.events(&self.maps, position, limit)?;
@@ -168,7 +174,7 @@ impl Postgres {
 
     /// Sets up what the system's events need.
     pub fn install(&mut self) -> Result<Feed, Failure> {
-        follow::Open::start(self.feed, &self.address, &self.follower, &self.maps)?;
+        follow::Open::start(self.feed, &self.address, &self.follower, &self.maps, None)?;
         Ok(self.feed)
     }
 

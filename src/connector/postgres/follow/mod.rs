@@ -5,6 +5,7 @@
 //! Both keep what was not yet taken on the server, so that nothing is missed while no runner is
 //! there, and forget it when the position that a runner made durable says that it was taken.
 
+mod log;
 mod slot;
 mod trigger;
 
@@ -123,7 +124,7 @@ pub(super) fn sign(session: &mut Session, feed: Feed, follower: &str) -> Result<
         Feed::Replication => {
             let told = slot::tells_messages(session).map_err(failed)?;
             session.mark = told.then(|| {
-                let prefix = slot::MARK;
+                let prefix = log::MARK;
                 format!("SELECT pg_logical_emit_message(true, '{prefix}', '{name}')")
             });
             Ok(())
@@ -172,18 +173,22 @@ pub(super) enum Open {
 }
 
 impl Open {
-    /// Sets the feed up on the server where it is not yet, and opens it.
+    /// Sets the feed up on the server where it is not yet, and opens it for whoever has taken all
+    /// up to a position.
     pub(super) fn start(
         feed: Feed,
         address: &Address,
         follower: &str,
         maps: &Maps,
+        position: Option<&str>,
     ) -> Result<Open, Failure> {
         let mut session = address.connect()?;
         let followed = Followed::of(&mut session, maps)?;
         Ok(match feed {
             Feed::Trigger => Open::Trigger(Trigger::install(session, follower, &followed)?),
-            Feed::Replication => Open::Replication(Slot::install(session, follower, &followed)?),
+            Feed::Replication => {
+                Open::Replication(Slot::install(session, follower, &followed, position)?)
+            }
         })
     }
 

@@ -4,28 +4,24 @@
 //! The slot is read by the functions of SQL rather than by a replication connection: `peek` gives
 //! changes without moving it, and it is moved only over what a runner says it made durable.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use pg_walstream::{ColumnInfo, LogicalReplicationMessage, LogicalReplicationParser, TupleData};
 use postgres::Error;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map as Object, Value as Json};
+use serde_json::Value as Json;
 
 use super::super::Maps;
+use super::log::Reader;
 use super::{Change, Followed, event};
 use crate::connector::codec::Binding;
 use crate::connector::failure::{retry, setup};
-use crate::connector::postgres::connect::Session;
+use crate::connector::postgres::connect::{Address, Session};
 use crate::connector::postgres::failure::statement;
 use crate::connector::postgres::param::{Param, refs};
 use crate::connector::postgres::quoted;
 use crate::connector::postgres::table::{Kind, Table};
 use crate::engine::ports::{EventPage, Failure};
 use crate::failpoint::{Point, reach};
-
-/// The prefix of the message by which a transaction says who made it.
-pub(super) const MARK: &str = "syncline";
 
 /// The first version of the server whose log can be asked for messages, as it numbers itself.
 const TELLS_MESSAGES: i32 = 140_000;
@@ -43,11 +39,23 @@ const SKIP_EVERY: Duration = Duration::from_secs(10);
 /// The position of a follower.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Position {
-    /// Tells one life of the slot from the next: places in the log may be told again after a
-    /// restored backup.
-    life: String,
     /// Everything up to here was taken.
     lsn: String,
+    /// Whether the slot is moved no further than positions say. Earlier versions moved it over a
+    /// log that told nothing without a word of it here.
+    #[serde(default)]
+    leads: bool,
+}
+
+impl Position {
+    /// What a runner holds; what another kind of feed noted is none of a slot.
+    fn of(held: Option<&str>) -> Option<Position> {
+        held.and_then(|p| serde_json::from_str(p).ok())
+    }
+
+    fn at(lsn: String) -> Option<String> {
+        serde_json::to_string(&Position { lsn, leads: true }).ok()
+    }
 }
 
 /// An open slot.
@@ -59,17 +67,21 @@ pub(in crate::connector::postgres) struct Slot {
     moved: Option<String>,
     /// When it was last moved over what it does not tell of.
     skipped: Option<Instant>,
+    /// Tells what this opening told from what others did: after a restored backup the log tells
+    /// other changes at the same places, and they must not pass for repeats.
     life: String,
     /// Whether transactions say who made them.
     signed: bool,
 }
 
 impl Slot {
-    /// Makes the publication and the slot where they are missing.
+    /// Makes the publication and the slot where they are missing. Where a runner holds a position
+    /// of a slot that is not there as it left it, changes are missing: that is told instead.
     pub(super) fn install(
         mut session: Session,
         follower: &str,
         followed: &Followed<'_>,
+        position: Option<&str>,
     ) -> Result<Slot, Failure> {
         let address = session.address.clone();
         let failed = |e: Error| statement(&address, "follow", &e);
@@ -92,34 +104,10 @@ impl Slot {
             identified(&mut session, binding, table)?;
         }
         publish(&mut session, follower, followed).map_err(failed)?;
-        let found = "SELECT wal_status::text FROM pg_catalog.pg_replication_slots \
-             WHERE slot_name = $1 AND database = current_database()";
-        let found = session
-            .client
-            .query_opt(found, &[&follower])
-            .map_err(failed)?;
-        match found.map(|row| row.try_get::<_, Option<String>>(0)) {
-            None => {
-                let create =
-                    "SELECT pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
-                session
-                    .client
-                    .execute(create, &[&follower])
-                    .map_err(failed)?;
-            }
-            Some(Ok(Some(status))) if status == "lost" => {
-                return Err(setup(
-                    format!(
-                        "`{}`: the slot `{follower}` fell too far behind and the server threw away \
-                         what it should have told: changes are missing",
-                        address.system()
-                    ),
-                    "run `syncline events remove`, start the runner again, and let a reconcile or \
-                     `scan full` find what was missed; raise max_slot_wal_keep_size so that it \
-                     lasts longer",
-                ));
-            }
-            Some(_) => {}
+        let held = Position::of(position);
+        match trouble(&mut session, follower, held.as_ref()).map_err(failed)? {
+            Some(why) => return Err(missing(&address, follower, &why)),
+            None => create(&mut session, follower).map_err(failed)?,
         }
         let tables = followed.tables.iter();
         let signed = tells_messages(&mut session).map_err(failed)?;
@@ -145,40 +133,36 @@ impl Slot {
     ) -> Result<EventPage, Failure> {
         let address = self.session.address.clone();
         let failed = |e: Error| statement(&address, "follow", &e);
-        let taken = position.and_then(|p| serde_json::from_str::<Position>(p).ok());
-        if let Some(taken) = taken {
-            if self.moved.as_ref() != Some(&taken.lsn) {
-                self.advance(&taken.lsn).map_err(failed)?;
-                reach(Point::FeedForgotten);
-                self.moved = Some(taken.lsn.clone());
-            }
-            self.life = taken.life;
+        if let Some(taken) = Position::of(position)
+            && self.moved.as_ref() != Some(&taken.lsn)
+        {
+            self.advance(&taken.lsn).map_err(failed)?;
+            reach(Point::FeedForgotten);
+            self.moved = Some(taken.lsn);
         }
+        // Only what is on the server's disk: what a loss of power takes back is no place to go by.
         let here = self
             .session
             .client
-            .query_one("SELECT pg_current_wal_lsn()::text", &[]);
+            .query_one("SELECT pg_current_wal_flush_lsn()::text", &[]);
         let here: String = here.and_then(|row| row.try_get(0)).map_err(failed)?;
         let peeked = self.peek(limit).map_err(failed)?;
-        if peeked.is_empty() && self.skipped.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
-            // Else the log of what nobody here follows would be kept for ever.
-            self.advance(&here).map_err(failed)?;
-            self.skipped = Some(Instant::now());
-        }
         let mut page = EventPage {
             position: position.map(str::to_owned),
             ..EventPage::default()
         };
+        if peeked.is_empty() && self.skipped.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
+            // Else the log of what nobody here follows would be kept for ever. The slot is moved
+            // once this is durable: so it never stands beyond what its runner knows of.
+            page.position = Position::at(here);
+            self.skipped = Some(Instant::now());
+        }
         let keys = self.tables.iter().filter_map(|(object, table)| {
             let binding = maps.values().find(|b| b.object() == object)?;
             let keys = binding.key_columns().map(|k| binding.name_of(k).to_owned());
             Some((table.sql.clone(), keys.collect()))
         });
-        let mut reader = Reader {
-            keys: keys.collect(),
-            follower: self.signed.then(|| self.name.clone()),
-            ..Reader::default()
-        };
+        let mut reader = Reader::of(keys.collect(), self.signed.then(|| self.name.clone()));
         for (lsn, data) in peeked {
             let told = reader.read(&lsn, &data, &self.life).map_err(|why| {
                 retry(
@@ -200,11 +184,7 @@ impl Slot {
                 }
             }
             if let Some(lsn) = told.committed {
-                let position = Position {
-                    life: self.life.clone(),
-                    lsn,
-                };
-                page.position = serde_json::to_string(&position).ok();
+                page.position = Position::at(lsn);
                 page.more = true;
             }
         }
@@ -276,183 +256,65 @@ fn in_json(session: &mut Session, table: &Table, mut change: Change) -> Result<C
     Ok(change)
 }
 
-/// What one message of the log told.
-#[derive(Default)]
-struct Told {
-    changes: Vec<(String, Change)>,
-    /// A transaction ended here.
-    committed: Option<String>,
-}
-
-/// Reads messages in their order.
-struct Reader {
-    parser: LogicalReplicationParser,
-    relations: BTreeMap<u32, (String, Vec<ColumnInfo>)>,
-    /// The columns of the map's key, by table.
-    keys: BTreeMap<String, Vec<String>>,
-    at: Option<String>,
-    count: usize,
-    /// Who follows, where transactions say who made them.
-    follower: Option<String>,
-    /// Whether the follower made the transaction that is read.
-    own: bool,
-}
-
-impl Default for Reader {
-    fn default() -> Reader {
-        Reader {
-            parser: LogicalReplicationParser::with_protocol_version(1),
-            relations: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            at: None,
-            count: 0,
-            follower: None,
-            own: false,
+/// What speaks against going on with a slot, in words; none where it stands as its runner left it,
+/// or where no runner has taken anything of it.
+fn trouble(
+    session: &mut Session,
+    follower: &str,
+    held: Option<&Position>,
+) -> Result<Option<String>, Error> {
+    let sql = "SELECT s.wal_status::text, s.confirmed_flush_lsn > $2::text::pg_lsn, \
+           pg_current_wal_flush_lsn()::text, pg_current_wal_flush_lsn() < $2::text::pg_lsn, \
+           s.slot_name IS NOT NULL \
+         FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots s \
+           ON s.slot_name = $1 AND s.database = current_database()";
+    let taken = held.map(|p| p.lsn.as_str());
+    let row = session.client.query_one(sql, &[&follower, &taken])?;
+    let status: Option<String> = row.try_get(0)?;
+    let ahead: Option<bool> = row.try_get(1)?;
+    let end: String = row.try_get(2)?;
+    let behind: Option<bool> = row.try_get(3)?;
+    let there: bool = row.try_get(4)?;
+    Ok(match held {
+        _ if status.as_deref() == Some("lost") => {
+            Some("fell too far behind and the server threw away what it should have told".into())
         }
-    }
+        Some(held) if behind == Some(true) => Some(format!(
+            "was taken up to {}, and the server's log ends at {end}: the server was put back to an \
+             earlier state, or is another one",
+            held.lsn
+        )),
+        Some(held) if !there => Some(format!(
+            "was taken up to {}, and is not on the server any more",
+            held.lsn
+        )),
+        Some(held) if held.leads && ahead == Some(true) => Some(format!(
+            "was taken up to {}, and somebody moved it on since, or made it anew",
+            held.lsn
+        )),
+        _ => None,
+    })
 }
 
-impl Reader {
-    fn read(&mut self, lsn: &str, data: &[u8], life: &str) -> Result<Told, String> {
-        let parsed = self
-            .parser
-            .parse_wal_message(data)
-            .map_err(|e| e.to_string())?;
-        let mut told = Told::default();
-        match parsed.message {
-            LogicalReplicationMessage::Begin { timestamp, .. } => {
-                (self.at, self.count) = (rfc3339(timestamp), 0);
-                self.own = false;
-            }
-            LogicalReplicationMessage::Message {
-                prefix, content, ..
-            } if prefix == MARK => {
-                let follower = self.follower.as_ref().map(String::as_bytes);
-                self.own |= follower == Some(content.as_ref());
-            }
-            LogicalReplicationMessage::Commit { end_lsn, .. } => {
-                told.committed = Some(format!("{:X}/{:X}", end_lsn >> 32, end_lsn & 0xFFFF_FFFF));
-            }
-            LogicalReplicationMessage::Relation {
-                relation_id,
-                namespace,
-                relation_name,
-                columns,
-                ..
-            } => {
-                let name = format!("{}.{}", quoted(&namespace), quoted(&relation_name));
-                self.relations.insert(relation_id, (name, columns));
-            }
-            LogicalReplicationMessage::Insert { relation_id, tuple } => {
-                told.changes
-                    .extend(self.change(relation_id, "inserted", &tuple, lsn, life));
-            }
-            LogicalReplicationMessage::Update {
-                relation_id,
-                old_tuple,
-                new_tuple,
-                key_type,
-            } => {
-                // The old row is told where its identity changed, or where that is all of it.
-                let moved = old_tuple
-                    .as_ref()
-                    .filter(|old| self.key_changed(relation_id, old, &new_tuple));
-                if let Some(old) = moved {
-                    told.changes
-                        .extend(self.change(relation_id, "deleted", old, lsn, life));
-                }
-                let mut change = self.change(relation_id, "updated", &new_tuple, lsn, life);
-                if let (Some((_, change)), Some('O')) = (&mut change, key_type) {
-                    let old = old_tuple.as_ref();
-                    change.changed = old.and_then(|old| self.changed(relation_id, old, &new_tuple));
-                }
-                told.changes.extend(change);
-            }
-            LogicalReplicationMessage::Delete {
-                relation_id,
-                old_tuple,
-                ..
-            } => {
-                told.changes
-                    .extend(self.change(relation_id, "deleted", &old_tuple, lsn, life));
-            }
-            _ => {}
-        }
-        Ok(told)
-    }
-
-    /// Whether a row is another record now.
-    fn key_changed(&self, relation: u32, old: &TupleData, new: &TupleData) -> bool {
-        let Some((table, columns)) = self.relations.get(&relation) else {
-            return false;
-        };
-        let keys = self.keys.get(table).map_or(&[][..], Vec::as_slice);
-        let text = |tuple: &TupleData, at| tuple.get_column(at).map(|c| c.as_bytes().to_vec());
-        let keys = keys.iter().filter_map(|key| {
-            let mut names = columns.iter().map(|column| &*column.name);
-            names.position(|name| name == key)
-        });
-        keys.into_iter().any(|at| text(old, at) != text(new, at))
-    }
-
-    /// The columns in which two versions of a row differ.
-    fn changed(&self, relation: u32, old: &TupleData, new: &TupleData) -> Option<Vec<String>> {
-        let (_, columns) = self.relations.get(&relation)?;
-        let differs = |at: usize| match (old.get_column(at), new.get_column(at)) {
-            (Some(old), Some(new)) => {
-                // What the log leaves out of the new row is as it was.
-                !new.is_unchanged()
-                    && (old.is_null() != new.is_null() || old.as_bytes() != new.as_bytes())
-            }
-            _ => true,
-        };
-        let columns = columns.iter().enumerate();
-        let changed = columns.filter(|(at, _)| differs(*at));
-        Some(changed.map(|(_, column)| column.name.to_string()).collect())
-    }
-
-    fn change(
-        &mut self,
-        relation: u32,
-        name: &'static str,
-        tuple: &TupleData,
-        lsn: &str,
-        life: &str,
-    ) -> Option<(String, Change)> {
-        let (table, columns) = self.relations.get(&relation)?;
-        let mut row = Object::new();
-        for (at, column) in columns.iter().enumerate() {
-            let Some(data) = tuple.get_column(at) else {
-                continue;
-            };
-            if data.is_unchanged() || (name == "deleted" && data.is_null()) {
-                continue;
-            }
-            let value = match data.is_null() {
-                true => Json::Null,
-                false => Json::String(String::from_utf8_lossy(data.as_bytes()).into_owned()),
-            };
-            row.insert(column.name.to_string(), value);
-        }
-        self.count += 1;
-        let change = Change {
-            id: format!("{life}:{lsn}:{}", self.count),
-            name,
-            at: self.at.clone(),
-            row,
-            own: self.follower.is_some().then_some(self.own),
-            changed: None,
-        };
-        Some((table.clone(), change))
-    }
+/// Changes that nobody will tell.
+fn missing(address: &Address, follower: &str, why: &str) -> Failure {
+    setup(
+        format!(
+            "`{}`: the slot `{follower}` {why}: changes are missing",
+            address.system()
+        ),
+        "run `syncline events remove`, which also forgets up to where it was taken, start the runner \
+         again, and let `syncline backfill`, a reconcile or `scan full` find what was missed; raise \
+         max_slot_wal_keep_size where the server throws its log away too soon",
+    )
 }
 
-/// Microseconds since 2000 as RFC 3339.
-fn rfc3339(timestamp: i64) -> Option<String> {
-    const FROM_1970_TO_2000_US: i64 = 946_684_800_000_000;
-    let at = timestamp.checked_add(FROM_1970_TO_2000_US)?;
-    let at = chrono::DateTime::<chrono::Utc>::from_timestamp_micros(at)?;
-    Some(at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+/// Makes a slot where there is none.
+fn create(session: &mut Session, follower: &str) -> Result<(), Error> {
+    let create = "SELECT pg_create_logical_replication_slot($1::text::name, 'pgoutput') \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots \
+           WHERE slot_name = $1::text AND database = current_database())";
+    session.client.execute(create, &[&follower]).map(|_| ())
 }
 
 /// Refuses a table whose log would not tell the map's key of a deleted row.
