@@ -152,5 +152,4 @@ pub(super) fn shown<'a>(row: &'a Row, name: &str) -> Option<&'a Value> {
 }
 
 /// A text with a character of every plane and the traps of every format.
-pub(super) const ANY_TEXT: &str =
-    "a,\"b\"\r\nc\t'd\\|\u{1}\u{7f}é漢\u{200f}\u{feff}😀\u{2ffff}\u{3134a}\u{10fffd} z";
+pub(super) const ANY_TEXT: &str = "a,\"b\"\r\nc\t'd\\|\u{1}\u{7f}é漢\u{200f}\u{feff}😀\u{2ffff}\u{3134a}\u{40abc}\u{50abc}\u{60abc}\u{70abc}\u{80abc}\u{90abc}\u{a0abc}\u{b0abc}\u{c0abc}\u{d0abc}\u{e0abc}\u{f0abc}\u{10fffd} z";

@@ -11,8 +11,7 @@ use syncline::value::Value;
 use crate::fixtures;
 
 /// A text with a character of every plane and the traps of every format.
-pub const ANY_TEXT: &str =
-    "a,\"b\"\r\nc\t'd\\N\\.|\u{1}\u{7f}é漢\u{200f}\u{feff}😀\u{2ffff}\u{3134a}\u{10fffd} z";
+pub const ANY_TEXT: &str = "a,\"b\"\r\nc\t'd\\N\\.|\u{1}\u{7f}é漢\u{200f}\u{feff}😀\u{2ffff}\u{3134a}\u{40abc}\u{50abc}\u{60abc}\u{70abc}\u{80abc}\u{90abc}\u{a0abc}\u{b0abc}\u{c0abc}\u{d0abc}\u{e0abc}\u{f0abc}\u{10fffd} z";
 
 /// The policy, its map's body handed in.
 pub fn plan(map: &str) -> Plan {

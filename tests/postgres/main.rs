@@ -8,6 +8,7 @@ mod server;
 mod desk;
 mod errors;
 mod following;
+mod random;
 mod reading;
 mod whole;
 mod writing;
