@@ -302,3 +302,36 @@ fn a_slot_that_vanished_stops_its_feed_until_a_person_says_that_it_begins_anew()
     round();
     assert_eq!(house.warehouse.one(arrived), "a missed z");
 }
+
+#[test]
+fn a_slot_that_nobody_takes_from_is_warned_of_in_plain_words() {
+    let house = House::new(1);
+    let settings = [
+        "wal_level=logical",
+        "max_slot_wal_keep_size=1MB",
+        "max_wal_size=32MB",
+    ];
+    let crm = Database::on(Arc::new(Server::start(&settings)));
+    crm.run(CRM);
+    let house = House { crm, ..house };
+    let policy = POLICY.replace("events = \"trigger\"", "events = \"replication\"");
+    std::fs::write(house.dir.path().join("policy.sync"), policy).unwrap();
+    house.ran(&["events", "install", "--system", "crm"]);
+    let list = ["events", "list", "--system", "crm"];
+    let listed = house.ran(&list);
+    assert!(listed.contains("  slot: reserved; holds back "), "{listed}");
+    assert!(!listed.contains("warning"), "{listed}");
+    house.crm.run("CREATE TABLE noise (t text)");
+    until("the server minds what the slot holds back", || {
+        house.crm.run(
+            "INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 20000); \
+             SELECT pg_switch_wal(); CHECKPOINT",
+        );
+        let status = "SELECT wal_status FROM pg_replication_slots";
+        house.crm.one(status) != "reserved"
+    });
+    let listed = house.ran(&list);
+    let warning = "  warning: nobody takes what this slot tells, and the server's disk fills: \
+         start the runner, or remove the slot with `syncline events remove`\n";
+    assert!(listed.contains(warning), "{listed}");
+}
