@@ -115,6 +115,19 @@ pub fn reach(point: Point) {
     let _ = point;
 }
 
+/// A wait that nobody sits out in a test: a build for tests takes `SYNCLINE_HASTE_MS` for it where
+/// that is set.
+pub fn hastened(usual: std::time::Duration) -> std::time::Duration {
+    #[cfg(debug_assertions)]
+    if let Some(ms) = std::env::var("SYNCLINE_HASTE_MS")
+        .ok()
+        .and_then(|t| t.parse().ok())
+    {
+        return std::time::Duration::from_millis(ms);
+    }
+    usual
+}
+
 /// The variable that names a place, and the how-manieth time.
 #[cfg(debug_assertions)]
 pub const VARIABLE: &str = "SYNCLINE_FAILPOINT";

@@ -323,6 +323,33 @@ fn a_backlog_drains_within_the_limit() {
 
 #[test]
 fn a_database_that_is_stopped_and_started_again_holds_up_no_other_and_loses_nothing() {
+    a_database_in_trouble(&[], &Server::stop, &|_| {}, &Server::start_again);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_hangs_is_given_up_and_gets_everything_once_it_goes_on() {
+    // Its kernel takes connections and bytes all the same: nothing but an answer that does not come
+    // can show that it hangs.
+    let told = |runner: &Runner| {
+        wait_for("the breaker", || {
+            let (_, text) = metrics::get(&runner.address, "/metrics");
+            text.contains("syncline_system_failing{system=\"tracker\"} 1")
+                && text.contains("syncline_system_failing{system=\"crm\"} 0")
+        });
+    };
+    let haste = [("SYNCLINE_HASTE_MS", "1500")];
+    a_database_in_trouble(&haste, &Server::freeze, &told, &Server::thaw);
+}
+
+/// Three times over: changes arrive, the database goes `down`, changes reach the other system, it
+/// comes `up`, and it has all of them, each once.
+fn a_database_in_trouble(
+    env: &[(&str, &str)],
+    down: &dyn Fn(&Server),
+    while_down: &dyn Fn(&Runner),
+    up: &dyn Fn(&Server),
+) {
     let dir = tempfile::tempdir().unwrap();
     let server = Arc::new(Server::start(&["fsync=off"]));
     let database = Database::on(Arc::clone(&server));
@@ -371,7 +398,9 @@ scenario tickets {
         crm.query_row(sql, [], |r| r.get(0)).ok()
     };
     let names = "SELECT string_agg(email || '=' || name, ',' ORDER BY email) FROM contacts";
-    let runner = start_with(dir.path(), &[("TRACKER_URL", &database.url())]);
+    let url = database.url();
+    let env = [&[("TRACKER_URL", &*url)], env].concat();
+    let runner = start_with(dir.path(), &env);
     let told = |last: &BTreeMap<String, String>| {
         let all = last.iter().map(|(email, name)| format!("{email}={name}"));
         all.collect::<Vec<_>>().join(",")
@@ -379,7 +408,7 @@ scenario tickets {
     for round in 0..3 {
         let before = change(&runner, &format!("up {round}"), 20);
         wait_for("the database", || database.one(names) == told(&before));
-        server.stop();
+        down(&server);
         let last = change(&runner, &format!("down {round}"), 30);
         wait_for("crm while the database is down", || {
             contacts(dir.path()) == last
@@ -387,7 +416,8 @@ scenario tickets {
         wait_for("what waits", || {
             in_store(dir.path(), "outbox WHERE system = 'tracker'") == 10
         });
-        server.start_again();
+        while_down(&runner);
+        up(&server);
         wait_for("the database once it is up again", || {
             database.one(names) == told(&last) && in_store(dir.path(), "outbox") == 0
         });

@@ -128,8 +128,40 @@ impl Server {
         server
     }
 
+    /// Halts all its processes where they are: it keeps its connections and answers none.
+    pub fn freeze(&self) {
+        for pid in self.processes() {
+            signal("-STOP", &pid);
+        }
+    }
+
+    /// Lets halted processes go on.
+    pub fn thaw(&self) {
+        for pid in self.processes() {
+            signal("-CONT", &pid);
+        }
+    }
+
+    /// The ids of its processes, the one that starts the others first.
+    fn processes(&self) -> Vec<String> {
+        let file = self.dir.path().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let Some(first) = text.lines().next() else {
+            return Vec::new();
+        };
+        let listed = Command::new("ps")
+            .args(["-o", "pid=", "--ppid", first])
+            .output();
+        let listed = listed.unwrap();
+        let others = String::from_utf8_lossy(&listed.stdout);
+        let others = others.split_whitespace().map(str::to_owned);
+        [first.to_owned()].into_iter().chain(others).collect()
+    }
+
     /// Stops it; whoever is connected is cut off.
     pub fn stop(&self) {
+        // One that is halted would not hear of it.
+        self.thaw();
         // `pg_ctl` reads the process id from the cluster's own file.
         let _ = as_anybody(&self.bin.join("pg_ctl"))
             .args(["stop", "-m", "immediate", "-t", "20", "-D"])
@@ -192,6 +224,14 @@ fn serve(bin: &Path, dir: &Path, port: u16, settings: &[String]) -> Child {
         .stdin(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+fn signal(which: &str, pid: &str) {
+    // It may have ended by itself.
+    let _ = Command::new("kill")
+        .args([which, pid])
+        .stderr(Stdio::null())
+        .status();
 }
 
 fn is_root() -> bool {

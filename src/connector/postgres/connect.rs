@@ -3,20 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use postgres::Statement;
 use postgres::config::{Host, SslMode};
-use postgres::{Client, NoTls, Statement};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::binary::Wire;
-use super::failure::{connection, statement};
+use super::client::Client;
+use super::failure::{silence, statement};
 use crate::connector::failure::setup;
 use crate::engine::ports::Failure;
+use crate::failpoint::hastened;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,6 +46,31 @@ pub(super) struct Address {
     pub(super) config: Config,
     /// Whether the connection may go without TLS: the host is this machine, or the author says so.
     pub(super) plain: bool,
+    pub(super) patience: Patience,
+}
+
+/// How long a server may leave its caller without an answer. Its kernel acknowledges what is sent
+/// to it whatever becomes of the server itself, so that only an answer shows that it is well.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until a connection stands.
+    pub dial: Duration,
+    /// For one statement of a write: a batch into a slow table takes seconds, and waits for others'
+    /// locks no longer than `lock_timeout`.
+    pub statement: Duration,
+    /// For the first and every next row of a read, and for a look at a feed: the server may have to
+    /// sort all of a table, or to read much log, before it has something to say.
+    pub long: Duration,
+}
+
+impl Patience {
+    fn usual() -> Patience {
+        Patience {
+            dial: hastened(Duration::from_secs(30)),
+            statement: hastened(Duration::from_secs(5 * 60)),
+            long: hastened(Duration::from_secs(30 * 60)),
+        }
+    }
 }
 
 /// Never shows the password.
@@ -89,6 +117,7 @@ impl Address {
             system,
             config,
             plain,
+            patience: Patience::usual(),
         })
     }
 
@@ -116,12 +145,7 @@ impl Address {
 
     /// Dials.
     pub(super) fn connect(&self) -> Result<Session, Failure> {
-        let config = postgres::Config::from(self.config.clone());
-        let dialled = match self.plain {
-            true => config.connect(NoTls),
-            false => config.connect(self.tls()?),
-        };
-        let mut client = dialled.map_err(|e| connection(self, &e))?;
+        let mut client = Client::dial(self)?;
         let set = client.batch_execute(SETTINGS);
         set.map_err(|e| statement(self, "set up the connection to", &e))?;
         Ok(Session {
@@ -132,6 +156,7 @@ impl Address {
             room: BytesMut::new(),
             filled: Vec::new(),
             mark: None,
+            backend: None,
         })
     }
 
@@ -183,9 +208,53 @@ pub(super) struct Session {
     pub(super) room: BytesMut,
     /// Tables written to, and whether each was empty then and took everything since as new.
     filled: Vec<(String, bool)>,
+    /// Known of a connection that writes.
+    pub(super) backend: Option<Backend>,
 }
 
+/// The server's process that serves a connection; its number alone may be another's later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backend {
+    pid: i32,
+    started: String,
+}
+
+/// How long the process of a lost connection may take to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
 impl Session {
+    /// Takes the place of a connection that was lost: nothing is written before its process has
+    /// ended, else what it still holds of an older write could come after a newer one.
+    pub(super) fn succeed(&mut self, lost: Option<&Backend>) -> Result<(), Failure> {
+        let address = self.address.clone();
+        let failed = |e| statement(&address, "set up the connection to", &e);
+        let own = "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity \
+             WHERE pid = pg_backend_pid()";
+        let row = self.client.query_opt(own, &[]).map_err(failed)?;
+        let own = row.map(|row| -> Result<Backend, postgres::Error> {
+            let started: Option<String> = row.try_get(1)?;
+            Ok(Backend {
+                pid: row.try_get(0)?,
+                started: started.unwrap_or_default(),
+            })
+        });
+        self.backend = own.transpose().map_err(failed)?;
+        let Some(lost) = lost else { return Ok(()) };
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+             WHERE pid = $1 AND backend_start::text = $2";
+        let until = Instant::now() + ENDS_WITHIN;
+        loop {
+            let there = self.client.query(end, &[&lost.pid, &lost.started]);
+            if there.map_err(failed)?.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(silence(&address, "end the lost connection to"));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Whether a table was empty before this connection wrote to it, as far as it knows.
     pub(super) fn fills(&mut self, table: &str) -> Result<bool, postgres::Error> {
         if let Some((_, fills)) = self.filled.iter().find(|(t, _)| t == table) {

@@ -1,15 +1,17 @@
 //! A connection of which one `COPY` after the other is read, row by row.
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::str;
+use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, NoTls};
+use tokio::time::timeout;
+use tokio_postgres::{Client, Error, NoTls};
 
 use super::connect::{Address, SETTINGS};
-use super::failure::{connection, garbled, statement};
-use crate::connector::failure::retry;
+use super::failure::{connection, garbled, no_runtime, silence, statement};
 use crate::engine::ports::Failure;
 
 /// A connection for reading. Rows are handed over from within one wait for them all: a wait of its
@@ -24,17 +26,12 @@ impl CopyOut {
     /// Dials.
     pub fn connect(address: &Address) -> Result<CopyOut, Failure> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| {
-            retry(
-                format!("`{}` cannot be read now: {e}", address.system()),
-                "the machine may be short of open files; it is tried again by itself",
-            )
-        })?;
+        let runtime = runtime.map_err(|e| no_runtime(address, &e))?;
         let tls = match address.plain {
             true => None,
             false => Some(address.tls()?),
         };
-        let dialled = runtime.block_on(async {
+        let dialled = async {
             // What ends a connection is told by what waits for an answer of it.
             match tls {
                 None => {
@@ -48,8 +45,11 @@ impl CopyOut {
                     Ok(client)
                 }
             }
-        });
-        let client = dialled.map_err(|e| connection(address, &e))?;
+        };
+        let within = address.patience.dial;
+        let dialled = runtime.block_on(async { timeout(within, dialled).await });
+        let dialled = dialled.map_err(|_| silence(address, "connect to"))?;
+        let client = dialled.map_err(|e: Error| connection(address, &e))?;
         let dialled = CopyOut {
             address: address.clone(),
             runtime,
@@ -61,8 +61,26 @@ impl CopyOut {
 
     /// Carries out statements that give no rows.
     pub fn run(&self, sql: &str) -> Result<(), Failure> {
-        let done = self.runtime.block_on(self.client.batch_execute(sql));
-        done.map_err(|e| statement(&self.address, "read from", &e))
+        let done = self.client.batch_execute(sql);
+        self.runtime.block_on(self.answered(done))
+    }
+
+    /// What the server answers, in time. Only what is not there yet costs a look at the clock: rows
+    /// are many.
+    async fn answered<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        let mut answer = pin!(answer);
+        let at_once = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+        let answered = match at_once {
+            Poll::Ready(answered) => answered,
+            Poll::Pending => match timeout(self.address.patience.long, answer).await {
+                Ok(answered) => answered,
+                Err(_) => return Err(silence(&self.address, "read from")),
+            },
+        };
+        answered.map_err(|e| statement(&self.address, "read from", &e))
     }
 
     /// Whether it is known to be gone.
@@ -73,13 +91,12 @@ impl CopyOut {
     /// Hands over the rows of a `COPY`, each with its end, as long as they are wanted; says whether
     /// they still are.
     pub fn rows(&self, sql: &str, mut row: impl FnMut(&str) -> bool) -> Result<bool, Failure> {
-        let failed = |e| statement(&self.address, "read from", &e);
         self.runtime.block_on(async {
-            let parts = self.client.copy_out(sql).await.map_err(failed)?;
+            let parts = self.answered(self.client.copy_out(sql)).await?;
             let mut parts = pin!(parts);
             // A message holds one row, as far as servers are known; nothing promises that.
             let mut begun = Vec::new();
-            while let Some(part) = parts.try_next().await.map_err(failed)? {
+            while let Some(part) = self.answered(parts.try_next()).await? {
                 let mut rest = &part[..];
                 if !begun.is_empty() {
                     begun.extend_from_slice(rest);

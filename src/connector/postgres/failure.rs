@@ -36,8 +36,27 @@ pub(super) fn connection(address: &Address, error: &Error) -> Failure {
 pub(super) fn statement(address: &Address, doing: &str, error: &Error) -> Failure {
     match error.as_db_error() {
         Some(db) => of_server(address, doing, db),
+        None if cause(error) == cause(&Error::__private_api_timeout()) => silence(address, doing),
         None => lost(address, doing, &cause(error)),
     }
+}
+
+/// The server took what it was sent and has not answered.
+pub(super) fn silence(address: &Address, doing: &str) -> Failure {
+    let (system, at) = (address.system(), address.shown());
+    retry(
+        format!("`{system}`: cannot {doing} {at}: it has not answered for too long"),
+        "see what keeps the server (its disk, a process that hangs, what pg_stat_activity says); \
+         the call was given up, and what may have arrived of it is safe to send again",
+    )
+}
+
+/// The machine has no room for a connection.
+pub(super) fn no_runtime(address: &Address, error: &std::io::Error) -> Failure {
+    retry(
+        format!("`{}` cannot be reached now: {error}", address.system()),
+        "the machine may be short of open files; it is tried again by itself",
+    )
 }
 
 /// What came is no text.

@@ -1,13 +1,12 @@
 //! Records of a batch by what they set, in the form in which a `COPY` takes them.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
-use postgres::CopyInWriter;
 
 use super::binary::{self, Misfit, Wire};
+use super::client::CopyIn;
 use super::read::located;
 use super::stage::{push_number, spell};
 use super::table::{Column, Kind, Table};
@@ -202,7 +201,7 @@ impl Group<'_> {
     /// Sends the records of a part by a `COPY` that has begun, each with its number before its
     /// fields where they are to be told apart. What the server has against it is told when the
     /// copy ends.
-    pub(super) fn send(&self, writer: &mut CopyInWriter<'_>, part: Range<usize>, numbered: bool) {
+    pub(super) fn send(&self, writer: &mut CopyIn<'_>, part: Range<usize>, numbered: bool) {
         let mut chunk = BytesMut::with_capacity(COPY_BYTES + 4096);
         let fields = self.columns.len() + usize::from(numbered);
         // No table has more than 1,600 columns.
@@ -228,16 +227,16 @@ impl Group<'_> {
             }
             chunk.put_slice(self.data.get(line.data.clone()).unwrap_or_default());
             if chunk.len() >= COPY_BYTES {
-                if writer.write_all(&chunk).is_err() {
+                if writer.send(chunk.split().freeze()).is_err() {
                     return;
                 }
-                chunk.clear();
+                chunk.reserve(COPY_BYTES + 4096);
             }
         }
         if self.form == Form::Binary {
             chunk.put_i16(binary::TRAILER);
         }
-        let _ = writer.write_all(&chunk);
+        let _ = writer.send(chunk.freeze());
     }
 
     /// The statement that begins a `COPY`.

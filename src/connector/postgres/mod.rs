@@ -22,6 +22,7 @@
 
 mod ahead;
 mod binary;
+mod client;
 mod connect;
 mod copy_out;
 mod failure;
@@ -44,7 +45,7 @@ use crate::engine::ports::{
 };
 use crate::plan::Plan;
 use ahead::Ahead;
-use connect::{Address, Session};
+use connect::{Address, Backend, Session};
 use follow::Feed;
 use read::Reading;
 use table::Table;
@@ -58,6 +59,9 @@ pub struct Postgres {
     maps: Maps,
     /// For writes and for looking at the schema.
     session: Option<Session>,
+    /// The server's process behind the session that was lost last: what that had been sent it may
+    /// still be about to carry out.
+    left: Option<Backend>,
     /// For a read that goes on from page to page.
     reading: Option<Ahead>,
     tables: BTreeMap<MapIx, Table>,
@@ -81,6 +85,7 @@ impl Postgres {
                 .map(|(map, binding)| (map, Arc::new(binding)))
                 .collect(),
             session: None,
+            left: None,
             reading: None,
             tables: BTreeMap::new(),
         })
@@ -90,7 +95,8 @@ impl Postgres {
     fn of(&mut self, map: MapIx) -> Result<(&Arc<Binding>, &mut Session, &Table), Failure> {
         let binding = self.maps.get(&map).ok_or_else(|| no_such_map(map))?;
         if self.session.as_ref().is_none_or(Session::is_closed) {
-            self.session = None;
+            let lost = self.session.take().and_then(|lost| lost.backend);
+            self.left = lost.or(self.left.take());
             self.tables.clear();
         }
         let session = match self.session.take() {
@@ -98,6 +104,8 @@ impl Postgres {
             None => {
                 let mut session = self.address.connect()?;
                 follow::sign(&mut session, self.feed, &self.follower)?;
+                session.succeed(self.left.as_ref())?;
+                self.left = None;
                 session
             }
         };

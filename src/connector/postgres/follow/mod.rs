@@ -183,6 +183,7 @@ impl Open {
         position: Option<&str>,
     ) -> Result<Open, Failure> {
         let mut session = address.connect()?;
+        session.client.be_patient(address.patience.long);
         let followed = Followed::of(&mut session, maps)?;
         Ok(match feed {
             Feed::Trigger => Open::Trigger(Trigger::install(session, follower, &followed)?),

@@ -7,7 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use fallible_iterator::FallibleIterator;
 use postgres::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -184,29 +183,26 @@ impl Trigger {
     fn notified(&mut self) -> Result<bool, Error> {
         // The server hands out what waits for this session before it answers.
         self.session.client.batch_execute("")?;
-        let mut heard = false;
-        let mut notifications = self.session.client.notifications();
-        let mut waiting = notifications.timeout_iter(Duration::ZERO);
-        while let Ok(Some(said)) = waiting.next() {
-            heard |= said.payload() == self.follower;
-        }
-        Ok(heard)
+        let heard = self.session.client.heard();
+        Ok(heard.contains(&self.follower))
     }
 
     fn forget(&mut self, taken: &Position) -> Result<(), Error> {
         let delete = "DELETE FROM syncline.changes WHERE follower = $1 AND seq >= $2 AND seq <= $3";
         let delete = self.session.prepare(delete)?;
-        let mut transaction = self.session.client.transaction()?;
-        for (first, last) in &taken.taken {
-            let (first, last) = (first.to_string(), last.to_string());
-            let params = [
-                Param::text(&self.follower),
-                Param::text(&first),
-                Param::text(&last),
-            ];
-            transaction.execute(&delete, &refs(&params))?;
-        }
-        transaction.commit()
+        let follower = &self.follower;
+        self.session.client.transaction(|client| {
+            for (first, last) in &taken.taken {
+                let (first, last) = (first.to_string(), last.to_string());
+                let params = [
+                    Param::text(follower),
+                    Param::text(&first),
+                    Param::text(&last),
+                ];
+                client.execute(&delete, &refs(&params))?;
+            }
+            Ok(())
+        })
     }
 
     fn rows(&mut self, limit: usize) -> Result<Vec<(i64, String, Change)>, Error> {
@@ -334,22 +330,23 @@ pub(super) fn state(session: &mut Session, follower: &str) -> Result<(Vec<String
 /// gives how many triggers went.
 pub(super) fn remove(session: &mut Session, follower: &str) -> Result<usize, Error> {
     let tables = triggered(session, follower)?;
-    let mut transaction = session.client.transaction()?;
-    for table in &tables {
-        transaction.batch_execute(&format!("DROP TRIGGER {} ON {table}", quoted(follower)))?;
-    }
-    if transaction.query_one(THERE, &[])?.try_get(0)? {
-        let forget = "DELETE FROM syncline.changes WHERE follower = $1";
-        transaction.execute(forget, &[&follower])?;
-        let others = "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger \
-             WHERE tgfoid = 'syncline.note_change'::regproc)";
-        if !transaction.query_one(others, &[])?.try_get::<_, bool>(0)? {
-            transaction.batch_execute(
-                "DROP FUNCTION syncline.note_change(); DROP TABLE syncline.changes; \
-                 DROP SCHEMA syncline",
-            )?;
+    session.client.transaction(|client| {
+        for table in &tables {
+            client.batch_execute(&format!("DROP TRIGGER {} ON {table}", quoted(follower)))?;
         }
-    }
-    transaction.commit()?;
+        if client.query_one(THERE, &[])?.try_get(0)? {
+            let forget = "DELETE FROM syncline.changes WHERE follower = $1";
+            client.execute(forget, &[&follower])?;
+            let others = "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger \
+             WHERE tgfoid = 'syncline.note_change'::regproc)";
+            if !client.query_one(others, &[])?.try_get::<_, bool>(0)? {
+                client.batch_execute(
+                    "DROP FUNCTION syncline.note_change(); DROP TABLE syncline.changes; \
+                 DROP SCHEMA syncline",
+                )?;
+            }
+        }
+        Ok(())
+    })?;
     Ok(tables.len())
 }
