@@ -147,6 +147,8 @@ pub struct EventPage {
     pub position: Option<String>,
     /// Whether more can be read at once.
     pub more: bool,
+    /// Bytes that the system keeps for this reader, where it was looked at.
+    pub held_bytes: Option<u64>,
 }
 
 /// Why a call failed, as far as the runner needs to know.

@@ -82,6 +82,12 @@ impl Standing<'_> {
             .filter_map(|(ix, tally)| Some((scenarios.get(*ix as usize)?.name.as_str(), tally)))
     }
 
+    /// Bytes that systems keep for what follows them, where they tell, in the plan's order.
+    pub fn held(&self) -> impl Iterator<Item = (&str, u64)> {
+        let systems = self.systems.iter().zip(&self.program.plan.systems);
+        systems.filter_map(|(state, system)| Some((system.name.as_str(), state.held_bytes?)))
+    }
+
     /// The systems whose last call failed, in the plan's order.
     pub fn failing(&self) -> impl Iterator<Item = Failing<'_>> {
         let systems = self.systems.iter().zip(&self.program.plan.systems);
@@ -204,6 +210,8 @@ pub struct Tally {
 /// What a system's queue is up to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SystemState {
+    /// Bytes that it keeps for what follows it, as last looked at.
+    pub held_bytes: Option<u64>,
     /// Failures in a row.
     pub failures: u32,
     /// Its breaker is open: not to be called before this. Stays until it answers again.
@@ -720,6 +728,7 @@ impl<'a> Runner<'a> {
         match answer {
             Answer::Events(page) => {
                 state.follow_after = None;
+                state.held_bytes = page.held_bytes.or(state.held_bytes);
                 if !page.more {
                     // What has just told of something may have more to tell: only a silent feed is
                     // left alone for a while, so that a change right after another waits no longer.

@@ -77,9 +77,10 @@ const RUN_END: usize = 17;
 const RUN_SECONDS: usize = 18;
 const ALERTS: usize = 19;
 const EVENTS: usize = 20;
+const KEPT: usize = 21;
 
 /// Every family, in the order in which they are told.
-pub const FAMILIES: [Family; 21] = [
+pub const FAMILIES: [Family; 22] = [
     gauge(
         "syncline_build_info",
         &["version", "policy", "digest"],
@@ -184,6 +185,11 @@ pub const FAMILIES: [Family; 21] = [
         "syncline_events_total",
         &["system", "outcome"],
         "Events posted to a hook, by outcome: `stored`, or `repeated` where one of that id was stored in the last 7 days, so that it was acknowledged and dropped",
+    ),
+    gauge(
+        "syncline_slot_held_bytes",
+        &["system"],
+        "Log that a PostgreSQL server keeps on its disk for the slot that the runner follows, looked at every 10 seconds; missing where none is followed",
     ),
 ];
 
@@ -321,6 +327,9 @@ impl Metrics {
             for (outcome, count) in alerts {
                 samples.add(ALERTS, &[outcome], count as f64);
             }
+        }
+        for (system, bytes) in &live.held {
+            samples.add(KEPT, &[system], *bytes as f64);
         }
         for (system, ix) in self.program.plan.systems.iter().zip(0..) {
             if system.connector == "webhook" {

@@ -22,6 +22,8 @@ pub(super) struct Live {
     pub failing: BTreeMap<String, Trouble>,
     /// The systems that have answered well since the runner started.
     pub answered: BTreeSet<String>,
+    /// Bytes that systems keep for what follows them.
+    pub held: BTreeMap<String, u64>,
     /// What became of alerts.
     pub alerts: AlertCounts,
     /// Events that were posted, by system.
@@ -139,6 +141,7 @@ impl Observer for Watched<'_> {
                 .tallies()
                 .map(|(n, t)| (n.to_owned(), t.clone()))
                 .collect(),
+            held: at.held().map(|(n, bytes)| (n.to_owned(), bytes)).collect(),
             failing: at
                 .failing()
                 .map(|f| {

@@ -528,6 +528,7 @@ impl Emulated {
         EventPage {
             position: Some((self.dropped + events.len()).to_string()),
             more: events.len() < self.feed.len(),
+            held_bytes: None,
             events,
         }
     }

@@ -287,6 +287,7 @@ impl Sim {
                 events: Vec::new(),
                 position,
                 more: false,
+                held_bytes: None,
             }),
         }
     }

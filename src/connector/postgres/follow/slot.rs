@@ -67,6 +67,8 @@ pub(in crate::connector::postgres) struct Slot {
     moved: Option<String>,
     /// When it was last moved over what it does not tell of.
     skipped: Option<Instant>,
+    /// When it was last looked at how much log the server keeps for it.
+    looked: Option<Instant>,
     /// Tells what this opening told from what others did: after a restored backup the log tells
     /// other changes at the same places, and they must not pass for repeats.
     life: String,
@@ -120,6 +122,7 @@ impl Slot {
                 .collect(),
             moved: None,
             skipped: None,
+            looked: None,
             life: format!("{:016x}", fastrand::u64(..)),
         })
     }
@@ -151,6 +154,11 @@ impl Slot {
             position: position.map(str::to_owned),
             ..EventPage::default()
         };
+        if self.looked.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
+            let state = state(&mut self.session, &self.name).map_err(failed)?;
+            page.held_bytes = state.map(|s| s.held_bytes.unsigned_abs());
+            self.looked = Some(Instant::now());
+        }
         if peeked.is_empty() && self.skipped.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
             // Else the log of what nobody here follows would be kept for ever. The slot is moved
             // once this is durable: so it never stands beyond what its runner knows of.
