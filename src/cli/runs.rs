@@ -65,13 +65,20 @@ fn one(args: &Args, id: i64) -> Result<String, (HostError, Exit)> {
         let see = "see `syncline runs`; 0 stands for what was kept back outside of any run";
         return Err(wrong(format!("there is no run {id}"), Some(see.into())));
     }
-    let kept_back = store.quarantined(id, args.limit).map_err(failed)?;
+    let more = args.limit.saturating_add(1);
+    let mut kept_back = store.quarantined(id, more).map_err(failed)?;
+    let cut = kept_back.len() > args.limit;
+    kept_back.truncate(args.limit);
     if args.format == "json" {
         let shown = serde_json::json!({ "version": 1, "run": run, "quarantined": kept_back });
         return Ok(format!("{shown:#}\n"));
     }
     let mut out = run.as_ref().map(of_run).unwrap_or_default();
-    out.push_str(&records(&kept_back, args.limit));
+    out.push_str(&records(&kept_back));
+    if cut {
+        let limit = args.limit;
+        out.push_str(&format!("no more than {limit} are shown: see `--limit`\n"));
+    }
     Ok(out)
 }
 
@@ -123,7 +130,7 @@ fn of_run(run: &RunRecord) -> String {
 }
 
 /// Records that were kept back, a line each: the table `quarantine` has all of each.
-fn records(kept_back: &[Quarantined], limit: usize) -> String {
+fn records(kept_back: &[Quarantined]) -> String {
     if kept_back.is_empty() {
         return "nothing was kept back\n".to_owned();
     }
@@ -137,11 +144,7 @@ fn records(kept_back: &[Quarantined], limit: usize) -> String {
         let why = on_one_line(&record.reason).into_owned();
         rows.push(vec![name, record.system.clone(), why]);
     }
-    let mut out = table(&rows, 99);
-    if kept_back.len() >= limit {
-        out.push_str(&format!("no more than {limit} are shown: see `--limit`\n"));
-    }
-    out
+    table(&rows, 99)
 }
 
 /// A line a run. Only reconciles find drift: it has its column where some run did.

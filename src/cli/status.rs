@@ -210,9 +210,7 @@ fn text(standing: &Standing) -> String {
     }
     if standing.kept_back > 0 {
         let events = counted(standing.kept_back, "event was", "events were");
-        out.push_str(&format!(
-            "\n{events} kept back: `syncline runs 0` says why"
-        ));
+        out.push_str(&format!("\n{events} kept back: `syncline runs 0` says why"));
     }
     out.push_str(&format!(
         "\n{}, {} to be worked on\n",

@@ -299,6 +299,7 @@ impl Runner<'_> {
 
     /// When a run that waits for its next attempt at a page may have it.
     pub(super) fn next_read(&self) -> Option<Instant> {
+        let now = self.world.now();
         let waits = self
             .runs
             .iter()
@@ -306,7 +307,8 @@ impl Runner<'_> {
         let times = waits.filter_map(|run| {
             let system = run.reads.front().map(|s| s.system);
             let open = system.and_then(|s| self.systems[s as usize].resting_until());
-            run.retry_at.max(open)
+            // What lies behind keeps nobody waiting.
+            run.retry_at.max(open).filter(|at| *at > now)
         });
         times.min()
     }
@@ -387,6 +389,7 @@ impl Runner<'_> {
             call: Call::Read(request),
             after: 0,
             fills: false,
+            waits: false,
         };
         self.queue(run.scenario, source.system, queued);
     }

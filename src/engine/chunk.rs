@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, note_held, order_of, waits};
 use super::dispatch::Queued;
-use super::filling::Chunks;
+use super::filling::{Chunks, waits as waits_for_more};
 use super::letters::Given;
 use super::merge::{self, Besides, Found, Ground, Merged, Shown};
 use super::one_way;
@@ -57,11 +57,13 @@ impl Runner<'_> {
             .is_some();
         let mut batches = Batches::new();
         self.begin()?;
+        self.at_work = Some(run.record.id);
         let done = if clean {
             self.clean_chunk(run, &rows, &mut batches)
         } else {
             self.merge_chunk(run, &rows, after, &mut batches)
         };
+        self.at_work = None;
         let committed = done.and_then(|()| {
             run.record.committed = run.record.committed.take().max(Some(last.clone()));
             self.store.put_run(&run.record)
@@ -140,8 +142,7 @@ impl Runner<'_> {
         }
         let plan = &self.program.plan.systems[system as usize];
         let limit = plan.write_batch;
-        // Whether a job is worth its calls is told by what gathers.
-        let calls_count = self.gates[system as usize].limits.any() || plan.bulk.is_some();
+        let calls_count = self.calls_count(system);
         // A job that is open takes what further chunks owe.
         let job = self.job_of(system, run.scenario).filter(|job| {
             run.jobs.contains(&map) || request.writes.len() > job.from_records as usize
@@ -165,9 +166,12 @@ impl Runner<'_> {
             };
             let batch = std::mem::replace(&mut request, next);
             run.batch_queued(chunks);
+            let writes = batch.writes.len();
+            let fills = chunks.may_fill(writes, limit);
             let queued = Queued {
                 errand: Errand::RunWrite(run.record.id, chunks),
-                fills: chunks.may_wait(batch.writes.len(), limit, calls_count),
+                fills,
+                waits: fills && waits_for_more(writes, limit, calls_count),
                 call: Call::Write(batch),
                 after,
             };

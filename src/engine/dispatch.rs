@@ -27,8 +27,10 @@ pub(super) struct Queued {
     pub call: Call,
     /// The commit it follows from, which has to be durable first (see [`super::ports::Store::durable`]).
     pub after: u64,
-    /// Whether it waits for what further chunks of its run owe (see [`super::filling`]).
+    /// Whether further chunks of its run may add to it while it queues (see [`super::filling`]).
     pub fills: bool,
+    /// Whether it waits for them.
+    pub waits: bool,
 }
 
 /// Writes of a batch up to which the outbox is read ahead, and how many are then read.
@@ -206,7 +208,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let chunk =
-            |queued: &Queued| !queued.fills && matches!(queued.errand, Errand::RunWrite(..));
+            |queued: &Queued| !queued.waits && matches!(queued.errand, Errand::RunWrite(..));
         for i in 0..self.gates.len() {
             let system = i as SystemIx;
             self.leave_queued_of_down(system)?;
@@ -655,7 +657,10 @@ impl Runner<'_> {
     ) -> Option<Ready> {
         let at = system as usize;
         let first = self.first_queued(at, priority)?;
-        if self.gates[at].queue[priority as usize].get(first)?.after > self.durable {
+        let next = self.gates[at].queue[priority as usize].get_mut(first)?;
+        if next.after > self.durable {
+            // It goes as soon as it is durable; what is added to it now would put that off.
+            next.fills = false;
             return None;
         }
         let queued = self.gates[at].queue[priority as usize].get(first)?;
@@ -846,6 +851,10 @@ impl Runner<'_> {
     pub(super) fn held_for_long(&mut self, system: SystemIx, priority: Priority) -> bool {
         let kind = self.write_kind(system, 1);
         let now = self.world.now();
+        let rests = self.systems[system as usize].rest_until;
+        if rests.is_some_and(|until| until.since(now) > LONG) {
+            return true;
+        }
         let limits = &mut self.gates[system as usize].limits;
         let asked = limits.ask(now, kind, priority, Claimed::default());
         asked.is_err_and(|held| held.until.since(now) > LONG)

@@ -33,13 +33,16 @@ impl Chunks {
         self.first <= chunk && chunk <= self.last
     }
 
-    /// Whether a batch of so many writes, of which so many fit, may wait for further chunks. Where
-    /// calls are not counted and nothing of the run is out, one that is worth a call does not: its
-    /// system would stand idle.
-    pub fn may_wait(self, writes: usize, limit: usize, calls_count: bool) -> bool {
-        let room = writes < limit && limit <= FILLED && self.last - self.first < OVER;
-        room && (calls_count || self.last > 0 || writes < limit / WORTH)
+    /// Whether further chunks may add to a batch of so many writes, of which so many fit.
+    pub fn may_fill(self, writes: usize, limit: usize) -> bool {
+        writes < limit && limit <= FILLED && self.last - self.first < OVER
     }
+}
+
+/// Whether a batch waits for further chunks. Where calls are not counted one that is worth a call
+/// goes as soon as there is room for it: its system would stand idle.
+pub(super) fn waits(writes: usize, limit: usize, calls_count: bool) -> bool {
+    calls_count || writes < limit / WORTH
 }
 
 impl Queued {
@@ -79,9 +82,12 @@ impl Runner<'_> {
 
     /// Whether a batch waits for further chunks of its run.
     pub(super) fn still_fills(&self, queued: &Queued) -> bool {
-        let Some((id, ..)) = queued.of_run().filter(|_| queued.fills) else {
+        let Some((id, ..)) = queued.of_run().filter(|_| queued.waits) else {
             return false;
         };
+        if self.at_work == Some(id) {
+            return true;
+        }
         self.runs.iter().any(|run| {
             run.record.id == id
                 && matches!(run.phase, Phase::Write(_))
@@ -91,9 +97,16 @@ impl Runner<'_> {
         })
     }
 
+    /// Whether it matters how many calls a system is sent. Whether a bulk job is worth its calls is
+    /// told by what gathers.
+    pub(super) fn calls_count(&self, system: SystemIx) -> bool {
+        let at = usize::from(system);
+        self.gates[at].limits.any() || self.program.plan.systems[at].bulk.is_some()
+    }
+
     /// Lets out what of earlier chunks has become durable, while a further one is worked out: systems
     /// would stand idle until that is done. A transaction is open, into which nothing of this may
-    /// come: only where no calls are counted, and nothing waits in the outbox.
+    /// come: only where calls do not count, and nothing waits in the outbox.
     pub(super) fn let_out_meanwhile(&mut self) -> Stored<()> {
         if self.world.stopping() {
             return Ok(());
@@ -105,8 +118,8 @@ impl Runner<'_> {
                 let of_run = queued.of_run().is_some() && queued.after <= durable;
                 of_run && !self.still_fills(queued)
             };
-            let gate = &self.gates[i];
-            if gate.limits.any() || !gate.queue.iter().flatten().any(goes) {
+            let queue = &self.gates[i].queue;
+            if self.calls_count(system) || !queue.iter().flatten().any(goes) {
                 continue;
             }
             let name = self.program.system_name(system);

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::batch::ActiveRun;
-use super::ports::{Call, EntityIx, ScenarioIx, Stored, SystemIx, Waiting, Write, WriteRequest};
+use super::ports::{Call, EntityIx, Stored, SystemIx, Waiting, Write, WriteRequest};
 use super::runner::{Errand, Runner};
 
 impl Runner<'_> {
@@ -24,7 +24,8 @@ impl Runner<'_> {
 
     /// Before what a run owes goes into a system's queue: the queue keeps the order of writes, but
     /// other priorities may go first, and so may all others while a person or its window holds a
-    /// scenario. Where older writes queue there, both go to the outbox.
+    /// scenario, which may come at any time. Where older writes of others queue there, both go to the
+    /// outbox.
     pub(super) fn join_older(
         &mut self,
         run: &mut ActiveRun,
@@ -33,30 +34,22 @@ impl Runner<'_> {
     ) -> Stored<()> {
         let program = self.program;
         let (entity, _) = program.map_ends(request.map);
-        let own = self.priority(run.scenario);
-        let passes = |scenario: &ScenarioIx| {
-            let windows = program.plan.scenarios.get(usize::from(*scenario));
-            let may_close = windows.is_some_and(|s| s.window.is_some());
-            self.priority(*scenario) != own || self.paused.contains(scenario) || may_close
-        };
-        let scenarios = 0..program.plan.scenarios.len() as ScenarioIx;
-        let passed: BTreeSet<ScenarioIx> = scenarios.filter(passes).collect();
         let mut any = false;
         for queued in self.gates[system as usize].queue.iter_mut().flatten() {
             if let Some((id, _, older)) = queued.of_run()
                 && id != run.record.id
                 && program.map_ends(older.map).0 == entity
             {
-                any |= passed.contains(&older.scenario);
+                any = true;
                 // What is added to it now would be newer than what goes behind it.
-                queued.fills = false;
+                (queued.fills, queued.waits) = (false, false);
             }
         }
         if !any {
             return Ok(());
         }
         let keys = request.writes.iter().map(|w| (entity, &*w.key)).collect();
-        let older = |older: &WriteRequest| passed.contains(&older.scenario);
+        let older = |older: &WriteRequest| older.scenario != run.scenario;
         let left = self.leave_older(system, &keys, &older)?;
         if left.is_empty() {
             return Ok(());

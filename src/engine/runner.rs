@@ -239,6 +239,8 @@ pub(super) struct SystemState {
     pub follows: bool,
     /// Whether a read of its events is under way.
     pub following: bool,
+    /// From where.
+    pub followed_from: Option<String>,
     /// When its events were last read to their end.
     pub followed: Option<Instant>,
     /// Its events are not to be read again before this, after a failure.
@@ -305,6 +307,8 @@ pub struct Runner<'a> {
     /// The way to each system.
     pub(super) gates: Vec<Gate>,
     pub(super) runs: Vec<ActiveRun>,
+    /// The run of which a chunk is worked out; it is not among `runs` then.
+    pub(super) at_work: Option<i64>,
     pub(super) errands: BTreeMap<u64, (SystemIx, Errand)>,
     pub(super) next_ticket: u64,
     pub(super) tallies: BTreeMap<ScenarioIx, Tally>,
@@ -365,6 +369,7 @@ impl<'a> Runner<'a> {
             observer,
             options,
             runs: Vec::new(),
+            at_work: None,
             errands: BTreeMap::new(),
             next_ticket: 0,
             tallies: BTreeMap::new(),
@@ -546,7 +551,7 @@ impl<'a> Runner<'a> {
             .filter(|r| matches!(r.phase, Phase::Ask(_)));
         for source in asking.filter_map(|run| run.reads.front()) {
             let state = &mut self.systems[source.system as usize];
-            let until = state.open_until.filter(|until| *until > now);
+            let until = state.resting_until().filter(|until| *until > now);
             if until.is_none() || state.awaited == until {
                 continue;
             }
@@ -704,11 +709,12 @@ impl<'a> Runner<'a> {
             self.systems[i].following = true;
             let key = position_key(&self.program.plan.systems[i].name);
             // An empty one was forgotten.
-            let position = self.store.meta(&key)?.filter(|held| !held.is_empty());
+            let position = self.store.meta(&key)?;
+            self.systems[i].followed_from.clone_from(&position);
             self.call(
                 i as SystemIx,
                 Errand::Follow(i as SystemIx),
-                Call::Events(position),
+                Call::Events(position.filter(|held| !held.is_empty())),
             );
         }
         Ok(())
@@ -737,8 +743,13 @@ impl<'a> Runner<'a> {
                 }
                 self.begin()?;
                 self.store.append_events(&name, &page.events, now)?;
-                if let Some(position) = &page.position {
-                    self.store.set_meta(&position_key(&name), position)?;
+                let key = position_key(&name);
+                // A person may have had it forgotten meanwhile.
+                let from = &self.systems[system as usize].followed_from;
+                if let Some(position) = &page.position
+                    && self.store.meta(&key)? == *from
+                {
+                    self.store.set_meta(&key, position)?;
                 }
                 self.store
                     .set_meta(&format!("heard:{name}"), &now.0.to_string())?;

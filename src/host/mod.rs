@@ -176,6 +176,7 @@ pub fn run(
         only,
         ..Options::default()
     };
+    let mut room = room::Room::new();
     let (tallies, troubles) = loop {
         let spans = traces.clone().map(|t| Spans::new(t, Arc::clone(&program)));
         let mut watched = Watched::new(observer, live.clone(), spans);
@@ -199,9 +200,9 @@ pub fn run(
             return Err(HostError::from_store(error));
         }
         observer.alert(&Alert::Full { error: &error });
-        live.get().ready = false;
+        live.get().begin_anew();
         drop(store);
-        let waited = room::wait(&settings.store, &mut world, &mut |store| {
+        let waited = room::wait(&settings.store, &mut world, &mut room, &mut |store| {
             ready_to_wait(store)?;
             remember_plan(store, plan)
         });

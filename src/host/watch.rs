@@ -20,6 +20,8 @@ pub(super) struct Live {
     pub tallies: BTreeMap<String, Tally>,
     /// The systems whose last call failed.
     pub failing: BTreeMap<String, Trouble>,
+    /// How many runners there were before this one in this process.
+    pub runners: u32,
     /// The systems that have answered well since the runner started.
     pub answered: BTreeSet<String>,
     /// Bytes that systems keep for what follows them.
@@ -61,6 +63,16 @@ pub(super) struct Trouble {
     pub auth: bool,
     /// Since when it is paused.
     pub paused: Option<crate::time::Instant>,
+}
+
+impl Live {
+    /// The runner is over, and another one will begin with what the store holds.
+    pub fn begin_anew(&mut self) {
+        self.ready = false;
+        self.runners += 1;
+        self.failing.clear();
+        self.answered.clear();
+    }
 }
 
 /// The copy as threads share it.
@@ -136,7 +148,9 @@ impl Observer for Watched<'_> {
         let mut live = self.live.get();
         let alerts = live.alerts;
         let events = std::mem::take(&mut live.events);
+        let runners = live.runners;
         *live = Live {
+            runners,
             tallies: at
                 .tallies()
                 .map(|(n, t)| (n.to_owned(), t.clone()))

@@ -18,6 +18,8 @@ use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, Syste
 use crate::plan::Plan;
 use crate::time::Instant;
 
+/// How often is looked for a stop while calls of a runner that is over are waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Events in one read of a followed feed.
 const EVENTS_AT_ONCE: usize = 5_000;
 
@@ -191,23 +193,15 @@ impl LiveWorld {
 }
 
 impl LiveWorld {
-    /// Another runner takes over, which counts its calls from the first on: those under way are
-    /// waited for until then, and no answer of theirs reaches it.
-    pub(super) fn begin_anew(&mut self, until: std::time::Instant) {
-        let under_way = |workers: &BTreeMap<SystemIx, Vec<WorkerThread>>| {
-            workers.values().flatten().any(|w| !w.under_way.is_empty())
-        };
-        while under_way(&self.workers) {
-            let left = until.saturating_duration_since(std::time::Instant::now());
-            match self.inbox.recv_timeout(left) {
-                Ok(Message::Answer(ticket, _)) => self.came_back(ticket),
-                Ok(Message::Wake) => {}
-                Err(_) => break,
+    /// Another runner takes over, which counts its calls from the first on. Those under way are
+    /// waited for, each as long as its connector allows it: one that was left behind could have its
+    /// effect after a newer one. No answer of theirs reaches the new runner.
+    pub(super) fn begin_anew(&mut self) {
+        let busy = |worker: &WorkerThread| !worker.under_way.is_empty();
+        while self.workers.values().flatten().any(busy) && !self.stopping() {
+            if let Ok(Message::Answer(ticket, _)) = self.inbox.recv_timeout(LOOK_EVERY) {
+                self.came_back(ticket);
             }
-        }
-        // One whose call hangs is left behind.
-        for workers in self.workers.values_mut() {
-            workers.retain(|worker| worker.under_way.is_empty());
         }
         self.issued = self.next;
     }

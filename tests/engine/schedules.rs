@@ -1,6 +1,8 @@
 //! When runs start: the clock, windows, what was missed, what goes first.
 
+use syncline::engine::decide;
 use syncline::engine::ports::{RunStatus, Store};
+use syncline::time::Instant;
 
 use crate::basics::policy;
 use crate::world::{Act, Bench, START, text};
@@ -92,6 +94,22 @@ fn nothing_starts_outside_its_window_and_a_run_pauses_at_its_end() {
     let hours: Vec<i64> = writes.map(|(at, ..)| (at - START) / HOUR).collect();
     assert_eq!(hours.len(), 50);
     assert!(hours.iter().all(|hour| hour % 24 == 1), "{hours:?}");
+}
+
+#[test]
+fn a_run_that_a_person_holds_after_its_source_asked_for_patience_stands_still() {
+    let mut bench = bench("scenario s { sync contact(name) from a to b mode every 30m }");
+    bench.sim.system("a").asks_patience = Some((1_000, 1));
+    let mut store = bench.store.clone();
+    // While the page that is to be asked for again waits.
+    let hold = Act::Do(Box::new(move |sim| {
+        decide::pause(&mut store, "s", Instant(sim.now)).unwrap();
+    }));
+    bench.sim.at(HOUR / 2 + 950, hold);
+    bench.sim.system("a").manner.slowness = 900;
+    // A runner that turns without moving fails.
+    bench.for_ms(2 * HOUR);
+    assert!(bench.run_records("s")[0].status != RunStatus::Failed);
 }
 
 #[test]

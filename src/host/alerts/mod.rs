@@ -101,6 +101,7 @@ pub(super) fn start(
         silent: 0,
         wait: 0,
         refused: Seen::new(),
+        runner: 0,
         said: BTreeSet::new(),
     };
     let (stop, stopped) = mpsc::channel::<()>();
@@ -165,8 +166,9 @@ struct Watch {
     silent: u32,
     /// Looks to be left out before the next attempt.
     wait: u32,
-    /// Which pauses of systems for their credentials this runner has seen.
+    /// Which pauses of systems for their credentials the present runner has seen, and which one it is.
     refused: Seen,
+    runner: u32,
     /// What was said on standard error already, each thing once.
     said: BTreeSet<String>,
 }
@@ -252,6 +254,9 @@ impl Watch {
         // What cannot be read was never told.
         let mut entered: Vec<Refusal> = serde_json::from_str(&text).unwrap_or_default();
         let live = self.live.get().clone();
+        if std::mem::replace(&mut self.runner, live.runners) != live.runners {
+            self.refused.clear();
+        }
         if refusals::renew(&mut entered, &mut self.refused, &live) {
             self.store
                 .set_meta(TOLD_AUTH, &json!(entered).to_string())?;

@@ -47,7 +47,12 @@ impl Place {
     /// What SQLite says.
     pub(super) fn failed(&self, error: rusqlite::Error) -> StoreError {
         let code = error.sqlite_error_code();
+        let full = tells_full(&error);
         let (what, remedy) = match code {
+            _ if full => (
+                format!("no space is left for `{self}`"),
+                "free some space on its disk; what was committed is safe",
+            ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
                 format!("`{self}` is locked by another program"),
                 "close what has it open (for example a `sqlite3` shell inside a transaction), \
@@ -61,10 +66,6 @@ impl Place {
                 format!("`{self}` cannot be written"),
                 "give this user the right to write the file and its directory, or name another \
                  path with `--store`",
-            ),
-            Some(ErrorCode::DiskFull) => (
-                format!("no space is left for `{self}`"),
-                "free some space on its disk; what was committed is safe",
             ),
             Some(ErrorCode::CannotOpen) => (
                 format!("`{self}` cannot be opened"),
@@ -86,7 +87,7 @@ impl Place {
         StoreError {
             message: what,
             remedy: Some(remedy.to_owned()),
-            full: code == Some(ErrorCode::DiskFull),
+            full,
         }
     }
 
@@ -156,6 +157,13 @@ impl Place {
             full: false,
         }
     }
+}
+
+/// Whether an error says that the disk is full. The log's index is made to grow in a way of its own.
+fn tells_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|e| e.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// Whether an error says that the file itself is broken.
