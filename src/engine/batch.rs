@@ -14,7 +14,7 @@ use super::cause::{with_remedy, with_words};
 use super::cursors::unsound;
 use super::dispatch::Queued;
 use super::evaluate::RUN_STAMP;
-use super::filling::Chunks;
+use super::filling::{Chunks, Fills};
 use super::ports::{
     Answer, Call, FailureClass, MapIx, Page, ReadRequest, RunCounts, RunRecord, RunStatus,
     ScenarioIx, Stored, SystemIx,
@@ -388,8 +388,7 @@ impl Runner<'_> {
             errand: Errand::RunRead(run.record.id),
             call: Call::Read(request),
             after: 0,
-            fills: false,
-            waits: false,
+            fills: Fills::Not,
         };
         self.queue(run.scenario, source.system, queued);
     }

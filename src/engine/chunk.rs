@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, note_held, order_of, waits};
 use super::dispatch::Queued;
-use super::filling::{Chunks, waits as waits_for_more};
+use super::filling::Chunks;
 use super::letters::Given;
 use super::merge::{self, Besides, Found, Ground, Merged, Shown};
 use super::one_way;
@@ -142,7 +142,6 @@ impl Runner<'_> {
         }
         let plan = &self.program.plan.systems[system as usize];
         let limit = plan.write_batch;
-        let calls_count = self.calls_count(system);
         // A job that is open takes what further chunks owe.
         let job = self.job_of(system, run.scenario).filter(|job| {
             run.jobs.contains(&map) || request.writes.len() > job.from_records as usize
@@ -166,12 +165,9 @@ impl Runner<'_> {
             };
             let batch = std::mem::replace(&mut request, next);
             run.batch_queued(chunks);
-            let writes = batch.writes.len();
-            let fills = chunks.may_fill(writes, limit);
             let queued = Queued {
                 errand: Errand::RunWrite(run.record.id, chunks),
-                fills,
-                waits: fills && waits_for_more(writes, limit, calls_count),
+                fills: self.fills(system, chunks, (batch.writes.len(), limit)),
                 call: Call::Write(batch),
                 after,
             };
@@ -219,12 +215,12 @@ impl Runner<'_> {
         let mut records = decode(1)?;
         let mut merged = Vec::new();
         for n in 0..parts.len() {
-            // While one part is worked out, the one before it is entered, the registers of the one
-            // after it are looked up, and a further one is taken out of the stage's form: they
-            // share no record.
             if n > 0 {
                 self.let_out_meanwhile()?;
             }
+            // While one part is worked out, the one before it is entered, the registers of the one
+            // after it are looked up, and a further one is taken out of the stage's form: they
+            // share no record.
             let before = std::mem::take(&mut merged);
             let (mut worked_out, mut decoded) = (Ok(Vec::new()), Ok(Vec::new()));
             let looked_up = rayon::in_place_scope(|scope| {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::batch::{ActiveRun, Phase};
 use super::called::{Called, Keys};
+use super::filling::Fills;
 use super::limits::{Claimed, Held, Kind, Limits};
 use super::ports::{
     Answer, Call, EntityIx, RunStatus, ScenarioIx, Stored, SystemIx, Waiting, Write, WriteRequest,
@@ -27,10 +28,8 @@ pub(super) struct Queued {
     pub call: Call,
     /// The commit it follows from, which has to be durable first (see [`super::ports::Store::durable`]).
     pub after: u64,
-    /// Whether further chunks of its run may add to it while it queues (see [`super::filling`]).
-    pub fills: bool,
-    /// Whether it waits for them.
-    pub waits: bool,
+    /// Whether further chunks of its run add to it.
+    pub fills: Fills,
 }
 
 /// Writes of a batch up to which the outbox is read ahead, and how many are then read.
@@ -207,8 +206,9 @@ impl Runner<'_> {
         if self.world.stopping() || !self.runs.iter().any(works) {
             return Ok(());
         }
-        let chunk =
-            |queued: &Queued| !queued.waits && matches!(queued.errand, Errand::RunWrite(..));
+        let chunk = |queued: &Queued| {
+            queued.fills != Fills::Waiting && matches!(queued.errand, Errand::RunWrite(..))
+        };
         for i in 0..self.gates.len() {
             let system = i as SystemIx;
             self.leave_queued_of_down(system)?;
@@ -660,7 +660,7 @@ impl Runner<'_> {
         let next = self.gates[at].queue[priority as usize].get_mut(first)?;
         if next.after > self.durable {
             // It goes as soon as it is durable; what is added to it now would put that off.
-            next.fills = false;
+            next.fills = Fills::Not;
             return None;
         }
         let queued = self.gates[at].queue[priority as usize].get(first)?;

@@ -32,17 +32,17 @@ impl Chunks {
     pub fn has(self, chunk: u64) -> bool {
         self.first <= chunk && chunk <= self.last
     }
-
-    /// Whether further chunks may add to a batch of so many writes, of which so many fit.
-    pub fn may_fill(self, writes: usize, limit: usize) -> bool {
-        writes < limit && limit <= FILLED && self.last - self.first < OVER
-    }
 }
 
-/// Whether a batch waits for further chunks. Where calls are not counted one that is worth a call
-/// goes as soon as there is room for it: its system would stand idle.
-pub(super) fn waits(writes: usize, limit: usize, calls_count: bool) -> bool {
-    calls_count || writes < limit / WORTH
+/// Whether further chunks of its run add to a batch that queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fills {
+    /// They do not.
+    Not,
+    /// While there is no room for it.
+    Queueing,
+    /// It waits for them.
+    Waiting,
 }
 
 impl Queued {
@@ -69,7 +69,9 @@ impl Runner<'_> {
             let of_run = queued.of_run();
             of_run.is_some_and(|(id, _, request)| id == run.record.id && request.map == map)
         };
-        let at = queue.iter().rposition(|q| q.fills && mine(q))?;
+        let at = queue
+            .iter()
+            .rposition(|q| q.fills != Fills::Not && mine(q))?;
         match queue.remove(at)? {
             Queued {
                 errand: Errand::RunWrite(_, chunks),
@@ -82,7 +84,7 @@ impl Runner<'_> {
 
     /// Whether a batch waits for further chunks of its run.
     pub(super) fn still_fills(&self, queued: &Queued) -> bool {
-        let Some((id, ..)) = queued.of_run().filter(|_| queued.waits) else {
+        let Some((id, ..)) = queued.of_run().filter(|_| queued.fills == Fills::Waiting) else {
             return false;
         };
         if self.at_work == Some(id) {
@@ -99,9 +101,27 @@ impl Runner<'_> {
 
     /// Whether it matters how many calls a system is sent. Whether a bulk job is worth its calls is
     /// told by what gathers.
-    pub(super) fn calls_count(&self, system: SystemIx) -> bool {
+    fn calls_count(&self, system: SystemIx) -> bool {
         let at = usize::from(system);
         self.gates[at].limits.any() || self.program.plan.systems[at].bulk.is_some()
+    }
+
+    /// Whether further chunks add to a batch of so many writes, of which so many fit. Where calls are
+    /// not counted one that is worth a call goes as soon as there is room for it: its system would
+    /// stand idle.
+    pub(super) fn fills(
+        &self,
+        system: SystemIx,
+        chunks: Chunks,
+        (writes, limit): (usize, usize),
+    ) -> Fills {
+        if writes >= limit || limit > FILLED || chunks.last - chunks.first >= OVER {
+            Fills::Not
+        } else if writes < limit / WORTH || self.calls_count(system) {
+            Fills::Waiting
+        } else {
+            Fills::Queueing
+        }
     }
 
     /// Lets out what of earlier chunks has become durable, while a further one is worked out: systems
@@ -139,7 +159,9 @@ impl Runner<'_> {
             .gates
             .iter()
             .flat_map(|gate| gate.queue.iter().flatten());
-        let queued = queued.filter(|queued| !queued.fills).map(|q| q.errand);
+        let queued = queued
+            .filter(|queued| queued.fills == Fills::Not)
+            .map(|q| q.errand);
         let mut ahead: Vec<u64> = under_way
             .chain(queued)
             .filter_map(|errand| match errand {

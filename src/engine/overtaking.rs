@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::batch::ActiveRun;
+use super::filling::Fills;
 use super::ports::{Call, EntityIx, Stored, SystemIx, Waiting, Write, WriteRequest};
 use super::runner::{Errand, Runner};
 
@@ -42,7 +43,7 @@ impl Runner<'_> {
             {
                 any = true;
                 // What is added to it now would be newer than what goes behind it.
-                (queued.fills, queued.waits) = (false, false);
+                queued.fills = Fills::Not;
             }
         }
         if !any {

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, CopyInSink, Error, NoTls, Row, Statement, ToStatement};
 
 use super::connect::Address;
-use super::failure::{connection, no_runtime, silence};
 use crate::engine::ports::Failure;
 
 /// What a connection has to tell next.
@@ -79,12 +78,8 @@ impl Line {
 impl Client {
     /// Dials.
     pub(super) fn dial(address: &Address) -> Result<Client, Failure> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| no_runtime(address, &e))?;
-        let tls = match address.plain {
-            true => None,
-            false => Some(address.tls()?),
-        };
+        let runtime = address.runtime()?;
+        let tls = address.tls()?;
         let dialled = async {
             let (client, messages): (_, Messages) = match tls {
                 None => {
@@ -98,10 +93,7 @@ impl Client {
             };
             Ok((client, messages))
         };
-        let within = address.patience.dial;
-        let dialled = runtime.block_on(async { timeout(within, dialled).await });
-        let dialled = dialled.map_err(|_| silence(address, "connect to"))?;
-        let (client, messages) = dialled.map_err(|e: Error| connection(address, &e))?;
+        let (client, messages) = address.dialled(&runtime, dialled)?;
         Ok(Client {
             client,
             line: Line {

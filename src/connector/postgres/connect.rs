@@ -1,6 +1,7 @@
 //! Connections: where to, how they are secured, and the settings under which values are spelt.
 
 use std::fmt;
+use std::future::Future;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
@@ -11,12 +12,14 @@ use postgres::Statement;
 use postgres::config::{Host, SslMode};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio_postgres::Config;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::{Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::binary::Wire;
 use super::client::Client;
-use super::failure::{silence, statement};
+use super::failure::{connection, no_runtime, silence, statement};
 use crate::connector::failure::setup;
 use crate::engine::ports::Failure;
 use crate::failpoint::hastened;
@@ -160,8 +163,11 @@ impl Address {
         })
     }
 
-    /// How the connection is secured.
-    pub(super) fn tls(&self) -> Result<MakeRustlsConnect, Failure> {
+    /// How the connection is secured; none: it goes without TLS.
+    pub(super) fn tls(&self) -> Result<Option<MakeRustlsConnect>, Failure> {
+        if self.plain {
+            return Ok(None);
+        }
         let failed = |why: rustls::Error| {
             setup(
                 format!("`{}`: TLS cannot be set up: {why}", self.system),
@@ -175,7 +181,24 @@ impl Address {
             .with_platform_verifier()
             .map_err(failed)?
             .with_no_client_auth();
-        Ok(MakeRustlsConnect::new(config))
+        Ok(Some(MakeRustlsConnect::new(config)))
+    }
+
+    /// What a connection waits with for its server.
+    pub(super) fn runtime(&self) -> Result<Runtime, Failure> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|e| no_runtime(self, &e))
+    }
+
+    /// What comes of dialling, in time.
+    pub(super) fn dialled<T>(
+        &self,
+        runtime: &Runtime,
+        dialling: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        let dialled = runtime.block_on(async { timeout(self.patience.dial, dialling).await });
+        let dialled = dialled.map_err(|_| silence(self, "connect to"))?;
+        dialled.map_err(|e| connection(self, &e))
     }
 }
 

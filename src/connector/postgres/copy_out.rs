@@ -6,12 +6,12 @@ use std::str;
 use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, NoTls};
 
 use super::connect::{Address, SETTINGS};
-use super::failure::{connection, garbled, no_runtime, silence, statement};
+use super::failure::{garbled, silence, statement};
 use crate::engine::ports::Failure;
 
 /// A connection for reading. Rows are handed over from within one wait for them all: a wait of its
@@ -25,12 +25,8 @@ pub(super) struct CopyOut {
 impl CopyOut {
     /// Dials.
     pub fn connect(address: &Address) -> Result<CopyOut, Failure> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| no_runtime(address, &e))?;
-        let tls = match address.plain {
-            true => None,
-            false => Some(address.tls()?),
-        };
+        let runtime = address.runtime()?;
+        let tls = address.tls()?;
         let dialled = async {
             // What ends a connection is told by what waits for an answer of it.
             match tls {
@@ -46,10 +42,7 @@ impl CopyOut {
                 }
             }
         };
-        let within = address.patience.dial;
-        let dialled = runtime.block_on(async { timeout(within, dialled).await });
-        let dialled = dialled.map_err(|_| silence(address, "connect to"))?;
-        let client = dialled.map_err(|e: Error| connection(address, &e))?;
+        let client = address.dialled(&runtime, dialled)?;
         let dialled = CopyOut {
             address: address.clone(),
             runtime,
