@@ -7,8 +7,10 @@
 //! - `backlog`: what waits for two destinations that are away while 10,000 records change again and
 //!   again;
 //! - `http`: a burst of events until the last has arrived at a webhook, and latency at 100 a
-//!   second, beside a bare relay of the same libraries and, where `NODE_RED` names the program
-//!   (`npm install --prefix DIR node-red@4`, then `DIR/node_modules/node-red/red.js`), Node-RED;
+//!   second, beside a bare relay of the same libraries, burst by burst in turns, and, where `NODE_RED`
+//!   names the program (`npm install --prefix DIR node-red@4`, then
+//!   `DIR/node_modules/node-red/red.js`), Node-RED;
+//! - `bursts`: only the bursts of the relay and of the runner; not among all parts;
 //! - `postgres`: the same into a PostgreSQL table;
 //! - `losses`: acknowledged events that never arrive where the program is killed 20 times, and where
 //!   the receiver is away when they come, beside Node-RED.
@@ -66,6 +68,8 @@ const PACED_CONNECTIONS: usize = 16;
 const PACED: usize = 2_000;
 /// 100 a second.
 const EVERY: Duration = Duration::from_millis(10);
+/// Bursts of each server.
+const BURSTS: usize = 4;
 /// How long the last effect of a burst is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -130,7 +134,10 @@ fn main() {
         backlog(events.unwrap_or(1_000_000));
     }
     if asked("http") {
-        http(events.unwrap_or(50_000));
+        http(events.unwrap_or(50_000), true);
+    }
+    if parts.contains(&"bursts") {
+        http(events.unwrap_or(50_000), false);
     }
     if asked("postgres") {
         to_postgres(events.unwrap_or(50_000));
@@ -425,8 +432,10 @@ fn through(address: SocketAddr, tracker: &Tracker, requests: Requests, paced: bo
     }
 }
 
-fn end_to_end(what: &str, arrived: &Arrived, memory: String) {
+/// `before`: the processor time that the server had taken before.
+fn end_to_end(what: &str, arrived: &Arrived, server: &Program, before: Duration) {
     let count = arrived.latencies.len();
+    let cpu = server.cpu().saturating_sub(before);
     row(&[
         what.to_owned(),
         count.to_string(),
@@ -435,11 +444,12 @@ fn end_to_end(what: &str, arrived: &Arrived, memory: String) {
         format!("{:.2} ms", quantile(&arrived.latencies, 0.5)),
         format!("{:.2} ms", quantile(&arrived.latencies, 0.99)),
         arrived.repeats.to_string(),
-        memory,
+        format!("{:.0} µs", cpu.as_secs_f64() * 1e6 / count as f64),
+        memory(server),
     ]);
 }
 
-const END_TO_END: [&str; 8] = [
+const END_TO_END: [&str; 9] = [
     "end to end",
     "events",
     "acknowledged/s",
@@ -447,40 +457,55 @@ const END_TO_END: [&str; 8] = [
     "p50",
     "p99",
     "repeats",
+    "processor time each",
     "memory now / peak",
 ];
 
-/// At a fixed rate, then two bursts.
-fn both_ways(what: &str, server: &Program, tracker: &Tracker, events: usize) {
-    let requests = Requests::signed(0, 0, PACED);
-    let paced = through(server.address, tracker, requests, true);
-    end_to_end(&format!("{what}, 100/s"), &paced, memory(server));
-    for round in 1..=2 {
-        let requests = Requests::signed(round, 0, events);
-        let burst = through(server.address, tracker, requests, false);
-        end_to_end(&format!("{what}, burst {round}"), &burst, memory(server));
+/// Servers that forward to the same receiver, each at a fixed rate, then so many bursts in turns: a
+/// machine that is slower for a while is so for all of them.
+fn in_turns(servers: &[(&str, &Program)], tracker: &Tracker, events: usize, paced: bool) {
+    for (what, server) in servers.iter().filter(|_| paced) {
+        let requests = Requests::signed(0, 0, PACED);
+        let cpu = server.cpu();
+        let arrived = through(server.address, tracker, requests, true);
+        end_to_end(&format!("{what}, 100/s"), &arrived, server, cpu);
+    }
+    for round in 1..=BURSTS {
+        for (what, server) in servers {
+            let requests = Requests::signed(round, 0, events);
+            let cpu = server.cpu();
+            let arrived = through(server.address, tracker, requests, false);
+            end_to_end(&format!("{what}, burst {round}"), &arrived, server, cpu);
+        }
     }
 }
 
-fn http(events: usize) {
+fn http(events: usize, all: bool) {
     head(&END_TO_END);
     let tracker = Tracker::start();
     let dir = directory();
     let log = dir.path().join("log");
     let relay = servers::start(Role::Relays, &log, &tracker.url());
-    both_ways("bare relay", &relay, &tracker, events);
-    drop(relay);
     let policy = format!("{FORMS}{TRACKER}");
     let env = [("TRACKER_URL", &*tracker.url())];
     let runner = runner(dir.path(), &policy, &[], &env);
-    both_ways("Syncline", &runner, &tracker, events);
-    drop(runner);
+    let both = [("bare relay", &relay), ("Syncline", &runner)];
+    in_turns(&both, &tracker, events, all);
+    drop((relay, runner));
+    if !all {
+        return;
+    }
     for (early, what) in [
         (false, "Node-RED, answers after forwarding"),
         (true, "Node-RED, answers at once"),
     ] {
         match node_red::start(early, &tracker.url()) {
-            Some(peer) => both_ways(what, peer.program(), &tracker, events.min(10_000)),
+            Some(peer) => in_turns(
+                &[(what, peer.program())],
+                &tracker,
+                events.min(10_000),
+                true,
+            ),
             None => println!("{what} is left out: NODE_RED names no program"),
         }
     }
@@ -537,7 +562,7 @@ fn to_postgres(events: usize) {
     let mut client = database.client();
     for (round, count) in [(0, PACED), (1, events), (2, events)] {
         let requests = Requests::signed(round, round * 10_000_000, count);
-        let wall = chrono::Utc::now();
+        let (wall, before) = (chrono::Utc::now(), runner.cpu());
         let begun = Instant::now();
         let acknowledged = match round {
             0 => load::send(runner.address, requests, PACED_CONNECTIONS, Some(EVERY)),
@@ -578,6 +603,6 @@ fn to_postgres(events: usize) {
             0 => "Syncline to PostgreSQL, 100/s".to_owned(),
             n => format!("Syncline to PostgreSQL, burst {n}"),
         };
-        end_to_end(&what, &arrived, memory(&runner));
+        end_to_end(&what, &arrived, &runner, before);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use chrono::DateTime;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use tokio::runtime::{Builder, Runtime};
 
@@ -24,6 +25,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const AFTER_MS_MAX: u64 = 86_400_000;
 /// How much of an answer is read for its words, in bytes.
 const WORDS_BYTES_MAX: usize = 4_096;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// Whose address it is, in the author's words.
 #[derive(Debug, Clone, Copy)]
@@ -136,10 +142,10 @@ impl Post {
             request = request.header(name, value);
         }
         let sent = request
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", seconds.to_string())
-            .header("webhook-signature", signature)
+            .header(CONTENT_TYPE, JSON)
+            .header(ID, id)
+            .header(TIMESTAMP, seconds)
+            .header(SIGNATURE, signature)
             .body(body)
             .send()
             .await;

@@ -6,13 +6,16 @@
 //! repeats. Any 2xx is taken as durable there.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map as Object, Value as Json, json};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::JoinSet;
 
 use super::codec::Binding;
 use super::failure::reject;
@@ -28,7 +31,7 @@ use crate::plan::Plan;
 use crate::time::Instant;
 
 /// Where the time comes from.
-pub type Clock = Box<dyn Fn() -> Instant + Send>;
+pub type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// A call on its way to a system.
 #[derive(Debug)]
@@ -98,24 +101,27 @@ impl Webhook {
         self,
         first: Vec<Handed>,
         mut calls: UnboundedReceiver<Vec<Handed>>,
-        answer: impl Fn(u64, Answer) + 'static,
+        answer: impl Fn(u64, Answer) + Send + Sync + 'static,
     ) {
-        let webhook = Rc::new(self);
-        let answer = Rc::new(answer);
-        // Dropped first, and with it what is under way.
-        let local = LocalSet::new();
-        local.block_on(webhook.post.runtime(), async {
+        let desk = Arc::new(Desk {
+            webhook: self,
+            answer,
+            waiting: Mutex::default(),
+            more: Notify::new(),
+            idle: AtomicUsize::new(0),
+        });
+        desk.webhook.post.runtime().block_on(async {
+            let mut tasks = JoinSet::new();
+            tasks.spawn(keep_time());
             let mut next = Some(first);
             while let Some(handed) = next {
-                for handed in handed {
-                    let (webhook, answer) = (Rc::clone(&webhook), Rc::clone(&answer));
-                    spawn_local(async move {
-                        let answered = webhook.answer(handed.call, &handed.headers).await;
-                        answer(handed.ticket, answered);
-                    });
+                for _ in 0..desk.put(handed) {
+                    let desk = Arc::clone(&desk);
+                    tasks.spawn(async move { desk.work().await });
                 }
                 next = calls.recv().await;
             }
+            tasks.shutdown().await;
         });
     }
 
@@ -194,6 +200,65 @@ impl Webhook {
             format!("the events of `{}` are heard, not read", self.system),
             "have its sender post to the option `path`",
         )
+    }
+}
+
+/// Calls that wait for somebody to carry them out. Who has done one takes the next: there are as many
+/// tasks as there were calls at a time, since making one for each costs as much as half a call.
+struct Desk<A> {
+    webhook: Webhook,
+    /// Who hears the answers.
+    answer: A,
+    waiting: Mutex<VecDeque<Handed>>,
+    more: Notify,
+    /// Tasks that wait and were not told of anything.
+    idle: AtomicUsize,
+}
+
+impl<A: Fn(u64, Answer)> Desk<A> {
+    /// Puts calls down and tells those who wait; says how many more it takes to have all of them
+    /// carried out side by side.
+    fn put(&self, handed: Vec<Handed>) -> usize {
+        let told = self.idle.load(Ordering::SeqCst).min(handed.len());
+        self.idle.fetch_sub(told, Ordering::SeqCst);
+        let wanted = handed.len() - told;
+        self.waiting().extend(handed);
+        for _ in 0..told {
+            self.more.notify_one();
+        }
+        wanted
+    }
+
+    /// Carries out calls as long as the task lives.
+    async fn work(&self) {
+        loop {
+            let next = self.waiting().pop_front();
+            match next {
+                Some(handed) => {
+                    let answered = self.webhook.answer(handed.call, &handed.headers).await;
+                    (self.answer)(handed.ticket, answered);
+                }
+                None => {
+                    self.idle.fetch_add(1, Ordering::SeqCst);
+                    self.more.notified().await;
+                }
+            }
+        }
+    }
+
+    /// One thread does all of this: nobody ever waits for the lock.
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Handed>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The runtime looks at its clock at least this often. Without any such look ahead each call that is
+/// given its time wakes the runtime, which is awake, by a system call of its own.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+async fn keep_time() {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -24,19 +24,22 @@ impl Runner<'_> {
     /// none of them moves by events; else it takes each for all that it concerns, since what was
     /// acknowledged must not be dropped.
     pub(super) fn events_to_take(&mut self) -> Stored<bool> {
-        let takes = self.options.only.is_empty()
-            || self.options.only.iter().any(|s| {
-                let scenario = self.program.plan.scenarios.get(*s as usize);
-                scenario.is_some_and(|s| s.mode.realtime)
-            });
-        Ok(takes && !self.store.pending_events(1)?.is_empty())
+        Ok(self.takes_events() && !self.store.pending_events(1)?.is_empty())
+    }
+
+    fn takes_events(&self) -> bool {
+        let moves = |s: &ScenarioIx| {
+            let scenario = self.program.plan.scenarios.get(*s as usize);
+            scenario.is_some_and(|s| s.mode.realtime)
+        };
+        self.options.only.is_empty() || self.options.only.iter().any(moves)
     }
 
     /// Takes what has come in into the registers and the outbox. What has arrived is confirmed
     /// along with it: it mostly concerns records that came in a moment ago, and each transaction
     /// writes every page that it changes.
     pub(super) fn take_events(&mut self) -> Stored<()> {
-        if !self.events_to_take()? {
+        if !self.takes_events() {
             return Ok(());
         }
         loop {

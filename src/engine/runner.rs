@@ -434,7 +434,9 @@ impl<'a> Runner<'a> {
                 self.show_standing(true);
                 return Ok(());
             }
+            self.store.read_together()?;
             let until = self.next_deadline()?;
+            self.store.end_reading()?;
             self.tell_of_waits();
             let pauses = until > self.world.now();
             self.show_standing(pauses);

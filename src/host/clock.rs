@@ -4,14 +4,25 @@
 //! milliseconds the clock is off, and looks there each time that it is asked. A release has
 //! neither the variable nor the look.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use crate::time::Instant;
 
 /// The time.
 pub fn now() -> Instant {
-    let now = chrono::Utc::now().timestamp_millis();
+    let now = since_epoch(SystemTime::now());
     #[cfg(debug_assertions)]
     let now = now.saturating_add(wrong::by());
     Instant(now)
+}
+
+/// In milliseconds; a clock that stands before 1970 is not beyond telling either.
+fn since_epoch(time: SystemTime) -> i64 {
+    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => millis(after),
+        Err(before) => -millis(before.duration()),
+    }
 }
 
 #[cfg(debug_assertions)]

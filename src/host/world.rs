@@ -299,19 +299,23 @@ impl World for LiveWorld {
 
     fn wait(&mut self, until: Instant) -> Option<(u64, Answer)> {
         self.calls_go();
-        let left = Duration::from_millis(until.since(now()).0);
-        let message = match left.is_zero() {
-            true => self.inbox.try_recv().ok(),
-            false => self.inbox.recv_timeout(left).ok(),
-        };
-        match message {
-            Some(Message::Answer(ticket, answer)) => {
-                self.came_back(ticket);
-                // None to a call of a runner before this one.
-                let ticket = ticket.checked_sub(self.issued)?;
-                Some((ticket, answer))
+        let mut left = Duration::from_millis(until.since(now()).0);
+        loop {
+            let message = match left.is_zero() {
+                true => self.inbox.try_recv().ok(),
+                false => self.inbox.recv_timeout(left).ok(),
+            };
+            match message? {
+                Message::Answer(ticket, answer) => {
+                    self.came_back(ticket);
+                    // None to a call of a runner before this one.
+                    let ticket = ticket.checked_sub(self.issued)?;
+                    return Some((ticket, answer));
+                }
+                // Whoever is woken looks around once, however often it was: an answer that came in
+                // after a thousand wakes is not to wait for a thousand looks.
+                Message::Wake => left = Duration::ZERO,
             }
-            Some(Message::Wake) | None => None,
         }
     }
 

@@ -69,3 +69,31 @@ fn calls_go_side_by_side_and_one_that_hangs_does_not_keep_the_world() {
     assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(()));
     drop(held);
 }
+
+#[test]
+fn an_answer_does_not_wait_behind_those_who_wake_the_world() {
+    let env = |_: &str| None;
+    let mut world = LiveWorld::new(
+        Arc::new(plan("http://127.0.0.1:9/")),
+        PathBuf::from("."),
+        Arc::new(env),
+    );
+    for _ in 0..1_000 {
+        world.waker().wake();
+    }
+    let failure = Failure {
+        class: FailureClass::Setup,
+        message: String::new(),
+        remedy: None,
+    };
+    let answer = Message::Answer(7, Answer::Failed(None, failure));
+    world.waker.sender.send(answer).expect("the world listens");
+    // One look at the inbox finds it, however many woke the world before.
+    assert!(matches!(world.wait(now()), Some((7, Answer::Failed(..)))));
+    world.waker().wake();
+    world.waker().wake();
+    // Whoever is only woken goes on at once, and once.
+    let long = Instant(now().0 + 3_600_000);
+    assert_eq!(world.wait(long), None);
+    assert_eq!(world.wait(now()), None);
+}

@@ -57,7 +57,8 @@ pub(super) fn get(db: &Db, system: &str, entity: &str, key: &str) -> Stored<Opti
 
 /// SQLite's integers are signed: a version keeps its bits, and is only ever compared for equality.
 pub(super) fn put(db: &Db, waiting: &Waiting) -> Stored<()> {
-    let fields = serde_json::Value::from(waiting.fields.as_slice()).to_string();
+    // A list of texts always has a JSON text.
+    let fields = serde_json::to_string(&waiting.fields).unwrap_or_default();
     let params = params![
         waiting.system,
         waiting.entity,
