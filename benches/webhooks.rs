@@ -7,10 +7,10 @@
 //! - `backlog`: what waits for two destinations that are away while 10,000 records change again and
 //!   again;
 //! - `http`: a burst of events until the last has arrived at a webhook, and latency at 100 a
-//!   second, beside a bare relay of the same libraries, burst by burst in turns, and, where `NODE_RED`
-//!   names the program (`npm install --prefix DIR node-red@4`, then
-//!   `DIR/node_modules/node-red/red.js`), Node-RED;
-//! - `bursts`: only the bursts of the relay and of the runner; not among all parts;
+//!   second, beside a bare relay of the same libraries and a runner that sends its traces to a
+//!   collector which only answers, burst by burst in turns, and, where `NODE_RED` names the program
+//!   (`npm install --prefix DIR node-red@4`, then `DIR/node_modules/node-red/red.js`), Node-RED;
+//! - `bursts`: only the bursts, without Node-RED; not among all parts;
 //! - `postgres`: the same into a PostgreSQL table;
 //! - `losses`: acknowledged events that never arrive where the program is killed 20 times, and where
 //!   the receiver is away when they come, beside Node-RED.
@@ -488,10 +488,19 @@ fn http(events: usize, all: bool) {
     let relay = servers::start(Role::Relays, &log, &tracker.url());
     let policy = format!("{FORMS}{TRACKER}");
     let env = [("TRACKER_URL", &*tracker.url())];
-    let runner = runner(dir.path(), &policy, &[], &env);
-    let both = [("bare relay", &relay), ("Syncline", &runner)];
-    in_turns(&both, &tracker, events, all);
-    drop((relay, runner));
+    let plain = runner(dir.path(), &policy, &[], &env);
+    let apart = directory();
+    let collector = servers::start(Role::Answers, &apart.path().join("log"), "-");
+    let endpoint = format!("http://{}{}", collector.address, load::PATH);
+    let env = [env[0], ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &*endpoint)];
+    let traced = runner(apart.path(), &policy, &[], &env);
+    let all_three = [
+        ("bare relay", &relay),
+        ("Syncline", &plain),
+        ("Syncline with traces", &traced),
+    ];
+    in_turns(&all_three, &tracker, events, all);
+    drop((relay, plain, traced, collector));
     if !all {
         return;
     }
