@@ -23,6 +23,14 @@ pub(super) fn retry(message: impl Into<String>, remedy: impl Into<String>) -> Fa
     }
 }
 
+/// The connector panicked. What became of the call nobody knows.
+pub(crate) fn panicked() -> Failure {
+    retry(
+        "the connector stopped unexpectedly",
+        "this is a fault of Syncline; please report it",
+    )
+}
+
 /// The same call would always end the same.
 pub(super) fn reject(message: impl Into<String>, remedy: impl Into<String>) -> Failure {
     Failure {

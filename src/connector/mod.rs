@@ -13,7 +13,7 @@ pub mod codec;
 mod cursor;
 pub mod decode;
 pub mod event;
-mod failure;
+pub(crate) mod failure;
 mod file;
 mod follow;
 mod scan;

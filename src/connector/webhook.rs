@@ -7,18 +7,20 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::FutureExt as _;
 use serde_json::{Map as Object, Value as Json, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::codec::Binding;
-use super::failure::reject;
+use super::failure::{panicked, reject};
 use super::file::{bindings, no_such_map};
 use super::post::{Headers, Post, Told, Whose};
 use crate::engine::idempotency_key;
@@ -127,10 +129,13 @@ impl Webhook {
 
     async fn answer(&self, call: Call, headers: &Headers) -> Answer {
         match call {
-            Call::Write(request) => match self.write_all(&request, headers).await {
-                Ok(report) => Answer::Written(request, report),
-                Err(failure) => Answer::Failed(Some(request), failure),
-            },
+            Call::Write(request) => {
+                let all = AssertUnwindSafe(self.write_all(&request, headers));
+                match all.catch_unwind().await.unwrap_or_else(|_| Err(panicked())) {
+                    Ok(report) => Answer::Written(request, report),
+                    Err(failure) => Answer::Failed(Some(request), failure),
+                }
+            }
             Call::Read(_) => Answer::Failed(None, self.no_reads()),
             Call::Events(_) => Answer::Failed(None, self.no_events()),
         }

@@ -184,19 +184,26 @@ impl Runner<'_> {
         if self.world.stopping() {
             return Ok(());
         }
-        if !self.runs_can_move() {
-            // There is nothing else to do while the disk is waited for.
-            self.store.settle()?;
-        }
-        for i in 0..self.gates.len() {
-            let system = i as SystemIx;
-            self.leave_queued_of_down(system)?;
-            let held = self.let_out(system)?;
-            for (run, held) in held {
-                self.cut_short(run, system, &held)?;
+        loop {
+            let settles = !self.runs_can_move();
+            if settles {
+                // There is nothing else to do while the disk is waited for.
+                self.store.settle()?;
+            }
+            for i in 0..self.gates.len() {
+                let system = i as SystemIx;
+                self.leave_queued_of_down(system)?;
+                let held = self.let_out(system)?;
+                for (run, held) in held {
+                    self.cut_short(run, system, &held)?;
+                }
+            }
+            // A batch that is not durable yet fills no more, which may leave a run no room: then too
+            // there is nothing else to do, and nobody would say when the disk is done.
+            if settles || self.runs_can_move() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Lets out what may go to systems for which chunks queue, before further ones are worked out, so
@@ -468,7 +475,7 @@ impl Runner<'_> {
         loop {
             if self.gates[system as usize].ahead[priority as usize].is_empty() {
                 let name = &self.program.plan.systems[system as usize].name;
-                let next = self.store.next_due(name, priority)?;
+                let next = self.store.next_due(name, priority, None)?;
                 if next.is_none_or(|due| due > now) {
                     outbox.dry[priority as usize] = true;
                     return Ok(None);
@@ -877,10 +884,16 @@ impl Runner<'_> {
         }
         let name = self.program.system_name(system).to_owned();
         for priority in Priority::ALL {
-            let due = self.store.next_due(&name, *priority)?;
-            // What is due and did not go waits for an answer, a limit or a rest.
-            let due = due.map(|due| due.max(rests.unwrap_or(due)));
-            soonest = sooner(soonest, due.filter(|due| *due > now));
+            // What is due and did not go waits for an answer, a limit or a rest. What comes after it
+            // does not wait for it.
+            let due = match rests {
+                Some(rests) => {
+                    let due = self.store.next_due(&name, *priority, None)?;
+                    due.map(|due| due.max(rests))
+                }
+                None => self.store.next_due(&name, *priority, Some(now))?,
+            };
+            soonest = sooner(soonest, due);
         }
         Ok(soonest)
     }

@@ -44,6 +44,7 @@ impl Runner<'_> {
         }
         loop {
             let events = self.store.pending_events(EVENTS_AT_ONCE)?;
+            self.lags = events.len() == EVENTS_AT_ONCE;
             let Some(last) = events.last().map(|e| e.seq) else {
                 return Ok(());
             };

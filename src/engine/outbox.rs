@@ -384,7 +384,7 @@ impl Runner<'_> {
         for i in 0..self.systems.len() {
             let name = self.program.system_name(i as SystemIx).to_owned();
             for priority in Priority::ALL {
-                let next = self.store.next_due(&name, *priority)?;
+                let next = self.store.next_due(&name, *priority, None)?;
                 let sends = next.is_some_and(|due| due.0 < i64::MAX);
                 if sends
                     && !self.given_up(i as SystemIx)

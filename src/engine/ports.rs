@@ -606,8 +606,14 @@ pub trait Store {
         now: Instant,
         limit: usize,
     ) -> Stored<Vec<Waiting>>;
-    /// The earliest time at which a waiting write of a system and a priority falls due.
-    fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>>;
+    /// The earliest time at which a waiting write of a system and a priority falls due; the earliest
+    /// later than `after`, where that is given.
+    fn next_due(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        after: Option<Instant>,
+    ) -> Stored<Option<Instant>>;
     /// Since when the longest waiting write of a system waits.
     fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>>;
     /// Sets when the waiting writes of a scenario fall due: with `due` `None` never, else all that

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -37,7 +37,7 @@ use crate::store::{OpenMode, SqliteStore};
 /// Bodies over this are refused: 1 MiB.
 const MAX_BODY: usize = 1024 * 1024;
 /// How often it is noted that the intake listens.
-const HEARD_EVERY: Duration = Duration::from_secs(5);
+const HEARD_EVERY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5_000 });
 /// Events in one transaction.
 const GROUP: usize = 1_000;
 
@@ -257,25 +257,31 @@ fn write(
     committed: &mut dyn FnMut(Group),
 ) {
     heard(store, plan);
+    let mut noted = Instant::now();
     loop {
         let first = match deliveries.recv_timeout(HEARD_EVERY) {
-            Ok(first) => first,
-            Err(RecvTimeoutError::Timeout) => {
-                heard(store, plan);
-                continue;
-            }
+            Ok(first) => Some(first),
+            Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let mut group = vec![first];
+        let mut group = Vec::from_iter(first);
         while group.len() < GROUP
             && let Ok(next) = deliveries.try_recv()
         {
             group.push(next);
         }
-        committed(Group {
-            committed: append(store, plan, &group),
-            deliveries: group,
-        });
+        let all = group.len() < GROUP;
+        if !group.is_empty() {
+            committed(Group {
+                committed: append(store, plan, &group),
+                deliveries: group,
+            });
+        }
+        // However much some send, others are heard no less while they are silent.
+        if all && noted.elapsed() >= HEARD_EVERY {
+            heard(store, plan);
+            noted = Instant::now();
+        }
     }
 }
 

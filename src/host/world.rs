@@ -1,6 +1,7 @@
 //! The real world: the system clock, threads for each system, randomness of the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::now;
 use super::traces::Traces;
+use crate::connector::failure::panicked;
 use crate::connector::registry;
 use crate::connector::webhook::Handed;
 use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, SystemIx, World};
@@ -229,12 +231,7 @@ impl LiveWorld {
     fn lost(&mut self, system: SystemIx, calls: Vec<Handed>) {
         self.workers.remove(&system);
         for Handed { ticket, call, .. } in calls {
-            let failure = Failure {
-                class: FailureClass::Retry { after_ms: None },
-                message: "the connector stopped unexpectedly".into(),
-                remedy: Some("this is a fault of Syncline; please report it".into()),
-            };
-            let answer = Answer::Failed(request_of(call), failure);
+            let answer = Answer::Failed(request_of(call), panicked());
             // The world holds the other end.
             let _ = self.waker.sender.send(Message::Answer(ticket, answer));
         }
@@ -395,21 +392,36 @@ impl Worker {
                 },
             );
         };
-        match call {
-            Call::Read(request) => match connector.read(&request) {
-                Ok(page) => Answer::Page(page),
-                Err(failure) => Answer::Failed(None, failure),
+        let (answer, whole) = match call {
+            Call::Read(request) => match caught(|| connector.read(&request)) {
+                Some(Ok(page)) => (Answer::Page(page), true),
+                Some(Err(failure)) => (Answer::Failed(None, failure), true),
+                None => (Answer::Failed(None, panicked()), false),
             },
-            Call::Events(position) => match connector.events(position.as_deref(), EVENTS_AT_ONCE) {
-                Ok(page) => Answer::Events(page),
-                Err(failure) => Answer::Failed(None, failure),
+            Call::Events(position) => {
+                match caught(|| connector.events(position.as_deref(), EVENTS_AT_ONCE)) {
+                    Some(Ok(page)) => (Answer::Events(page), true),
+                    Some(Err(failure)) => (Answer::Failed(None, failure), true),
+                    None => (Answer::Failed(None, panicked()), false),
+                }
+            }
+            Call::Write(request) => match caught(|| connector.write(&request)) {
+                Some(Ok(report)) => (Answer::Written(request, report), true),
+                Some(Err(failure)) => (Answer::Failed(Some(request), failure), true),
+                None => (Answer::Failed(Some(request), panicked()), false),
             },
-            Call::Write(request) => match connector.write(&request) {
-                Ok(report) => Answer::Written(request, report),
-                Err(failure) => Answer::Failed(Some(request), failure),
-            },
+        };
+        if !whole {
+            // Nobody knows what it is left in: it is opened anew.
+            self.connector = None;
         }
+        answer
     }
+}
+
+/// What an act comes to; none where it panics. A call without an answer would be waited for for ever.
+fn caught<T>(act: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(act)).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::ports::{Idempotency, Write, WriteRequest};
+use crate::engine::ports::{
+    EventPage, Idempotency, Page, ReadRequest, Write, WriteReport, WriteRequest,
+};
 
 /// A plan with one webhook that takes three calls at a time.
 fn plan(url: &str) -> Plan {
@@ -96,4 +98,40 @@ fn an_answer_does_not_wait_behind_those_who_wake_the_world() {
     let long = Instant(now().0 + 3_600_000);
     assert_eq!(world.wait(long), None);
     assert_eq!(world.wait(now()), None);
+}
+
+struct Panics;
+
+impl Connector for Panics {
+    fn read(&mut self, _: &ReadRequest) -> Result<Page, Failure> {
+        panic!("on purpose")
+    }
+    fn write(&mut self, _: &WriteRequest) -> Result<WriteReport, Failure> {
+        panic!("on purpose")
+    }
+    fn events(&mut self, _: Option<&str>, _: usize) -> Result<EventPage, Failure> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_call_whose_connector_panics_has_failed_and_the_next_one_finds_a_new_one() {
+    let mut worker = Worker {
+        plan: Arc::new(plan("http://127.0.0.1:9/")),
+        system: 0,
+        base_dir: PathBuf::from("."),
+        env: Arc::new(|_: &str| None),
+        connector: Some(Box::new(Panics)),
+    };
+    let Answer::Failed(Some(request), failure) = worker.answer(write("a")) else {
+        panic!("it failed, and its records are told");
+    };
+    assert_eq!(&*request.writes[0].key, "a");
+    assert!(matches!(failure.class, FailureClass::Retry { .. }));
+    assert!(failure.message.contains("unexpectedly"), "{failure:?}");
+    // The one that is opened now has no key to sign with.
+    let Answer::Failed(_, failure) = worker.answer(write("b")) else {
+        panic!("it has no key");
+    };
+    assert!(failure.message.contains("SIGNING"), "{failure:?}");
 }

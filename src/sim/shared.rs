@@ -104,7 +104,7 @@ delegate! {
     put_waiting(waiting: &Waiting) -> ();
     take_waiting(system: &str, entity: &str, key: &str, version: u64, scenario: Option<&str>) -> bool;
     due_waiting(system: &str, priority: Priority, now: Instant, limit: usize) -> Vec<Waiting>;
-    next_due(system: &str, priority: Priority) -> Option<Instant>;
+    next_due(system: &str, priority: Priority, after: Option<Instant>) -> Option<Instant>;
     waiting_since(system: &str) -> Option<Instant>;
     hold_waiting(scenario: &str, due: Option<Instant>) -> ();
     bring_forward(by: Millis) -> ();

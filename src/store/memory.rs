@@ -351,9 +351,15 @@ impl Store for MemoryStore {
         Ok(due.into_iter().take(limit).cloned().collect())
     }
 
-    fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>> {
+    fn next_due(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        after: Option<Instant>,
+    ) -> Stored<Option<Instant>> {
         let ours = self.of_system(system).filter(|w| w.priority == priority);
-        Ok(ours.map(|waiting| waiting.due).min())
+        let due = ours.map(|waiting| waiting.due);
+        Ok(due.filter(|due| after.is_none_or(|a| *due > a)).min())
     }
 
     fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>> {

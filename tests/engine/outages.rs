@@ -44,6 +44,33 @@ fn a_destination_that_never_answers_delays_no_other() {
 }
 
 #[test]
+fn a_write_that_is_tried_again_does_not_wait_for_one_that_hangs() {
+    let flow = "scenario s { sync contact(name) from a to b mode realtime }";
+    let mut bench = Bench::new(&policy("field name: text?", flow), 1).with_plan(|plan| {
+        // Nothing else wakes the runner: events are heard, not asked for.
+        plan.systems[0].connector = "webhook".into();
+        plan.systems[1].connector = "webhook".into();
+        plan.systems[1].write_batch = Some(1);
+        plan.systems[1].concurrency = 2;
+    });
+    bench.sim.system("b").hangs_on.insert("k1".into());
+    bench.sim.system("b").chokes_on.insert("k2".into());
+    for key in ["k1", "k2"] {
+        let value = named(&[("name", text("x"))]);
+        bench
+            .sim
+            .at(1_000, Act::Sets("a", "contact".into(), key.into(), value));
+    }
+    let mends = |sim: &mut crate::world::Sim| sim.system("b").chokes_on.clear();
+    bench.sim.at(1_200, Act::Do(Box::new(mends)));
+    bench.for_ms(5 * MINUTE);
+    let writes = &bench.sim.system("b").writes;
+    let k2: Vec<i64> = writes.iter().map(|w| w.0 - START).collect();
+    // One try again, after a second at the most.
+    assert!(k2.len() == 1 && k2[0] < 4_000, "{k2:?}");
+}
+
+#[test]
 fn what_has_arrived_is_confirmed_soon_however_long_others_take() {
     let flow = "scenario s { sync contact(name) from a to b, c mode realtime }";
     for crowd in [1, 2, 1_000] {

@@ -273,13 +273,20 @@ fn the_newest_write_waits_and_the_earliest_due_goes_first() {
         assert_eq!(order, ["first", "b", "a", "c"]);
         let two = store.due_waiting("crm", normal, Instant(20), 2).unwrap();
         assert_eq!(two, &due[..2]);
-        assert_eq!(store.next_due("crm", normal).unwrap(), Some(Instant(10)));
+        assert_eq!(
+            store.next_due("crm", normal, None).unwrap(),
+            Some(Instant(10))
+        );
+        for (after, next) in [(9, Some(10)), (10, Some(20)), (99, None)] {
+            let later = store.next_due("crm", normal, Some(Instant(after)));
+            assert_eq!(later.unwrap(), next.map(Instant), "after {after}");
+        }
         let due = store.due_waiting("crm", Priority::Consent, Instant(20), 9);
         assert_eq!(due.unwrap(), [urgent]);
-        let next = store.next_due("crm", Priority::Consent).unwrap();
+        let next = store.next_due("crm", Priority::Consent, None).unwrap();
         assert_eq!(next, Some(Instant(15)));
-        assert_eq!(store.next_due("crm", Priority::Bulk).unwrap(), None);
-        assert_eq!(store.next_due("none", normal).unwrap(), None);
+        assert_eq!(store.next_due("crm", Priority::Bulk, None).unwrap(), None);
+        assert_eq!(store.next_due("none", normal, None).unwrap(), None);
         assert_eq!(store.waiting_since("crm").unwrap(), Some(Instant(0)));
         assert_eq!(store.waiting_since("none").unwrap(), None);
         store

@@ -179,7 +179,10 @@ fn all(store: &mut dyn Store) -> Vec<String> {
         for priority in Priority::ALL {
             let due = store.due_waiting(name, *priority, Instant(2), 3);
             out.push(format!("{due:?}"));
-            out.push(format!("{:?}", store.next_due(name, *priority).unwrap()));
+            for after in [None, Some(Instant(1)), Some(Instant(2))] {
+                let next = store.next_due(name, *priority, after);
+                out.push(format!("{:?}", next.unwrap()));
+            }
         }
         out.push(format!("{:?}", store.waiting_since(name).unwrap()));
         out.push(format!("{:?}", store.waiting(name, "contact", "a")));

@@ -87,6 +87,8 @@ pub struct Emulated {
     pub jobs: Vec<(u64, usize)>,
     /// Calls under way, and the most that ever were.
     pub under_way: (usize, usize),
+    /// Keys with which a batch is never answered.
+    pub hangs_on: BTreeSet<String>,
     /// Never answers what it is asked.
     pub hangs: bool,
     /// Answers batches as if they had been a record shorter.
@@ -459,7 +461,14 @@ impl World for Sim {
             there.under_way.1 = there.under_way.1.max(there.under_way.0);
         }
         let lane = there.lanes.iter_mut().min().unwrap();
-        let done = match there.hangs {
+        let silent = match &call {
+            Call::Write(request) => {
+                let keys = &there.hangs_on;
+                request.writes.iter().any(|w| keys.contains(&*w.key))
+            }
+            _ => false,
+        };
+        let done = match there.hangs || silent {
             true => i64::MAX,
             false => (*lane).max(self.now) + takes,
         };
@@ -631,6 +640,7 @@ impl Bench {
             asked: Vec::new(),
             jobs: Vec::new(),
             under_way: (0, 0),
+            hangs_on: BTreeSet::new(),
             hangs: false,
             forgets_one: false,
         };

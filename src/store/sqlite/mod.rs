@@ -531,8 +531,13 @@ impl Store for SqliteStore {
         outbox::due(&self.db, system, priority, now, limit)
     }
 
-    fn next_due(&mut self, system: &str, priority: Priority) -> Stored<Option<Instant>> {
-        outbox::next_due(&self.db, system, priority)
+    fn next_due(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        after: Option<Instant>,
+    ) -> Stored<Option<Instant>> {
+        outbox::next_due(&self.db, system, priority, after)
     }
 
     fn waiting_since(&mut self, system: &str) -> Stored<Option<Instant>> {

@@ -112,9 +112,17 @@ pub(super) fn due(
     db.all(sql, params, waiting)
 }
 
-pub(super) fn next_due(db: &Db, system: &str, priority: Priority) -> Stored<Option<Instant>> {
-    let sql = "SELECT min(due_at) FROM outbox_kept WHERE system = ?1 AND priority = ?2";
-    let due = db.one(sql, [system, priority.word()], |row| {
+pub(super) fn next_due(
+    db: &Db,
+    system: &str,
+    priority: Priority,
+    after: Option<Instant>,
+) -> Stored<Option<Instant>> {
+    // No time is so early as the least.
+    let after = after.map_or(i64::MIN, |after| after.0);
+    let sql = "SELECT min(due_at) FROM outbox_kept \
+               WHERE system = ?1 AND priority = ?2 AND due_at > ?3";
+    let due = db.one(sql, params![system, priority.word(), after], |row| {
         row.get::<_, Option<i64>>(0)
     })?;
     Ok(due.flatten().map(Instant))
