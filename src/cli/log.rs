@@ -67,6 +67,18 @@ impl Observer for Log {
             Alert::Resumed { system } => {
                 self.line("info", "system.resumed", json!({ "system": system }));
             }
+            Alert::Down {
+                system,
+                error,
+                until,
+            } => self.line(
+                "error",
+                "system.down",
+                json!({ "system": system, "error": cause(error), "until": until.to_string() }),
+            ),
+            Alert::Up { system } => {
+                self.line("info", "system.up", json!({ "system": system }));
+            }
             Alert::DeadLetter(letter) => self.line(
                 "error",
                 "dead_letter",

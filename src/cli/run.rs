@@ -226,6 +226,15 @@ impl Observer for Bar {
                 true => format!("`{system}` answers again"),
                 false => return,
             },
+            Alert::Down {
+                system,
+                error,
+                until,
+            } => format!(
+                "`{system}` is taken to be down: {}; it is tried again now and then, first at {until}",
+                on_one_line(error)
+            ),
+            Alert::Up { system } => format!("`{system}` answers again"),
             Alert::Full { error } => {
                 let remedy = error.remedy.as_deref().unwrap_or("see to the disk");
                 format!("{error}: nothing moves until there is; {remedy}")

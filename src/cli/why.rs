@@ -44,33 +44,46 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
     }
 }
 
+/// The name that was meant, or else all that there are.
+fn hint(name: &str, names: Vec<&str>) -> Option<String> {
+    match crate::text::nearest(name, names.iter().copied()) {
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None if names.is_empty() => None,
+        None => Some(format!("the plan has `{}`", names.join("`, `"))),
+    }
+}
+
 fn story(args: &Args) -> Result<RecordStory, (HostError, Exit)> {
     let usage =
         |message: String, remedy: Option<String>| (HostError { message, remedy }, Exit::Usage);
     let fault = |e: HostError| (e, Exit::Unreachable);
     let stored = |e| fault(HostError::from_store(e));
-    let (entity, rest) = args.record.split_once(':').ok_or_else(|| {
-        usage(
-            format!("`{}` names no record", args.record),
-            Some("write it as `contact:ada@example.com`".into()),
-        )
-    })?;
     let mut store = args.store.open().map_err(fault)?;
     let plan = remembered_plan(&mut store).map_err(fault)?;
     let program = Program::new(plan).map_err(|e| usage(e.to_string(), None))?;
+    let (entity, rest) = args.record.split_once(':').ok_or_else(|| {
+        let first = program.plan.entities.first();
+        let entity = first.map_or("contact", |entity| &*entity.name);
+        usage(
+            format!("`{}` names no record", args.record),
+            Some(format!("write it as `{entity}:{}`", args.record)),
+        )
+    })?;
     let ix = program.entity(entity).ok_or_else(|| {
         let names = program.plan.entities.iter().map(|e| e.name.as_str());
-        let near = crate::text::nearest(entity, names).map(|n| format!("did you mean `{n}`?"));
-        usage(format!("the plan has no entity `{entity}`"), near)
+        let hint = hint(entity, names.collect());
+        usage(format!("the plan has no entity `{entity}`"), hint)
     })?;
     let names = &program.entities[ix as usize];
     let system = args
         .system
         .as_deref()
         .map(|name| {
-            program
-                .system(name)
-                .ok_or_else(|| usage(format!("the plan has no system `{name}`"), None))
+            let names = program.plan.systems.iter().map(|s| s.name.as_str());
+            program.system(name).ok_or_else(|| {
+                let hint = hint(name, names.collect());
+                usage(format!("the plan has no system `{name}`"), hint)
+            })
         })
         .transpose()?;
     // A key may hold dots itself: the whole text is a key first, a key and a field second.

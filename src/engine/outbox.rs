@@ -357,8 +357,17 @@ impl Runner<'_> {
                 self.observer.alert(&alert);
             }
         } else if state.failures >= breaker.failures && !until_idle {
-            state.open_until = Some(now + breaker.pause);
+            let until = now + breaker.pause;
+            let was_down = state.open_until.replace(until).is_some();
             state.tries.down();
+            if !was_down {
+                let alert = Alert::Down {
+                    system: self.program.system_name(system),
+                    error: state.error.as_deref().unwrap_or_default(),
+                    until,
+                };
+                self.observer.alert(&alert);
+            }
         }
         if let FailureClass::Retry {
             after_ms: Some(asked),

@@ -139,6 +139,21 @@ pub enum Alert<'a> {
         /// The system.
         system: &'a str,
     },
+    /// A system has failed so often in a row that it is taken to be down: it is tried with one call
+    /// now and then.
+    Down {
+        /// The system.
+        system: &'a str,
+        /// What it said last.
+        error: &'a str,
+        /// When it is tried next.
+        until: Instant,
+    },
+    /// A system that was down answers again.
+    Up {
+        /// The system.
+        system: &'a str,
+    },
     /// A runner that ends by itself waits for a paused system before it can go on.
     Awaited {
         /// The system.
@@ -598,16 +613,18 @@ impl<'a> Runner<'a> {
         state.failures = 0;
         state.tries.answered();
         state.error = None;
-        state.open_until = None;
+        let was_down = state.open_until.take().is_some();
         let resumed = state.paused.take().is_some();
         state.answered = Some(self.world.now());
         if until_idle && wrote {
             // What was written there may have followers of its own.
             state.followed = None;
         }
-        if resumed {
-            let system = self.program.system_name(system);
-            self.observer.alert(&Alert::Resumed { system });
+        let system = self.program.system_name(system);
+        match (resumed, was_down) {
+            (true, _) => self.observer.alert(&Alert::Resumed { system }),
+            (false, true) => self.observer.alert(&Alert::Up { system }),
+            (false, false) => {}
         }
     }
 

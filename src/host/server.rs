@@ -92,7 +92,12 @@ pub fn start(
     let intake = Intake::new(&plan, &lookup).map_err(HostError::from_failure)?;
     let listener = std::net::TcpListener::bind(address).map_err(|e| HostError {
         message: format!("cannot listen on `{address}`: {e}"),
-        remedy: Some("name a free address with `--listen`, such as `127.0.0.1:8787`".into()),
+        remedy: Some(match e.kind() {
+            std::io::ErrorKind::InvalidInput => {
+                "write it as host and port, such as `--listen 127.0.0.1:8787`".into()
+            }
+            _ => "name a free address with `--listen`, such as `127.0.0.1:8787`".into(),
+        }),
     })?;
     let unusable = |e: std::io::Error| HostError {
         message: format!("cannot listen on `{address}`: {e}"),

@@ -160,7 +160,7 @@ fn troubles(out: &mut String, outcome: &Outcome) {
         }
         line(
             out,
-            format_args!("\n`{system}` could not be reached: {}", on_one_line(error)),
+            format_args!("\n`{system}` failed: {}", on_one_line(error)),
         );
     }
     for (system, waiting) in outcome.waiting.iter().filter(|(_, n)| *n > 0) {

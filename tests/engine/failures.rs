@@ -96,6 +96,8 @@ fn a_system_that_was_down_is_tried_with_one_call() {
     assert_eq!(bench.sim.system("b").under_way.1, 8);
     let letters = bench.inner().dead_letters().unwrap();
     assert!(letters.is_empty(), "{letters:?}");
+    // Told of once by each of the two runners, however often it was tried.
+    assert_eq!(bench.alerts, ["b down: 503", "b down: 503", "b up"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Events that come twice.
+//! Events that come twice, and many at once.
 
 use syncline::engine::ports::RawEvent;
 use syncline::value::Value;
@@ -34,4 +34,27 @@ fn an_event_is_known_again_for_seven_days() {
     bench.sim.at(7 * DAY + 2 * 3_600_000, again("another"));
     bench.for_ms(DAY);
     assert_eq!(value(&bench), Some(text("another")));
+}
+
+#[test]
+fn a_feed_is_left_alone_while_what_came_in_waits() {
+    let flow = "scenario s { sync contact(name) from a to b mode realtime }";
+    let mut bench = Bench::new(&policy("field name: text?", flow), 1);
+    let event = |n: usize| RawEvent {
+        id: format!("e{n}"),
+        body: serde_json::json!({
+            "entity": "contact", "key": format!("k{n:04}"), "fields": { "name": "x" },
+            "deleted": false, "at": null,
+        })
+        .to_string(),
+    };
+    let pages = [0..2_000, 2_000..4_000, 4_000..4_500];
+    let a = bench.sim.system("a");
+    a.feed = pages.map(|page| page.map(event).collect()).into();
+    bench.for_ms(60_000);
+    let waited = &bench.sim.system("a").waited_when_asked;
+    assert!(waited.len() > 3);
+    // No more than the runner takes at once.
+    assert!(waited.iter().all(|waits| *waits < 500), "{waited:?}");
+    assert_eq!(bench.sim.values("b", "contact").len(), 4_500);
 }

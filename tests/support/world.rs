@@ -87,6 +87,10 @@ pub struct Emulated {
     pub jobs: Vec<(u64, usize)>,
     /// Calls under way, and the most that ever were.
     pub under_way: (usize, usize),
+    /// Pages of events that it has to tell.
+    pub feed: VecDeque<Vec<RawEvent>>,
+    /// How many events waited for the runner each time that it asked for some.
+    pub waited_when_asked: Vec<usize>,
     /// Keys with which a batch is never answered.
     pub hangs_on: BTreeSet<String>,
     /// Never answers what it is asked.
@@ -285,12 +289,15 @@ impl Sim {
         match call {
             Call::Read(request) => Answer::Page(self.read(system, &request)),
             Call::Write(request) => self.write(system, request),
-            Call::Events(position) => Answer::Events(EventPage {
-                events: Vec::new(),
-                position,
-                more: false,
-                held_bytes: None,
-            }),
+            Call::Events(position) => {
+                let feed = &mut self.systems[system as usize].feed;
+                Answer::Events(EventPage {
+                    events: feed.pop_front().unwrap_or_default(),
+                    position,
+                    more: !feed.is_empty(),
+                    held_bytes: None,
+                })
+            }
         }
     }
 
@@ -456,9 +463,15 @@ impl World for Sim {
         {
             there.jobs.push((request.job_calls, request.writes.len()));
         }
-        if !matches!(call, Call::Events(_)) {
-            there.under_way.0 += 1;
-            there.under_way.1 = there.under_way.1.max(there.under_way.0);
+        match &call {
+            Call::Events(_) => {
+                let waits = self.store.inner().pending_events(usize::MAX).unwrap().len();
+                there.waited_when_asked.push(waits);
+            }
+            _ => {
+                there.under_way.0 += 1;
+                there.under_way.1 = there.under_way.1.max(there.under_way.0);
+            }
         }
         let lane = there.lanes.iter_mut().min().unwrap();
         let silent = match &call {
@@ -587,6 +600,8 @@ impl Observer for Ear {
         self.0.push(match alert {
             Alert::Paused { system, error } => format!("{system} paused: {error}"),
             Alert::Resumed { system } => format!("{system} resumed"),
+            Alert::Down { system, error, .. } => format!("{system} down: {error}"),
+            Alert::Up { system } => format!("{system} up"),
             Alert::Awaited { system, until, .. } => {
                 format!("{system} awaited until {}", until.0 - START)
             }
@@ -640,6 +655,8 @@ impl Bench {
             asked: Vec::new(),
             jobs: Vec::new(),
             under_way: (0, 0),
+            feed: VecDeque::new(),
+            waited_when_asked: Vec::new(),
             hangs_on: BTreeSet::new(),
             hangs: false,
             forgets_one: false,

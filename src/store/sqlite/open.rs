@@ -257,7 +257,7 @@ fn lock(place: &Place) -> Stored<Lock> {
         .create(true)
         .truncate(false)
         .open(&path)
-        .map_err(|e| there.io("create the lock", &e))?;
+        .map_err(|e| there.io("create the lock of the store", &e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held(place, &mut file)),
