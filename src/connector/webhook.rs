@@ -209,7 +209,7 @@ impl Webhook {
 }
 
 /// Calls that wait for somebody to carry them out. Who has done one takes the next: there are as many
-/// tasks as there were calls at a time, since making one for each costs as much as half a call.
+/// tasks as there were calls at a time, since making one for each is no small part of what a call costs.
 struct Desk<A> {
     webhook: Webhook,
     /// Who hears the answers.
