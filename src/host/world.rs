@@ -16,7 +16,7 @@ use super::traces::Traces;
 use crate::connector::failure::panicked;
 use crate::connector::registry;
 use crate::connector::webhook::Handed;
-use crate::engine::ports::{Answer, Call, Connector, Failure, FailureClass, SystemIx, World};
+use crate::engine::ports::{Answer, Call, Connector, Failure, SystemIx, World};
 use crate::plan::Plan;
 use crate::time::Instant;
 
@@ -375,53 +375,47 @@ impl Worker {
     }
 
     fn answer(&mut self, call: Call) -> Answer {
-        if self.connector.is_none() {
-            let env = |name: &str| (self.env)(name);
-            match registry::open(&self.plan, self.system, &self.base_dir, &env, Box::new(now)) {
-                Ok(connector) => self.connector = Some(connector),
-                Err(failure) => return Answer::Failed(request_of(call), failure),
-            }
-        }
-        let Some(connector) = &mut self.connector else {
-            return Answer::Failed(
-                request_of(call),
-                Failure {
-                    class: FailureClass::Setup,
-                    message: "the connector is not open".into(),
-                    remedy: None,
-                },
-            );
-        };
-        let (answer, whole) = match call {
-            Call::Read(request) => match caught(|| connector.read(&request)) {
-                Some(Ok(page)) => (Answer::Page(page), true),
-                Some(Err(failure)) => (Answer::Failed(None, failure), true),
-                None => (Answer::Failed(None, panicked()), false),
+        match call {
+            Call::Read(request) => match self.carry_out(|c| c.read(&request)) {
+                Ok(page) => Answer::Page(page),
+                Err(failure) => Answer::Failed(None, failure),
             },
             Call::Events(position) => {
-                match caught(|| connector.events(position.as_deref(), EVENTS_AT_ONCE)) {
-                    Some(Ok(page)) => (Answer::Events(page), true),
-                    Some(Err(failure)) => (Answer::Failed(None, failure), true),
-                    None => (Answer::Failed(None, panicked()), false),
+                let from = position.as_deref();
+                match self.carry_out(|c| c.events(from, EVENTS_AT_ONCE)) {
+                    Ok(page) => Answer::Events(page),
+                    Err(failure) => Answer::Failed(None, failure),
                 }
             }
-            Call::Write(request) => match caught(|| connector.write(&request)) {
-                Some(Ok(report)) => (Answer::Written(request, report), true),
-                Some(Err(failure)) => (Answer::Failed(Some(request), failure), true),
-                None => (Answer::Failed(Some(request), panicked()), false),
+            Call::Write(request) => match self.carry_out(|c| c.write(&request)) {
+                Ok(report) => Answer::Written(request, report),
+                Err(failure) => Answer::Failed(Some(request), failure),
             },
-        };
-        if !whole {
-            // Nobody knows what it is left in: it is opened anew.
-            self.connector = None;
         }
-        answer
     }
-}
 
-/// What an act comes to; none where it panics. A call without an answer would be waited for for ever.
-fn caught<T>(act: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(act)).ok()
+    /// What comes of a call to the connector, which is opened where it is not. One that panics has
+    /// failed: a call without an answer would be waited for for ever.
+    fn carry_out<T>(
+        &mut self,
+        call: impl FnOnce(&mut dyn Connector) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut connector = match self.connector.take() {
+            Some(connector) => connector,
+            None => {
+                let env = |name: &str| (self.env)(name);
+                registry::open(&self.plan, self.system, &self.base_dir, &env, Box::new(now))?
+            }
+        };
+        match catch_unwind(AssertUnwindSafe(|| call(&mut *connector))) {
+            Ok(done) => {
+                self.connector = Some(connector);
+                done
+            }
+            // Nobody knows what it is left in: the next call opens it anew.
+            Err(_) => Err(panicked()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::ports::{
-    EventPage, Idempotency, Page, ReadRequest, Write, WriteReport, WriteRequest,
+    EventPage, FailureClass, Idempotency, Page, ReadRequest, Write, WriteReport, WriteRequest,
 };
 
 /// A plan with one webhook that takes three calls at a time.
