@@ -9,6 +9,8 @@
 
 #[path = "support/measured.rs"]
 mod measured;
+#[path = "support/spent.rs"]
+mod spent;
 #[path = "support/mod.rs"]
 mod support;
 

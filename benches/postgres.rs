@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 
 #[path = "../tests/support/postgres.rs"]
 mod server;
+#[path = "support/spent.rs"]
+mod spent;
 
 use server::{Database, Server};
+use spent::spent;
 
 /// No step takes longer.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -325,13 +328,13 @@ impl Bench {
             .stderr(errors);
         // Else a way would write out what the ways before it left in the server's memory.
         self.source.run("CHECKPOINT");
-        let before = (of_children("self"), self.of_servers());
+        let ([_, before], servers_before) = (spent("self"), self.of_servers());
         let begin = Instant::now();
         let mut child = command.spawn().expect("it starts");
         let (success, peak_kib) = watch(&mut child, begin);
         let seconds = begin.elapsed().as_secs_f64();
-        let own = of_children("self") - before.0;
-        let servers = self.of_servers() - before.1;
+        let own = spent("self")[1].saturating_sub(before).as_secs_f64();
+        let servers = self.of_servers() - servers_before;
         let said = || std::fs::read_to_string(&log).unwrap_or_default();
         assert!(success, "{:?}, {}: {}", mover.way, step.name(), said());
         Figure {
@@ -347,7 +350,10 @@ impl Bench {
         let root = self
             .source
             .one("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)");
-        let of = |id: u32| spent(&id.to_string(), 11) + of_children(&id.to_string());
+        let of = |id: u32| {
+            let [own, children] = spent(&id.to_string());
+            (own + children).as_secs_f64()
+        };
         family(root.parse().unwrap_or_default())
             .into_iter()
             .map(of)
@@ -510,20 +516,6 @@ fn watch(child: &mut Child, begin: Instant) -> (bool, u64) {
         }
         std::thread::sleep(TICK);
     }
-}
-
-/// Processor time that a process's children spent which it waited for, in seconds.
-fn of_children(process: &str) -> f64 {
-    spent(process, 13)
-}
-
-/// Two neighbouring times of a process's `stat`, from so many fields after its name, in seconds.
-fn spent(process: &str, from: usize) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let times = after.split_whitespace().skip(from).take(2);
-    // A hundredth of a second is what the kernel tells times in, on every machine.
-    times.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// A process and its descendants.

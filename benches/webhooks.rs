@@ -30,6 +30,8 @@ mod postgres;
 mod sender;
 #[path = "support/servers.rs"]
 mod servers;
+#[path = "support/spent.rs"]
+mod spent;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::load::{PATH, number, whole, write_all};
+use super::spent::spent;
 
 /// Events in one flush, as the runner's own intake has it.
 const GROUP: usize = 1_000;
@@ -103,13 +104,8 @@ impl Program {
 
     /// Processor time that it took so far; Linux only, in steps of a hundredth of a second.
     pub fn cpu(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.id());
-        let stat = std::fs::read_to_string(path).unwrap_or_default();
-        // The name in brackets may hold blanks; after it, the times are 14th and 15th.
-        let after = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = after.split_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks.filter_map(|t| t.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
+        let [own, _] = spent(&self.id().to_string());
+        own
     }
 
     /// Its memory now and at most, in MiB; Linux only.
