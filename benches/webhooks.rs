@@ -7,8 +7,9 @@
 //! - `backlog`: what waits for two destinations that are away while 10,000 records change again and
 //!   again;
 //! - `http`: a burst of events until the last has arrived at a webhook, and latency at 100 a
-//!   second, beside a bare relay of the same libraries and a runner that sends its traces to a
-//!   collector which only answers, burst by burst in turns, and, where `NODE_RED` names the program
+//!   second, beside a bare relay with the usual HTTP client, one with the client that Syncline has,
+//!   and a runner that sends its traces to a collector which only answers, burst by burst in turns,
+//!   and, where `NODE_RED` names the program
 //!   (`npm install --prefix DIR node-red@4`, then `DIR/node_modules/node-red/red.js`), Node-RED;
 //! - `bursts`: only the bursts, without Node-RED; not among all parts;
 //! - `postgres`: the same into a PostgreSQL table;
@@ -488,6 +489,8 @@ fn http(events: usize, all: bool) {
     let dir = directory();
     let log = dir.path().join("log");
     let relay = servers::start(Role::Relays, &log, &tracker.url());
+    let log = dir.path().join("log-alike");
+    let alike = servers::start(Role::RelaysAlike, &log, &tracker.url());
     let policy = format!("{FORMS}{TRACKER}");
     let env = [("TRACKER_URL", &*tracker.url())];
     let plain = runner(dir.path(), &policy, &[], &env);
@@ -496,13 +499,14 @@ fn http(events: usize, all: bool) {
     let endpoint = format!("http://{}{}", collector.address, load::PATH);
     let env = [env[0], ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &*endpoint)];
     let traced = runner(apart.path(), &policy, &[], &env);
-    let all_three = [
+    let servers = [
         ("bare relay", &relay),
         ("Syncline", &plain),
+        ("bare relay, client alike", &alike),
         ("Syncline with traces", &traced),
     ];
-    in_turns(&all_three, &tracker, events, all);
-    drop((relay, plain, traced, collector));
+    in_turns(&servers, &tracker, events, all);
+    drop((relay, alike, plain, traced, collector));
     if !all {
         return;
     }

@@ -32,6 +32,8 @@ mod power;
 mod server;
 #[path = "live/strings.rs"]
 mod strings;
+#[path = "live/tls.rs"]
+mod tls;
 #[path = "live/traces.rs"]
 mod traces;
 #[path = "live/troubles.rs"]
@@ -43,6 +45,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use messages::{SECRET, sign};
@@ -86,6 +89,8 @@ fn set_up(dir: &Path) {
 struct Runner {
     child: Child,
     address: String,
+    /// Lines that it has written since to standard error.
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Runner {
@@ -119,9 +124,18 @@ fn start_with(dir: &Path, env: &[(&str, &str)]) -> Runner {
             break address.trim().to_owned();
         }
     };
+    let said: Arc<Mutex<Vec<String>>> = Arc::default();
+    let hears = Arc::clone(&said);
     // What it says later must not fill the pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    Runner { child, address }
+    std::thread::spawn(move || {
+        let each = lines.map_while(Result::ok);
+        each.for_each(|line| hears.lock().unwrap().push(line));
+    });
+    Runner {
+        child,
+        address,
+        said,
+    }
 }
 
 /// Asks a runner to stop.

@@ -14,8 +14,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Request, StatusCode};
 use axum::routing::post;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -34,8 +39,10 @@ pub enum Role {
     Answers,
     /// Appends it to a file and flushes, many events to a flush.
     Appends,
-    /// That, and then forwards it.
+    /// That, and then forwards it with the client that most would take.
     Relays,
+    /// The same with the client that the runner has.
+    RelaysAlike,
 }
 
 impl Role {
@@ -45,14 +52,19 @@ impl Role {
             Role::Answers => "answers",
             Role::Appends => "appends",
             Role::Relays => "relays",
+            Role::RelaysAlike => "relays-alike",
         }
     }
 
     /// The role of a word.
     pub fn from_word(word: &str) -> Option<Role> {
-        [Role::Answers, Role::Appends, Role::Relays]
-            .into_iter()
-            .find(|role| role.word() == word)
+        let all = [
+            Role::Answers,
+            Role::Appends,
+            Role::Relays,
+            Role::RelaysAlike,
+        ];
+        all.into_iter().find(|role| role.word() == word)
     }
 }
 
@@ -142,9 +154,48 @@ type Appended = (Bytes, oneshot::Sender<()>);
 struct Shared {
     role: Role,
     writer: Sender<Appended>,
-    client: reqwest::Client,
+    client: Forwards,
     room: Arc<Semaphore>,
     to: Arc<str>,
+}
+
+#[derive(Clone)]
+enum Forwards {
+    Usual(reqwest::Client),
+    Alike(Client<HttpConnector, Full<Bytes>>),
+}
+
+impl Forwards {
+    fn of(role: Role) -> Forwards {
+        if role == Role::RelaysAlike {
+            let mut connector = HttpConnector::new();
+            connector.set_nodelay(true);
+            let mut client = Client::builder(TokioExecutor::new());
+            client.pool_timer(TokioTimer::new());
+            return Forwards::Alike(client.build(connector));
+        }
+        let client = reqwest::Client::builder().no_proxy().build();
+        Forwards::Usual(client.expect("a client"))
+    }
+
+    async fn post(&self, to: &str, body: Bytes) -> StatusCode {
+        match self {
+            Forwards::Usual(client) => {
+                let sent = client.post(to).header(CONTENT_TYPE, "application/json");
+                sent.body(body)
+                    .send()
+                    .await
+                    .map(|answer| answer.status())
+                    .ok()
+            }
+            Forwards::Alike(client) => {
+                let sent = Request::post(to).header(CONTENT_TYPE, "application/json");
+                let sent = client.request(sent.body(Full::new(body)).expect("a request"));
+                sent.await.map(|answer| answer.status()).ok()
+            }
+        }
+        .expect("the receiver is there")
+    }
 }
 
 /// Serves in a role until the process is killed.
@@ -155,10 +206,7 @@ pub fn serve(role: Role, log: PathBuf, to: &str) {
     let shared = Shared {
         role,
         writer,
-        client: reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client"),
+        client: Forwards::of(role),
         room: Arc::new(Semaphore::new(AT_A_TIME)),
         to: to.into(),
     };
@@ -184,16 +232,10 @@ async fn receive(State(shared): State<Shared>, body: Bytes) -> (StatusCode, &'st
             .expect("the writer runs");
         flushed.await.expect("the writer runs");
     }
-    if shared.role == Role::Relays {
+    if matches!(shared.role, Role::Relays | Role::RelaysAlike) {
         tokio::spawn(async move {
             let _one = shared.room.acquire().await.expect("never closed");
-            let sent = shared
-                .client
-                .post(&*shared.to)
-                .header("content-type", "application/json")
-                .body(body);
-            let sent = sent.send().await.expect("the receiver is there");
-            assert!(sent.status().is_success());
+            assert!(shared.client.post(&shared.to, body).await.is_success());
         });
     }
     (StatusCode::ACCEPTED, "stored\n")

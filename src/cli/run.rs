@@ -12,7 +12,8 @@ use super::failure::Exit;
 use super::log::{Log, LogFormat};
 use super::shell::Shell;
 use super::store::{scenario, store_path};
-use crate::engine::cause::on_one_line;
+use crate::engine::cause::{cause, on_one_line};
+use crate::engine::ports::{RunRecord, RunStatus};
 use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
 use crate::plan::Plan;
@@ -168,7 +169,12 @@ pub struct Bar {
     ends: bool,
     /// Systems that were told of as paused.
     paused: BTreeSet<String>,
+    /// What was told of writes given up and events kept back, each once: there may be thousands.
+    told: BTreeSet<String>,
 }
+
+/// Different things told at most of writes given up and events kept back.
+const TOLD_MOST: usize = 1_000;
 
 impl Bar {
     /// A bar where standard error is a terminal.
@@ -177,6 +183,7 @@ impl Bar {
             bar: None,
             ends: false,
             paused: BTreeSet::new(),
+            told: BTreeSet::new(),
         };
         if quiet || !std::io::stderr().is_terminal() {
             return shown;
@@ -189,6 +196,22 @@ impl Bar {
         bar.enable_steady_tick(Duration::from_millis(100));
         shown.bar = Some(bar);
         shown
+    }
+
+    /// Says something above the bar.
+    fn say(&self, said: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(said),
+            None => eprintln!("{said}"),
+        }
+    }
+
+    /// Says what a runner that goes on cannot leave to a summary, once.
+    fn say_once(&mut self, said: String) {
+        if !self.ends && self.told.len() < TOLD_MOST && !self.told.contains(&said) {
+            self.say(&said);
+            self.told.insert(said);
+        }
     }
 
     /// Clears it.
@@ -240,13 +263,37 @@ impl Observer for Bar {
                 format!("{error}: nothing moves until there is; {remedy}")
             }
             Alert::Room => "there is room for the store again".to_owned(),
-            // What was given up, stopped or kept back stands in the outcome and in the store.
-            Alert::DeadLetter(_) | Alert::Aborted { .. } | Alert::KeptBack { .. } => return,
+            Alert::DeadLetter(letter) => {
+                return self.say_once(format!(
+                    "a write of `{}` to `{}` was given up: {}; `syncline dead-letters` lists it, and \
+                     whatever else is given up for the same",
+                    letter.scenario,
+                    letter.system,
+                    cause(&letter.error)
+                ));
+            }
+            Alert::KeptBack { system, reason, .. } => {
+                return self.say_once(format!(
+                    "an event of `{system}` was kept back: {reason}; `syncline runs 0` lists it, and \
+                     whatever else is kept back for the same"
+                ));
+            }
+            // The end of the run says so.
+            Alert::Aborted { .. } => return,
         };
-        match &self.bar {
-            Some(bar) => bar.println(said),
-            None => eprintln!("{said}"),
+        self.say(&said);
+    }
+
+    fn run_ended(&mut self, run: &RunRecord) {
+        if self.ends || !matches!(run.status, RunStatus::Aborted | RunStatus::Failed) {
+            return;
         }
+        let (status, id) = (run.status.word(), run.id);
+        let why = on_one_line(run.note.as_deref().unwrap_or("nobody says why"));
+        self.say(&format!(
+            "run {id} of `{}` {status}: {why}; see `syncline runs {id}`",
+            run.scenario
+        ));
     }
 
     fn progress(&mut self, at: &Progress<'_>) {

@@ -22,7 +22,7 @@ pub struct IntakeRequest<'a> {
     /// The path with its query, as sent.
     pub path: &'a str,
     /// Header names in any case, and values.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: &'a [u8],
 }
@@ -154,12 +154,15 @@ impl Heard {
             headers: request.headers,
             body: request.body,
         };
-        // Senders that sign the address sign the public one, which is behind TLS.
-        let host = signed
-            .header("x-forwarded-host")
-            .or_else(|| signed.header("host"));
-        let url = format!("https://{}{}", host.unwrap_or_default(), request.path);
-        signed.url = &url;
+        let url;
+        if self.scheme.signs_url() {
+            // Senders that sign the address sign the public one, which is behind TLS.
+            let host = signed
+                .header("x-forwarded-host")
+                .or_else(|| signed.header("host"));
+            url = format!("https://{}{}", host.unwrap_or_default(), request.path);
+            signed.url = &url;
+        }
         verify(self.scheme, &self.keys, &signed, now.0.div_euclid(1000))
             .map_err(|why| refusal(401, why.to_string()))
     }

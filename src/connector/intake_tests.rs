@@ -29,10 +29,11 @@ fn sent(
     signed: &[u8],
 ) -> Result<(SystemIx, RawEvent), Refusal> {
     let signature = sign("whsec_c2VjcmV0", "msg_1", NOW, signed).expect("signs");
+    let at = NOW.to_string();
     let headers = [
-        ("Webhook-Id".to_owned(), "msg_1".to_owned()),
-        ("Webhook-Timestamp".to_owned(), NOW.to_string()),
-        ("Webhook-Signature".to_owned(), signature),
+        ("Webhook-Id", "msg_1"),
+        ("Webhook-Timestamp", &at),
+        ("Webhook-Signature", &signature),
     ];
     let request = IntakeRequest {
         method,
@@ -106,7 +107,8 @@ fn vendors_are_heard_by_their_own_schemes_and_known_by_their_own_ids() {
         let text = format!("{NOW}.{body}");
         let code = hmac(b"whsec_c2VjcmV0", [text.as_bytes()]);
         let hex: String = code.iter().map(|b| format!("{b:02x}")).collect();
-        let headers = [("Stripe-Signature".to_owned(), format!("t={NOW},v1={hex}"))];
+        let header = format!("t={NOW},v1={hex}");
+        let headers = [("Stripe-Signature", &*header)];
         let request = IntakeRequest {
             method: "POST",
             path: "/hooks/stripe",

@@ -3,7 +3,7 @@
 //! Rank 9, with I/O. Bytes of a system become rows and events, writes of the engine become calls.
 //! Each transport is one folder or file behind [`crate::engine::ports::Connector`]; what they have
 //! in common stands in [`codec`] (columns to fields and back), `file` (atomic files), `cursor` (what is
-//! newer) and `failure` (the words of failed calls). [`signature`], [`event`] and [`intake`] turn a
+//! newer), `http` and [`tls`] (how an address is reached) and `failure` (the words of failed calls). [`signature`], [`event`] and [`intake`] turn a
 //! signed request into a durable event without knowing any server.
 //!
 //! May use the plan, the engine's ports and what lies below them. Must not know a store, the loop
@@ -16,7 +16,9 @@ pub mod event;
 pub(crate) mod failure;
 mod file;
 mod follow;
+mod http;
 mod scan;
+pub mod tls;
 mod upserts;
 
 pub mod csv;

@@ -3,24 +3,27 @@
 //! Any 2xx is taken as durable there. Addresses are HTTPS, or on this machine; neither they nor
 //! what is behind their `?` is ever shown.
 
-use std::sync::Once;
 use std::time::Duration;
 
 use chrono::DateTime;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant as Deadline, timeout_at};
+use url::Url;
 
-use super::failure::setup;
-use super::signature::sign;
+use super::failure::{retry, setup};
+use super::http::{Http, NO_ANSWER, Unusable};
+use super::signature::Signer;
+use super::tls;
 use crate::engine::cause::with_words;
 use crate::engine::ports::{Failure, FailureClass};
 use crate::time::Instant;
 
 /// How long one call may take in all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait that a receiver may ask for, in milliseconds: a day.
 const AFTER_MS_MAX: u64 = 86_400_000;
 /// How much of an answer is read for its words, in bytes.
@@ -59,11 +62,10 @@ pub struct Post {
     who: String,
     secret_of: String,
     address_of: String,
-    url: Url,
     /// The URL without what may be secret in it.
     shown: String,
-    secret: String,
-    client: Client,
+    signer: Signer,
+    http: Http,
     /// Where all calls run: connections are kept, and belong to it.
     runtime: Runtime,
 }
@@ -80,22 +82,22 @@ impl Post {
     /// An address with its secret, both checked.
     ///
     /// Must not be dropped within an async runtime: it has one of its own.
-    pub fn to(whose: Whose<'_>, url: &str, secret: String) -> Result<Post, Failure> {
+    pub fn to(whose: Whose<'_>, url: &str, secret: &str) -> Result<Post, Failure> {
         let url = target(whose.address, url)?;
-        if sign(&secret, "", 0, b"").is_none() {
-            return Err(setup(
+        let signer = Signer::new(secret).ok_or_else(|| {
+            setup(
                 format!("{} is no key", whose.secret),
                 "set it to `whsec_` and at least 24 random bytes in base64",
-            ));
-        }
-        let loopback = is_loopback(&url);
+            )
+        })?;
         Ok(Post {
             shown: shown(&url),
-            client: client(loopback).map_err(|e| {
-                setup(
-                    format!("cannot make HTTPS calls: {}", e.without_url()),
-                    "see that this machine has its root certificates",
-                )
+            http: Http::to(&url, is_loopback(&url)).map_err(|why| {
+                let remedy = match why {
+                    Unusable::Address => ADDRESS,
+                    Unusable::Tls(_) => tls::REMEDY,
+                };
+                setup(format!("{} cannot be called: {why}", whose.address), remedy)
             })?,
             runtime: Builder::new_current_thread()
                 .enable_all()
@@ -109,8 +111,7 @@ impl Post {
             who: whose.who.to_owned(),
             secret_of: whose.secret.to_owned(),
             address_of: whose.address.to_owned(),
-            url,
-            secret,
+            signer,
         })
     }
 
@@ -136,45 +137,50 @@ impl Post {
         headers: &Headers,
     ) -> Result<Told, Failure> {
         let seconds = now.0.div_euclid(1000);
-        let signature = sign(&self.secret, id, seconds, body.as_bytes()).unwrap_or_default();
-        let mut request = self.client.post(self.url.clone());
-        for (name, value) in headers {
-            request = request.header(name, value);
+        let signature = self.signer.sign(id, seconds, body.as_bytes());
+        let mut request = self.http.post(body);
+        let sent = request.headers_mut();
+        sent.insert(CONTENT_TYPE, JSON);
+        sent.insert(TIMESTAMP, HeaderValue::from(seconds));
+        let texts = [(ID, id), (SIGNATURE, &*signature)];
+        let texts = texts.into_iter().map(|(name, text)| (Ok(name), text));
+        let along = headers.iter().map(|(name, text)| (name.parse(), &**text));
+        for (name, text) in texts.chain(along) {
+            // Each is plain text by how it is made.
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(text)) {
+                sent.insert(name, value);
+            }
         }
-        let sent = request
-            .header(CONTENT_TYPE, JSON)
-            .header(ID, id)
-            .header(TIMESTAMP, seconds)
-            .header(SIGNATURE, signature)
-            .body(body)
-            .send()
-            .await;
-        match sent {
-            Ok(response) => self.told(response, now).await,
-            Err(error) => Err(Failure {
-                class: FailureClass::Retry { after_ms: None },
-                message: format!("POST to {} failed: {}", self.shown, cause(&error)),
-                remedy: Some(format!(
-                    "see that {} is up and reachable from here",
-                    self.who
-                )),
-            }),
+        let until = Deadline::now() + CALL_TIMEOUT;
+        let answered = timeout_at(until, self.http.send(request)).await;
+        match answered.unwrap_or_else(|_| Err(NO_ANSWER.to_owned())) {
+            Ok(response) => self.told(response, (now, until)).await,
+            Err(why) => Err(retry(
+                format!("POST to {} failed: {why}", self.shown),
+                format!("see that {} is up and reachable from here", self.who),
+            )),
         }
     }
 
-    async fn told(&self, mut response: Response, now: Instant) -> Result<Told, Failure> {
+    /// What an answer says; `until`: how long it may take to say it.
+    async fn told(
+        &self,
+        response: Response<Incoming>,
+        (now, until): (Instant, Deadline),
+    ) -> Result<Told, Failure> {
         let status = response.status();
-        if status.is_success() {
-            finish(&mut response).await;
-            return Ok(Told::Taken);
-        }
         let after_ms = response
             .headers()
-            .get("retry-after")
+            .get(RETRY_AFTER)
             .and_then(|v| v.to_str().ok())
             .and_then(|v| retry_after(v, now));
+        // To its end, where that is near: so its connection serves the next call too.
+        let said = said(response.into_body(), until).await;
+        if status.is_success() {
+            return Ok(Told::Taken);
+        }
         let message = format!("{} answered {}", self.shown, status.as_u16());
-        let message = match words(response).await {
+        let message = match words(&said) {
             // It may well repeat what it was sent.
             Some(words) => with_words(&message, &words),
             None => message,
@@ -210,21 +216,23 @@ impl Post {
     }
 }
 
+/// How an address is written.
+const ADDRESS: &str = "write it as `https://host/path`";
+
 /// Checks the address: HTTPS, or HTTP on this machine.
 fn target(address: &str, url: &str) -> Result<Url, Failure> {
-    let example = "write it as `https://host/path`";
     let parsed =
-        Url::parse(url).map_err(|e| setup(format!("{address} is no URL: {e}"), example))?;
+        Url::parse(url).map_err(|e| setup(format!("{address} is no URL: {e}"), ADDRESS))?;
     match parsed.scheme() {
         "https" => Ok(parsed),
         "http" if is_loopback(&parsed) => Ok(parsed),
         "http" => Err(setup(
             format!("{address} is not encrypted"),
-            format!("{example}; plain `http` is for this machine alone"),
+            format!("{ADDRESS}; plain `http` is for this machine alone"),
         )),
         other => Err(setup(
             format!("{address} has the scheme `{other}`"),
-            example,
+            ADDRESS,
         )),
     }
 }
@@ -250,28 +258,6 @@ fn shown(url: &Url) -> String {
     plain.to_string()
 }
 
-/// Sees to it that HTTPS has its cryptography, whoever makes the client.
-pub fn with_cryptography() {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // Somebody else may have installed one already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
-fn client(loopback: bool) -> reqwest::Result<Client> {
-    with_cryptography();
-    let mut builder = Client::builder()
-        .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
-        .timeout(CALL_TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(redirect::Policy::none());
-    if loopback {
-        builder = builder.no_proxy();
-    }
-    builder.build()
-}
-
 /// How long a receiver wants to be left alone, in milliseconds: seconds or an HTTP date.
 fn retry_after(value: &str, now: Instant) -> Option<u64> {
     let value = value.trim();
@@ -283,27 +269,24 @@ fn retry_after(value: &str, now: Instant) -> Option<u64> {
     Some(u64::try_from(wait).unwrap_or(0).min(AFTER_MS_MAX))
 }
 
-/// Reads a short answer to its end, so that its connection serves the next call too.
-async fn finish(response: &mut Response) {
-    let mut read = 0;
-    while let Ok(Some(part)) = response.chunk().await {
-        read += part.len();
-        if read > WORDS_BYTES_MAX {
-            return;
+/// The first bytes of an answer, as far as they come in time.
+async fn said(mut body: Incoming, until: Deadline) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !body.is_end_stream()
+        && bytes.len() < WORDS_BYTES_MAX
+        && let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await
+    {
+        if let Ok(part) = frame.into_data() {
+            bytes.extend_from_slice(&part);
         }
     }
+    bytes.truncate(WORDS_BYTES_MAX);
+    bytes
 }
 
 /// The first words of an answer, on one line.
-async fn words(mut response: Response) -> Option<String> {
-    let mut bytes = Vec::new();
-    while bytes.len() < WORDS_BYTES_MAX
-        && let Some(part) = response.chunk().await.ok()?
-    {
-        bytes.extend_from_slice(&part);
-    }
-    bytes.truncate(WORDS_BYTES_MAX);
-    let text = String::from_utf8_lossy(&bytes);
+fn words(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
     let plain: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|w| !w.is_empty())
@@ -311,22 +294,6 @@ async fn words(mut response: Response) -> Option<String> {
     let line = plain.join(" ");
     let short: String = line.chars().take(200).collect();
     (!short.is_empty()).then_some(short)
-}
-
-/// What went wrong below HTTP, without the URL, which may hold a secret.
-fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".into();
-    }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    let text = deepest.to_string();
-    match text.find(" (os error") {
-        Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

@@ -205,9 +205,16 @@ pub struct Signed<'a> {
     /// The whole URL as the sender knows it.
     pub url: &'a str,
     /// Header names (in any case) and values.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// The body as it came.
     pub body: &'a [u8],
+}
+
+impl Scheme {
+    /// Whether it signs the address too.
+    pub fn signs_url(&self) -> bool {
+        self.template.contains("{url}")
+    }
 }
 
 impl<'a> Signed<'a> {
@@ -218,9 +225,7 @@ impl<'a> Signed<'a> {
             .iter()
             .filter(|(n, _)| n.eq_ignore_ascii_case(name));
         let first = found.next();
-        first
-            .filter(|_| found.next().is_none())
-            .map(|(_, v)| v.as_str())
+        first.filter(|_| found.next().is_none()).map(|(_, v)| *v)
     }
 }
 
@@ -328,16 +333,35 @@ pub fn verify(
     Ok(id.map(str::to_owned))
 }
 
-/// Signs for Standard Webhooks: the value of `webhook-signature`, one signature a secret.
-pub fn sign(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Option<String> {
-    let mut all = Vec::new();
-    for one in secret.split_whitespace() {
-        let key = keys(Key::Whsec, one).into_iter().next()?;
-        let head = format!("{id}.{timestamp_s}.");
-        let code = hmac(&key, [head.as_bytes(), body]);
-        all.push(format!("v1,{}", STANDARD.encode(code)));
+/// Who signs for Standard Webhooks.
+pub struct Signer(Vec<Vec<u8>>);
+
+impl Signer {
+    /// Signs with each of these secrets, separated by white space; none where one is no key.
+    pub fn new(secrets: &str) -> Option<Signer> {
+        let first = |one| keys(Key::Whsec, one).into_iter().next();
+        let keys: Option<Vec<_>> = secrets.split_whitespace().map(first).collect();
+        keys.filter(|keys| !keys.is_empty()).map(Signer)
     }
-    (!all.is_empty()).then(|| all.join(" "))
+
+    /// The value of `webhook-signature`: one signature a secret.
+    pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let head = format!("{id}.{timestamp_s}.");
+        let mut all = String::new();
+        for key in &self.0 {
+            if !all.is_empty() {
+                all.push(' ');
+            }
+            all.push_str("v1,");
+            STANDARD.encode_string(hmac(key, [head.as_bytes(), body]), &mut all);
+        }
+        all
+    }
+}
+
+/// Signs for Standard Webhooks (see [`Signer`]).
+pub fn sign(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Option<String> {
+    Some(Signer::new(secret)?.sign(id, timestamp_s, body))
 }
 
 /// The signatures of a header, and the time where it stands among them.

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::FutureExt as _;
-use serde_json::{Map as Object, Value as Json, json};
+use serde::{Serialize, Serializer};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
-use super::codec::Binding;
+use super::codec::{Binding, Raw};
 use super::failure::{panicked, reject};
 use super::file::{bindings, no_such_map};
 use super::post::{Headers, Post, Told, Whose};
@@ -87,7 +87,7 @@ impl Webhook {
             secret: &format!("the secret `signing` of `{name}`"),
         };
         Ok(Webhook {
-            post: Post::to(whose, url, secret)?,
+            post: Post::to(whose, url, &secret)?,
             system: name,
             maps: bindings(plan, system)?.into_iter().collect(),
             scenarios: plan.scenarios.iter().map(|s| s.name.clone()).collect(),
@@ -172,7 +172,6 @@ impl Webhook {
         match body(binding, write, now) {
             Ok(body) => {
                 let id = self.key(binding, request, write);
-                let body = body.to_string();
                 self.post.deliver(&id, now, body, headers).await
             }
             Err(why) => Ok(Told::Refused(why)),
@@ -283,30 +282,42 @@ impl Connector for Webhook {
     }
 }
 
+/// The message of a write.
+#[derive(Serialize)]
+struct Message<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    timestamp: Option<String>,
+    #[serde(serialize_with = "as_object")]
+    data: Vec<(&'a str, Raw<'a>)>,
+}
+
+fn as_object<S: Serializer>(data: &[(&str, Raw<'_>)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(data.iter().map(|(name, raw)| (name, raw)))
+}
+
 /// The body of a write.
-fn body(binding: &Binding, write: &Write, now: Instant) -> Result<Json, String> {
-    let key = binding.encode_key(write)?;
-    let mut data: Object<String, Json> = binding
-        .key_columns()
-        .zip(&key)
-        .map(|(wanted, raw)| (binding.name_of(wanted).to_owned(), raw.json()))
-        .collect();
+fn body(binding: &Binding, write: &Write, now: Instant) -> Result<String, String> {
+    let names = binding.key_columns().map(|wanted| binding.name_of(wanted));
+    let mut data: Vec<_> = names.zip(binding.encode_key(write)?).collect();
     if !write.delete {
-        let cells = binding.encode(write)?;
-        data.extend(
-            cells
-                .iter()
-                .map(|(wanted, raw)| (binding.name_of(*wanted).to_owned(), raw.json())),
-        );
+        let keys = data.len();
+        for (wanted, raw) in binding.encode(write)? {
+            let name = binding.name_of(wanted);
+            match data.iter_mut().take(keys).find(|(key, _)| *key == name) {
+                Some(key) => key.1 = raw,
+                None => data.push((name, raw)),
+            }
+        }
     }
     let what = if write.delete { "deleted" } else { "upserted" };
-    let at = DateTime::<Utc>::from_timestamp_millis(now.0)
-        .map(|t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-    Ok(json!({
-        "type": format!("{}.{what}", binding.entity()),
-        "timestamp": at,
-        "data": data,
-    }))
+    let message = Message {
+        kind: format!("{}.{what}", binding.entity()),
+        timestamp: DateTime::<Utc>::from_timestamp_millis(now.0)
+            .map(|t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        data,
+    };
+    serde_json::to_string(&message).map_err(|why| why.to_string())
 }
 
 #[cfg(test)]

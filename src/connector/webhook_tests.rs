@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::*;
 use crate::connector::signature::{Key, STANDARD_WEBHOOKS, Signed, keys, verify};
 use crate::connector::testing::*;
@@ -103,10 +105,11 @@ fn a_write_is_a_signed_post_with_its_columns() {
     for (key, wanted) in ["idem-a@x", "idem-b@x"].into_iter().zip(wanted) {
         let got = got.recv_timeout(Duration::from_secs(10)).expect("heard");
         assert_eq!(got.line, "POST /hear?token=hunter2 HTTP/1.1");
+        let headers: Vec<_> = got.headers.iter().map(|(n, v)| (&**n, &**v)).collect();
         let request = Signed {
             method: "POST",
             url: "",
-            headers: &got.headers,
+            headers: &headers,
             body: &got.body,
         };
         let keys = keys(Key::Whsec, SECRET);

@@ -11,8 +11,8 @@ use super::ports::{
     Conflict, EntityIx, FieldIx, ScenarioIx, Store, Stored, SystemIx, Waiting, Write,
 };
 use super::program::{EntityProgram, Program};
-use super::recent::{LONGEST, Recent};
-use super::register::{How, Known, Register};
+use super::recent::Recent;
+use super::register::{How, Register};
 use super::register_json;
 use super::runner::damaged;
 use crate::time::Instant;
@@ -98,12 +98,21 @@ impl Books {
         };
         let (register, _) = self.register(office, entity, key)?;
         let view = register.view(system);
-        let sent = |k: &Known| k.how == How::Sent && k.at >= since;
-        if !view.is_some_and(|v| v.known.iter().any(|(_, k)| sent(k))) {
+        let mut sent = view
+            .into_iter()
+            .flat_map(|v| &v.known)
+            .filter(|(_, k)| k.how == How::Sent)
+            .peekable();
+        let slot = (system, entity, key.to_owned());
+        if sent.peek().is_none() && view.is_none_or(|v| v.gone.is_none()) {
+            // Then nothing waits that the system does not hold: whatever is entered next stands alone.
+            self.looked_up = Some((slot, None));
+            return Ok(HandedOver::all(now));
+        }
+        if !sent.any(|(_, k)| k.at >= since) {
             return Ok(HandedOver::all(now));
         }
         let names = &office.program.entities[entity as usize];
-        let slot = (system, entity, key.to_owned());
         let fields_of = |waiting: &Waiting| {
             let fields = waiting.fields.iter();
             fields.filter_map(|f| names.field(f)).collect()
@@ -263,26 +272,24 @@ impl Books {
         self.waiting.keys().map(|(s, e, key)| (*s, *e, &**key))
     }
 
-    /// Stores everything. The registers of records that are owed a write are kept at hand.
+    /// Stores everything. Records that are owed a write are kept at hand.
     pub fn close(self, office: &mut Office<'_>) -> Stored<()> {
-        let owing = self
-            .waiting
-            .keys()
-            .map(|(_, entity, key)| (*entity, &**key));
-        let owing: BTreeSet<(EntityIx, &str)> = owing.collect();
-        for ((entity, key), (mut register, dirty)) in self.registers {
+        let mut owing: BTreeMap<(EntityIx, String), Vec<Waiting>> = BTreeMap::new();
+        for ((_, entity, key), waiting) in self.waiting {
+            office.store.put_waiting(&waiting)?;
+            owing.entry((entity, key)).or_default().push(waiting);
+        }
+        for (record, (mut register, dirty)) in self.registers {
+            let waiting = owing.remove(&record);
             if !dirty {
                 continue;
             }
-            let names = &office.program.entities[entity as usize];
-            let bytes = put(names, office.store, &key, &mut register)?;
-            let soon = bytes <= LONGEST && owing.contains(&(entity, &*key));
-            if let Some(recent) = office.recent.as_mut().filter(|_| soon) {
-                recent.keep(entity, key, register);
+            let (entity, key) = &record;
+            let names = &office.program.entities[*entity as usize];
+            let bytes = put(names, office.store, key, &mut register)?;
+            if let Some((recent, waiting)) = office.recent.as_mut().zip(waiting) {
+                recent.keep(record, (register, bytes), waiting);
             }
-        }
-        for waiting in self.waiting.values() {
-            office.store.put_waiting(waiting)?;
         }
         Ok(())
     }

@@ -95,6 +95,7 @@ impl Runner<'_> {
         let text = format!("{} {}", until.0, by.0);
         self.store.set_meta(AHEAD, &text)?;
         self.store.bring_forward(by)?;
+        self.recent.clear();
         // The next comparison starts from here.
         self.store.set_meta(STOPPED, &now.0.to_string())?;
         self.store.commit()?;

@@ -232,7 +232,7 @@ impl Runner<'_> {
         let mut out = Vec::new();
         let mut held = Vec::new();
         self.gates[at].held_until = None;
-        self.store.read_together()?;
+        self.look()?;
         self.durable = self.store.durable()?;
         let mut outbox = self.outbox(system)?;
         let waits = outbox.waits || self.given_up(system);
@@ -571,9 +571,10 @@ impl Runner<'_> {
         wanted: usize,
     ) -> Stored<Vec<Waiting>> {
         let program = self.program;
-        let name = program.system_name(system);
         let mut due = Vec::new();
         let mut read = false;
+        // What was dropped as void ended the look at the store.
+        self.look()?;
         while due.len() < wanted {
             let gate = &mut self.gates[system as usize];
             let Some((entity, key)) = gate.ahead[priority as usize].pop_front() else {
@@ -581,8 +582,9 @@ impl Runner<'_> {
                     break;
                 }
                 read = true;
-                let more = self.read_due(system, priority, now, AHEAD)?;
-                let more = more.into_iter().map(|w| (w.entity, w.key));
+                let most = AHEAD + gate.records_under_way();
+                let name = program.system_name(system);
+                let more = self.store.due_records(name, priority, now, most)?;
                 self.gates[system as usize].ahead[priority as usize].extend(more);
                 continue;
             };
@@ -593,10 +595,25 @@ impl Runner<'_> {
             if under_way || due.iter().any(taken) {
                 continue;
             }
-            let there = self.store.waiting(name, &entity, &key)?;
+            let there = self.waiting_of(system, &entity, &key)?;
             due.extend(there.filter(|w| w.due <= now && w.priority == priority));
         }
         Ok(due)
+    }
+
+    /// What waits for a record, from where it is kept at hand if it is: not any more then.
+    fn waiting_of(&mut self, system: SystemIx, entity: &str, key: &str) -> Stored<Option<Waiting>> {
+        let program = self.program;
+        let name = program.system_name(system);
+        let at_hand = program
+            .entity(entity)
+            .and_then(|e| self.recent.take_waiting(name, e, key));
+        if at_hand.is_none() || cfg!(debug_assertions) {
+            let stored = self.store.waiting(name, entity, key)?;
+            debug_assert!(at_hand.is_none() || at_hand == stored);
+            return Ok(stored);
+        }
+        Ok(at_hand)
     }
 
     /// While a system is down its queued writes wait in the outbox, where newer ones replace them.

@@ -11,7 +11,6 @@ use super::ports::{
     Waiting, Write, WriteRequest,
 };
 use super::program::full_jitter;
-use super::recent::LONGEST;
 use super::register::Register;
 use super::runner::{Alert, Runner};
 use crate::failpoint::{Point, reach};
@@ -52,7 +51,7 @@ impl Runner<'_> {
         };
         let (entity_name, scenario_name) = (first.entity.clone(), first.scenario.clone());
         // What waits may be what a person asked for since the last transaction.
-        self.forget_what_people_changed()?;
+        self.look()?;
         let program = self.program;
         let entity = program.entity(&entity_name);
         let map = entity.and_then(|e| program.map_of(e, system));
@@ -136,10 +135,10 @@ impl Runner<'_> {
         let names = &program.entities[entity as usize];
         // As new as what waits, at the least (see `batch_of`); a person may decide meanwhile, and what
         // that makes waiting goes out next.
-        let kept = self.recent.take(entity, &waiting.key);
+        let kept = self.recent.take_sized(entity, &waiting.key);
         let at_hand = kept.is_some();
         let (mut register, mut bytes) = match kept {
-            Some(kept) => (kept, 0),
+            Some(kept) => kept,
             None => load_sized(program, &mut *self.store, entity, &waiting.key)?,
         };
         let asked = positions(names, &waiting.fields);
@@ -176,9 +175,10 @@ impl Runner<'_> {
             return Ok(None);
         }
         let native_key = view.and_then(|v| v.native_key.clone());
-        if held.is_empty() && bytes <= LONGEST {
+        if held.is_empty() {
             // It is looked at once more when the write has arrived.
-            self.recent.keep_sent(entity, waiting.key.clone(), register);
+            let record = (entity, waiting.key.clone());
+            self.recent.keep_sent(record, (register, bytes));
         }
         Ok(Some(Write {
             key: waiting.key.as_str().into(),
@@ -262,6 +262,7 @@ impl Runner<'_> {
         let name = program.system_name(system);
         let entity_name = &program.entities[entity as usize].name;
         let waiting = self.store.waiting(name, entity_name, &write.key)?;
+        self.recent.take(entity, &write.key);
         // A newer version that came in meanwhile has its own first try.
         let Some(mut waiting) = waiting.filter(|w| self.is_of((write, request), w)) else {
             return Ok(());

@@ -531,9 +531,9 @@ pub trait Store {
     /// Forgets it.
     fn rollback(&mut self) -> Stored<()>;
     /// Reads from here on may share one look at the store, until [`Store::end_reading`] or until
-    /// something is written.
-    fn read_together(&mut self) -> Stored<()> {
-        Ok(())
+    /// something is written. Says whether they may see something else than those before.
+    fn read_together(&mut self) -> Stored<bool> {
+        Ok(true)
     }
     /// Reads look anew from here on.
     fn end_reading(&mut self) -> Stored<()> {
@@ -606,6 +606,17 @@ pub trait Store {
         now: Instant,
         limit: usize,
     ) -> Stored<Vec<Waiting>>;
+    /// The same, only of which records: entity and key.
+    fn due_records(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        now: Instant,
+        limit: usize,
+    ) -> Stored<Vec<(String, String)>> {
+        let due = self.due_waiting(system, priority, now, limit)?;
+        Ok(due.into_iter().map(|w| (w.entity, w.key)).collect())
+    }
     /// The earliest time at which a waiting write of a system and a priority falls due; the earliest
     /// later than `after`, where that is given.
     fn next_due(

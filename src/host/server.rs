@@ -233,9 +233,9 @@ fn accept(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<(SystemIx, RawEvent), (u16, String)> {
-    let headers: Vec<(String, String)> = headers
+    let headers: Vec<(&str, &str)> = headers
         .iter()
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
         .collect();
     let request = IntakeRequest {
         method: method.as_str(),

@@ -22,7 +22,8 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 
 use super::HostError;
 use super::world::Env;
-use crate::connector::post::{Headers, with_cryptography};
+use crate::connector::post::Headers;
+use crate::connector::tls::with_cryptography;
 
 /// Events and owed writes of which the trace is remembered at a time.
 const REMEMBERED: usize = 10_000;

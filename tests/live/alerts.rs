@@ -187,6 +187,7 @@ fn a_runner_that_hears_no_posts_tells_that_what_comes_by_them_gets_old() {
     let _deaf = Runner {
         child,
         address: String::new(),
+        said: Arc::default(),
     };
     wait_for("the breach", || types(&heard) == ["freshness.breached"]);
 }

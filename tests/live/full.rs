@@ -38,7 +38,11 @@ fn on_a_disk_of(dir: &Path, megabytes: u32) -> Option<Runner> {
         address.is_some()
     });
     let address = address?;
-    Some(Runner { child, address })
+    Some(Runner {
+        child,
+        address,
+        said: Arc::default(),
+    })
 }
 
 /// The first line of the log that tells of an event.

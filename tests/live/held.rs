@@ -36,7 +36,11 @@ fn a_store_that_is_held_for_long_ends_no_runner_and_nothing_is_acknowledged_mean
         .unwrap()
         .to_owned();
     let address = url.trim_start_matches("http://").to_owned();
-    let mut runner = Runner { child, address };
+    let mut runner = Runner {
+        child,
+        address,
+        said: Arc::default(),
+    };
 
     let holder = rusqlite::Connection::open(dir.path().join(".syncline.db")).unwrap();
     holder.busy_timeout(Duration::from_secs(10)).unwrap();

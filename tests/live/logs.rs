@@ -56,6 +56,7 @@ fn an_event_that_is_kept_back_is_logged_without_what_it_holds() {
     let mut runner = Runner {
         child,
         address: String::new(),
+        said: Arc::default(),
     };
     let line = |event: &str| {
         let text = std::fs::read_to_string(&log).unwrap();
@@ -81,4 +82,50 @@ fn an_event_that_is_kept_back_is_logged_without_what_it_holds() {
     let reason = line["reason"].as_str().unwrap();
     assert!(reason.ends_with("column `name`"), "{line}");
     assert!(!line.to_string().contains("Ada"), "{line}");
+}
+
+#[test]
+fn without_a_log_what_goes_wrong_is_told_in_words_and_once() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let crm = rusqlite::Connection::open(dir.path().join("crm.db")).unwrap();
+    crm.execute_batch(
+        "DROP TABLE contacts;
+         CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT CHECK (name <> 'Bob'), updated_at TEXT)",
+    )
+    .unwrap();
+    let runner = start(dir.path());
+    for n in 0..3 {
+        let refused = submission(&format!("bob{n}@x.example"), "Bob");
+        assert_eq!(deliver(&runner, &format!("refused_{n}"), &refused), 202);
+        let keyless = r#"{"type":"submitted","data":{"form":"demo","name":"Nobody"}}"#;
+        assert_eq!(deliver(&runner, &format!("keyless_{n}"), keyless), 202);
+    }
+    let last = submission("ada@x.example", "Ada");
+    assert_eq!(deliver(&runner, "last", &last), 202);
+    wait_for("the last", || {
+        name_of(dir.path(), "ada@x.example").is_some()
+    });
+    let lines = |wanted: &str| {
+        let said = runner.said.lock().unwrap();
+        let lines = said.iter().filter(|line| line.contains(wanted));
+        lines.cloned().collect::<Vec<_>>()
+    };
+    wait_for("words", || {
+        !lines("was given up").is_empty() && !lines("was kept back").is_empty()
+    });
+    let (given_up, kept_back) = (lines("was given up"), lines("was kept back"));
+    assert_eq!((given_up.len(), kept_back.len()), (1, 1));
+    assert!(
+        given_up[0].contains("a write of `signup` to `crm` was given up: ")
+            && given_up[0].contains("`syncline dead-letters` lists it"),
+        "{}",
+        given_up[0]
+    );
+    assert!(
+        kept_back[0].contains("an event of `forms` was kept back: ")
+            && kept_back[0].contains("`syncline runs 0` lists it"),
+        "{}",
+        kept_back[0]
+    );
 }

@@ -273,6 +273,10 @@ fn the_newest_write_waits_and_the_earliest_due_goes_first() {
         assert_eq!(order, ["first", "b", "a", "c"]);
         let two = store.due_waiting("crm", normal, Instant(20), 2).unwrap();
         assert_eq!(two, &due[..2]);
+        let records = store.due_records("crm", normal, Instant(20), 3).unwrap();
+        let order: Vec<(&str, &str)> = records.iter().map(|(e, k)| (&**e, &**k)).collect();
+        let wanted = ["first", "b", "a"].map(|key| ("contact", key));
+        assert_eq!(order, wanted);
         assert_eq!(
             store.next_due("crm", normal, None).unwrap(),
             Some(Instant(10))

@@ -89,14 +89,9 @@ impl Server {
             .prefix("syncline-pg-")
             .tempdir_in(std::env::temp_dir())
             .unwrap();
-        // The server refuses to run as root: then it runs as the user that owns nothing.
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
-        if is_root() {
-            let mut give = Command::new("chown");
-            let given = give.args(["-R", "nobody"]).arg(dir.path()).status();
-            assert!(given.unwrap().success());
-        }
+        give(dir.path());
         let made = as_anybody(&bin.join("initdb"))
             .args([
                 "-A",
@@ -237,6 +232,16 @@ fn signal(which: &str, pid: &str) {
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().unwrap();
     id.stdout.trim_ascii() == b"0"
+}
+
+/// Gives a directory to the user that the server runs as: it refuses to be root, and is then the one
+/// that owns nothing.
+pub fn give(dir: &Path) {
+    if is_root() {
+        let mut give = Command::new("chown");
+        let given = give.args(["-R", "nobody"]).arg(dir).status();
+        assert!(given.unwrap().success());
+    }
 }
 
 /// A program as a user that may run a server, ended when it has lived long enough.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::{Binding, Column};
@@ -18,6 +19,20 @@ pub enum Raw<'a> {
     Text(&'a str),
     /// What `values` or `write` made of it, or a part of the system's own key.
     Json(Json),
+}
+
+/// As a JSON member.
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Raw::Value(value) => match value.as_ref() {
+                Value::Text(text) => to.serialize_str(text),
+                other => other.to_json().serialize(to),
+            },
+            Raw::Text(text) => to.serialize_str(text),
+            Raw::Json(json) => json.serialize(to),
+        }
+    }
 }
 
 impl Raw<'_> {

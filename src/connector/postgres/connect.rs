@@ -3,15 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use postgres::Statement;
 use postgres::config::{Host, SslMode};
-use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{Config, Error};
@@ -21,6 +18,7 @@ use super::binary::Wire;
 use super::client::Client;
 use super::failure::{connection, no_runtime, silence, statement};
 use crate::connector::failure::setup;
+use crate::connector::tls;
 use crate::engine::ports::Failure;
 use crate::failpoint::hastened;
 
@@ -168,19 +166,12 @@ impl Address {
         if self.plain {
             return Ok(None);
         }
-        let failed = |why: rustls::Error| {
+        let config = tls::config().map_err(|why| {
             setup(
                 format!("`{}`: TLS cannot be set up: {why}", self.system),
-                "install the system's certificate authorities (on Debian: ca-certificates)",
+                tls::REMEDY,
             )
-        };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(failed)?
-            .with_platform_verifier()
-            .map_err(failed)?
-            .with_no_client_auth();
+        })?;
         Ok(Some(MakeRustlsConnect::new(config)))
     }
 

@@ -90,7 +90,7 @@ pub(super) fn start(
         address: &format!("the variable `{}` of `alert`", address.env),
         secret: &format!("the variable `{SECRET}`"),
     };
-    let post = Post::to(whose, &url, secret).map_err(HostError::from_failure)?;
+    let post = Post::to(whose, &url, &secret).map_err(HostError::from_failure)?;
     let store = SqliteStore::open(store, OpenMode::Operate).map_err(HostError::from_store)?;
     let mut watch = Watch {
         program,

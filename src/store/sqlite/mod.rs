@@ -188,13 +188,15 @@ impl Db {
         Ok(done)
     }
 
-    fn read_together(&self) -> Stored<()> {
-        if !self.open && !self.reading.get() {
-            self.check()?;
-            self.plainly("BEGIN")?;
-            self.reading.set(true);
+    /// Says whether the reads from here on may see something else than those before.
+    fn read_together(&self) -> Stored<bool> {
+        if self.open || self.reading.get() {
+            return Ok(false);
         }
-        Ok(())
+        self.check()?;
+        self.plainly("BEGIN")?;
+        self.reading.set(true);
+        Ok(true)
     }
 
     /// Ends the transaction of reads: before anything is written, since what was read may be old.
@@ -434,7 +436,7 @@ impl Store for SqliteStore {
         self.db.rollback()
     }
 
-    fn read_together(&mut self) -> Stored<()> {
+    fn read_together(&mut self) -> Stored<bool> {
         self.db.read_together()
     }
 
@@ -529,6 +531,16 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Stored<Vec<Waiting>> {
         outbox::due(&self.db, system, priority, now, limit)
+    }
+
+    fn due_records(
+        &mut self,
+        system: &str,
+        priority: Priority,
+        now: Instant,
+        limit: usize,
+    ) -> Stored<Vec<(String, String)>> {
+        outbox::due_records(&self.db, system, priority, now, limit)
     }
 
     fn next_due(

@@ -112,6 +112,21 @@ pub(super) fn due(
     db.all(sql, params, waiting)
 }
 
+/// The index alone tells.
+pub(super) fn due_records(
+    db: &Db,
+    system: &str,
+    priority: Priority,
+    now: Instant,
+    most: usize,
+) -> Stored<Vec<(String, String)>> {
+    let sql = "SELECT entity, key FROM outbox_kept \
+               WHERE system = ?1 AND priority = ?2 AND due_at <= ?3 \
+               ORDER BY due_at, since_at, entity, key LIMIT ?4";
+    let params = params![system, priority.word(), now.0, limit(most)];
+    db.all(sql, params, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 pub(super) fn next_due(
     db: &Db,
     system: &str,

@@ -1,0 +1,203 @@
+//! Calls over HTTP to one address: how it is reached, how its connections are kept, and what went
+//! wrong below HTTP.
+//!
+//! A machine's proxies are found where other programs find them (`HTTPS_PROXY`, `ALL_PROXY`,
+//! `NO_PROXY`). Must not know what is sent, or what an answer means.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use hyper::{Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::{Builder, Client};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
+use url::Url;
+
+use super::tls;
+
+/// How long it may take to reach a host.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nobody uses.
+const IDLE_MAX: Duration = Duration::from_secs(90);
+/// After how much silence, and how often, it is asked whether the host is still there, and how many
+/// times before it counts as gone.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("syncline/", env!("CARGO_PKG_VERSION")));
+
+type Direct = HttpsConnector<HttpConnector>;
+
+/// The way to an address.
+enum Way {
+    Direct(Client<Direct, Full<Bytes>>),
+    /// Through a proxy, which sees nothing of what is said.
+    Tunnelled(Client<HttpsConnector<Tunnel<Direct>>, Full<Bytes>>),
+}
+
+/// Why there is no client for an address.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    /// It cannot be asked for over HTTP.
+    #[error("it cannot be asked for over HTTP")]
+    Address,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A client of one address. Its calls run within the runtime of whoever asks for them, and leave
+/// connections there for the next ones.
+pub(super) struct Http {
+    uri: Uri,
+    /// What the address says about who asks.
+    authorization: Option<HeaderValue>,
+    way: Way,
+}
+
+impl Http {
+    /// A client of `url`, by whatever proxy the environment names for it. What is on this machine is
+    /// reached without one.
+    pub fn to(url: &Url, on_this_machine: bool) -> Result<Http, Unusable> {
+        let proxies = match on_this_machine {
+            true => None,
+            false => Some(Matcher::from_env()),
+        };
+        Http::by(url, proxies.as_ref(), tls::config()?)
+    }
+
+    fn by(url: &Url, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<Http, Unusable> {
+        let uri = plain(url).ok_or(Unusable::Address)?;
+        let proxy = proxies.and_then(|proxies| proxies.intercept(&uri));
+        let direct = over(tls.clone(), reaching());
+        let way = match proxy {
+            None => Way::Direct(keeping().build(direct)),
+            Some(proxy) => Way::Tunnelled(keeping().build(over(tls, tunnel(&proxy, direct)))),
+        };
+        Ok(Http {
+            authorization: authorization(url),
+            uri,
+            way,
+        })
+    }
+
+    /// A POST of a body to the address; headers may be added.
+    pub fn post(&self, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body.into()));
+        *request.method_mut() = hyper::Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, AGENT);
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        request
+    }
+
+    /// Sends a request. Where it fails, says in words what went wrong below HTTP, without the
+    /// address, which may hold a secret. Redirects are not followed.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+        let sent = match &self.way {
+            Way::Direct(client) => client.request(request),
+            Way::Tunnelled(client) => client.request(request),
+        };
+        sent.await.map_err(|error| cause(&error))
+    }
+}
+
+/// The address without who asks, which goes into a header, and what is behind its `#`.
+fn plain(url: &Url) -> Option<Uri> {
+    let mut url = url.clone();
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    url.set_fragment(None);
+    url.as_str().parse().ok()
+}
+
+fn authorization(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut who: Vec<u8> = percent_decode_str(url.username()).collect();
+    who.push(b':');
+    who.extend(percent_decode_str(url.password().unwrap_or_default()));
+    let text = format!("Basic {}", STANDARD.encode(who));
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// How a host is reached.
+fn reaching() -> HttpConnector {
+    let mut reaching = HttpConnector::new();
+    reaching.enforce_http(false);
+    reaching.set_nodelay(true);
+    reaching.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    reaching.set_keepalive(Some(KEEPALIVE));
+    reaching.set_keepalive_interval(Some(KEEPALIVE));
+    reaching.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+    reaching
+}
+
+fn over<C>(tls: ClientConfig, way: C) -> HttpsConnector<C> {
+    HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(way)
+}
+
+fn tunnel(proxy: &Intercept, direct: Direct) -> Tunnel<Direct> {
+    let tunnel = Tunnel::new(proxy.uri().clone(), direct);
+    match proxy.basic_auth() {
+        Some(auth) => tunnel.with_auth(auth.clone()),
+        None => tunnel,
+    }
+}
+
+/// How connections are kept.
+fn keeping() -> Builder {
+    let mut keeping = Client::builder(TokioExecutor::new());
+    keeping.pool_timer(TokioTimer::new());
+    keeping.pool_idle_timeout(IDLE_MAX);
+    keeping
+}
+
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut deepest = error;
+    loop {
+        let io = deepest.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return NO_ANSWER.to_owned();
+        }
+        match deepest.source() {
+            Some(source) => deepest = source,
+            None => break,
+        }
+    }
+    let text = deepest.to_string();
+    match text.find(" (os error") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
+        None => text,
+    }
+}
+
+/// Said where nobody answers in time.
+pub(super) const NO_ANSWER: &str = "no answer in time";
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,30 @@
+//! TLS as every connection has it: one cryptography, and the authorities that this machine trusts.
+
+use std::sync::{Arc, Once};
+
+use rustls::ClientConfig;
+use rustls::crypto::ring::default_provider;
+use rustls_platform_verifier::BuilderVerifierExt;
+
+/// What to do where [`config`] fails.
+pub(super) const REMEDY: &str =
+    "install the system's certificate authorities (on Debian: ca-certificates)";
+
+/// How a client meets its server. Fails where this machine trusts nobody.
+pub(super) fn config() -> Result<ClientConfig, rustls::Error> {
+    Ok(
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_platform_verifier()?
+            .with_no_client_auth(),
+    )
+}
+
+/// Sees to it that a client which is not given its cryptography finds it.
+pub fn with_cryptography() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Somebody else may have installed one already, which serves as well.
+        let _ = default_provider().install_default();
+    });
+}
