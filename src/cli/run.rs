@@ -169,7 +169,8 @@ pub struct Bar {
     ends: bool,
     /// Systems that were told of as paused.
     paused: BTreeSet<String>,
-    /// What was told of writes given up and events kept back, each once: there may be thousands.
+    /// What was told of writes given up and events kept back, each once until a system answers
+    /// again: there may be thousands.
     told: BTreeSet<String>,
 }
 
@@ -208,9 +209,13 @@ impl Bar {
 
     /// Says what a runner that goes on cannot leave to a summary, once.
     fn say_once(&mut self, said: String) {
-        if !self.ends && self.told.len() < TOLD_MOST && !self.told.contains(&said) {
-            self.say(&said);
-            self.told.insert(said);
+        if self.ends || self.told.len() >= TOLD_MOST || self.told.contains(&said) {
+            return;
+        }
+        self.say(&said);
+        self.told.insert(said);
+        if self.told.len() == TOLD_MOST {
+            self.say("there is more of that kind, which is not told here any more");
         }
     }
 
@@ -245,10 +250,13 @@ impl Observer for Bar {
                     false => format!("`{system}` is tried again at {until}: {again}"),
                 }
             }
-            Alert::Resumed { system } => match self.paused.remove(*system) {
-                true => format!("`{system}` answers again"),
-                false => return,
-            },
+            Alert::Resumed { system } => {
+                self.told.clear();
+                match self.paused.remove(*system) {
+                    true => format!("`{system}` answers again"),
+                    false => return,
+                }
+            }
             Alert::Down {
                 system,
                 error,
@@ -257,7 +265,10 @@ impl Observer for Bar {
                 "`{system}` is taken to be down: {}; it is tried again now and then, first at {until}",
                 on_one_line(error)
             ),
-            Alert::Up { system } => format!("`{system}` answers again"),
+            Alert::Up { system } => {
+                self.told.clear();
+                format!("`{system}` answers again")
+            }
             Alert::Full { error } => {
                 let remedy = error.remedy.as_deref().unwrap_or("see to the disk");
                 format!("{error}: nothing moves until there is; {remedy}")
@@ -289,7 +300,7 @@ impl Observer for Bar {
             return;
         }
         let (status, id) = (run.status.word(), run.id);
-        let why = on_one_line(run.note.as_deref().unwrap_or("nobody says why"));
+        let why = cause(run.note.as_deref().unwrap_or("nobody says why"));
         self.say(&format!(
             "run {id} of `{}` {status}: {why}; see `syncline runs {id}`",
             run.scenario

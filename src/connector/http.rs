@@ -13,9 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::{Builder, Client};
@@ -23,11 +23,16 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
+use tower::timeout::Timeout;
+use tower::timeout::error::Elapsed;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service};
 use url::Url;
 
 use super::tls;
 
-/// How long it may take to reach a host.
+/// How long it may take until a connection stands: its host found and reached, a proxy asked, TLS
+/// agreed on.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept that nobody uses.
 const IDLE_MAX: Duration = Duration::from_secs(90);
@@ -35,17 +40,23 @@ const IDLE_MAX: Duration = Duration::from_secs(90);
 /// times before it counts as gone.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// How long sent bytes may stay unacknowledged before the host counts as gone.
+#[cfg(target_os = "linux")]
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("syncline/", env!("CARGO_PKG_VERSION")));
 
 type Direct = HttpsConnector<HttpConnector>;
+/// Calls over connections that come about in time.
+type Calls<S> = Client<BoxCloneSyncService<Uri, S, BoxError>, Full<Bytes>>;
+type Stream = <Direct as Service<Uri>>::Response;
 
 /// The way to an address.
 enum Way {
-    Direct(Client<Direct, Full<Bytes>>),
+    Direct(Calls<Stream>),
     /// Through a proxy, which sees nothing of what is said.
-    Tunnelled(Client<HttpsConnector<Tunnel<Direct>>, Full<Bytes>>),
+    Tunnelled(Calls<MaybeHttpsStream<Stream>>),
 }
 
 /// Why there is no client for an address.
@@ -82,10 +93,18 @@ impl Http {
     fn by(url: &Url, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<Http, Unusable> {
         let uri = plain(url).ok_or(Unusable::Address)?;
         let proxy = proxies.and_then(|proxies| proxies.intercept(&uri));
-        let direct = over(tls.clone(), reaching());
+        let mut says_http = tls.clone();
+        says_http.alpn_protocols = vec![b"http/1.1".to_vec()];
         let way = match proxy {
-            None => Way::Direct(keeping().build(direct)),
-            Some(proxy) => Way::Tunnelled(keeping().build(over(tls, tunnel(&proxy, direct)))),
+            None => {
+                let direct = HttpsConnector::from((reaching(), says_http));
+                Way::Direct(keeping().build(in_time(direct)))
+            }
+            Some(proxy) => {
+                let tunnel = tunnel(&proxy, HttpsConnector::from((reaching(), tls)));
+                let tunnelled = HttpsConnector::from((tunnel, says_http));
+                Way::Tunnelled(keeping().build(in_time(tunnelled)))
+            }
         };
         Ok(Http {
             authorization: authorization(url),
@@ -100,6 +119,7 @@ impl Http {
         *request.method_mut() = hyper::Method::POST;
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(USER_AGENT, AGENT);
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
@@ -149,19 +169,22 @@ fn reaching() -> HttpConnector {
     reaching.set_keepalive(Some(KEEPALIVE));
     reaching.set_keepalive_interval(Some(KEEPALIVE));
     reaching.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+    #[cfg(target_os = "linux")]
+    reaching.set_tcp_user_timeout(Some(SILENCE_MAX));
     reaching
 }
 
-fn over<C>(tls: ClientConfig, way: C) -> HttpsConnector<C> {
-    HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(way)
+/// A way on which a connection comes about in time or not at all.
+fn in_time<C>(way: C) -> BoxCloneSyncService<Uri, C::Response, BoxError>
+where
+    C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+{
+    BoxCloneSyncService::new(Timeout::new(way, CONNECT_TIMEOUT))
 }
 
 fn tunnel(proxy: &Intercept, direct: Direct) -> Tunnel<Direct> {
-    let tunnel = Tunnel::new(proxy.uri().clone(), direct);
+    let agent = HeaderMap::from_iter([(USER_AGENT, AGENT)]);
+    let tunnel = Tunnel::new(proxy.uri().clone(), direct).with_headers(agent);
     match proxy.basic_auth() {
         Some(auth) => tunnel.with_auth(auth.clone()),
         None => tunnel,
@@ -180,7 +203,7 @@ fn cause(error: &(dyn Error + 'static)) -> String {
     let mut deepest = error;
     loop {
         let io = deepest.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) || deepest.is::<Elapsed>() {
             return NO_ANSWER.to_owned();
         }
         match deepest.source() {

@@ -151,7 +151,7 @@ fn a_proxy_is_asked_for_a_tunnel_and_sees_nothing_else() {
     let (asked, said) = proxy.join().expect("served");
     assert_eq!(asked[0], "CONNECT localhost:9 HTTP/1.1");
     // `ann:secret`
-    let wanted = "Proxy-Authorization: Basic YW5uOnNlY3JldA==".to_owned();
+    let wanted = "proxy-authorization: Basic YW5uOnNlY3JldA==".to_owned();
     assert!(asked.contains(&wanted), "{asked:?}");
     assert_eq!(said[0], "POST /hear HTTP/1.1");
 }

@@ -140,17 +140,21 @@ impl Post {
         let signature = self.signer.sign(id, seconds, body.as_bytes());
         let mut request = self.http.post(body);
         let sent = request.headers_mut();
-        sent.insert(CONTENT_TYPE, JSON);
-        sent.insert(TIMESTAMP, HeaderValue::from(seconds));
-        let texts = [(ID, id), (SIGNATURE, &*signature)];
-        let texts = texts.into_iter().map(|(name, text)| (Ok(name), text));
-        let along = headers.iter().map(|(name, text)| (name.parse(), &**text));
-        for (name, text) in texts.chain(along) {
-            // Each is plain text by how it is made.
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(text)) {
+        for (name, text) in headers {
+            // A trace is no reason not to send.
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), text.parse()) {
                 sent.insert(name, value);
             }
         }
+        for (name, text) in [(ID, id), (SIGNATURE, &*signature)] {
+            let Ok(value) = text.parse::<HeaderValue>() else {
+                let why = format!("the header `{name}` cannot hold what it has to");
+                return Ok(Told::Refused(with_words(&why, text)));
+            };
+            sent.insert(name, value);
+        }
+        sent.insert(CONTENT_TYPE, JSON);
+        sent.insert(TIMESTAMP, HeaderValue::from(seconds));
         let until = Deadline::now() + CALL_TIMEOUT;
         let answered = timeout_at(until, self.http.send(request)).await;
         match answered.unwrap_or_else(|_| Err(NO_ANSWER.to_owned())) {

@@ -298,18 +298,21 @@ fn as_object<S: Serializer>(data: &[(&str, Raw<'_>)], to: S) -> Result<S::Ok, S:
 
 /// The body of a write.
 fn body(binding: &Binding, write: &Write, now: Instant) -> Result<String, String> {
-    let names = binding.key_columns().map(|wanted| binding.name_of(wanted));
-    let mut data: Vec<_> = names.zip(binding.encode_key(write)?).collect();
-    if !write.delete {
-        let keys = data.len();
-        for (wanted, raw) in binding.encode(write)? {
-            let name = binding.name_of(wanted);
-            match data.iter_mut().take(keys).find(|(key, _)| *key == name) {
-                Some(key) => key.1 = raw,
-                None => data.push((name, raw)),
-            }
+    let keys = binding.key_columns().zip(binding.encode_key(write)?);
+    let fields = match write.delete {
+        true => Vec::new(),
+        false => binding.encode(write)?,
+    };
+    let mut columns: Vec<(usize, Raw<'_>)> = Vec::with_capacity(keys.len() + fields.len());
+    for (wanted, raw) in keys.chain(fields) {
+        // Several fields may share a column: the last one counts.
+        match columns.iter_mut().find(|(column, _)| *column == wanted) {
+            Some(there) => there.1 = raw,
+            None => columns.push((wanted, raw)),
         }
     }
+    let named = |(wanted, raw)| (binding.name_of(wanted), raw);
+    let data = columns.into_iter().map(named).collect();
     let what = if write.delete { "deleted" } else { "upserted" };
     let message = Message {
         kind: format!("{}.{what}", binding.entity()),

@@ -105,7 +105,9 @@ impl Books {
             .peekable();
         let slot = (system, entity, key.to_owned());
         if sent.peek().is_none() && view.is_none_or(|v| v.gone.is_none()) {
-            // Then nothing waits that the system does not hold: whatever is entered next stands alone.
+            // Then what may wait all the same (a value that came back to what it was while it was
+            // under way, or that the system has changed since, or that is held for a person) says
+            // nothing that is still to be said: what is entered next takes its place.
             self.looked_up = Some((slot, None));
             return Ok(HandedOver::all(now));
         }

@@ -562,7 +562,8 @@ impl Runner<'_> {
         Ok(due)
     }
 
-    /// The same for few: most of what is read is kept for the next ones.
+    /// The same for few: which records come next is read ahead and kept, and each is looked at when
+    /// it is its turn.
     fn due_of_ahead(
         &mut self,
         system: SystemIx,
@@ -573,7 +574,7 @@ impl Runner<'_> {
         let program = self.program;
         let mut due = Vec::new();
         let mut read = false;
-        // What was dropped as void ended the look at the store.
+        // Anew where something was written since, as when a batch was void.
         self.look()?;
         while due.len() < wanted {
             let gate = &mut self.gates[system as usize];

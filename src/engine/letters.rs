@@ -50,10 +50,20 @@ impl Runner<'_> {
         letter.id = self.store.put_dead_letter(&letter)?;
         self.observer.alert(&Alert::DeadLetter(&letter));
         self.letters.insert((system, entity, write.key.to_string()));
-        let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
-        let mut register = self.register(entity, &write.key)?;
-        forget(&mut register, system, &fields);
-        put(names, &mut *self.store, &write.key, &mut register)?;
+        // What a newer write brings still holds; one that deletes says all.
+        let newer = self.store.waiting(name, &names.name, &write.key)?;
+        let brings = |ix: &FieldIx| {
+            let field = names.fields.get(*ix as usize);
+            let fields = newer.iter().flat_map(|newer| &newer.fields);
+            field.is_some_and(|field| fields.into_iter().any(|f| *f == field.name))
+        };
+        let fields = write.fields.iter().map(|(f, _)| *f);
+        let fields: Vec<FieldIx> = fields.filter(|f| !brings(f)).collect();
+        if !newer.as_ref().is_some_and(|newer| newer.delete) {
+            let mut register = self.register(entity, &write.key)?;
+            forget(&mut register, system, &fields);
+            put(names, &mut *self.store, &write.key, &mut register)?;
+        }
         reach(Point::LetterBuried);
         Ok(())
     }

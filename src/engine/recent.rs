@@ -15,7 +15,7 @@ use super::register::Register;
 use super::runner::Runner;
 
 /// Bytes of registers as text that are kept at most, and that each has at most; in memory they take
-/// about six times that. What waits longest goes first, so that of a greater backlog it is the
+/// about six times that with what waits for them. What waits longest goes first, so that of a greater backlog it is the
 /// oldest that are worth keeping.
 const KEPT: usize = 4 << 20;
 const LONGEST: usize = 2_048;
@@ -68,7 +68,7 @@ impl Recent {
         Some(kept.waiting.swap_remove(at))
     }
 
-    /// The same of a record whose write goes out: there is as much room again, since what is under way
+    /// Keeps the register of a record whose write goes out: there is as much room again, since what is under way
     /// comes back soon.
     pub fn keep_sent(&mut self, record: (EntityIx, String), sized: (Register, usize)) {
         self.insert(record, sized, Vec::new(), 2 * KEPT);

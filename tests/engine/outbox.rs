@@ -3,7 +3,7 @@
 use syncline::value::Value;
 
 use crate::basics::policy;
-use crate::world::{Act, Bench, named, text};
+use crate::world::{Act, Bench, Sim, named, text};
 
 const FIELDS: &str = "field name: text?";
 const FLOW: &str = "scenario s { sync contact(name) from a to b mode realtime \
@@ -130,6 +130,36 @@ fn a_refused_record_of_a_run_is_a_dead_letter_and_the_next_run_does_not_repeat_i
     bench.sim.now += 9_000;
     bench.seed("a", "k03", &[("name", text("y"))], 9_000);
     bench.until_idle();
+    assert_eq!(letters(&bench), [""; 0]);
+}
+
+#[test]
+fn a_newer_write_goes_out_though_an_older_one_of_a_run_is_refused() {
+    let flows = "scenario s { sync contact(name) from a to b mode hourly } \
+                 scenario soon { sync contact(name) from a to b mode realtime }";
+    let mut bench = bench(flows);
+    bench.seed("a", "k", &[("name", text("older"))], -9_000);
+    let b = bench.sim.system("b");
+    b.manner.slowness = 20_000;
+    b.refuses.insert("k".into());
+    // The run starts with the hour.
+    for hundredth in 0..6_000 {
+        let look = |sim: &mut Sim| {
+            let b = sim.system("b");
+            let under_way = b.asked.iter().any(|(_, kind, _)| *kind == "write");
+            if b.calls.iter().any(|(_, kind)| *kind == "write") {
+                b.refuses.clear();
+            } else if under_way && sim.values("a", "contact")["k"]["name"] == text("older") {
+                sim.sets("a", "contact", "k", &named(&[("name", text("newer"))]));
+            }
+        };
+        bench
+            .sim
+            .at(3_600_000 + hundredth * 10, Act::Do(Box::new(look)));
+    }
+    bench.for_ms(7_200_000);
+    assert_eq!(bench.run_records("s")[0].counts.failed, 1);
+    assert_eq!(bench.value("b", "k", "name"), Some(text("newer")));
     assert_eq!(letters(&bench), [""; 0]);
 }
 
