@@ -12,7 +12,7 @@ use super::failure::Exit;
 use super::log::{Log, LogFormat};
 use super::shell::Shell;
 use super::store::{scenario, store_path};
-use crate::engine::cause::{cause, on_one_line};
+use crate::engine::cause::cause;
 use crate::engine::ports::{RunRecord, RunStatus};
 use crate::engine::runner::{Alert, Observer, Progress};
 use crate::host::{self, HostError, Outcome, Settings};
@@ -234,7 +234,7 @@ impl Observer for Bar {
             Alert::Paused { .. } if self.ends => return,
             Alert::Paused { system, error } => {
                 self.paused.insert((*system).to_owned());
-                format!("`{system}` is paused: {}", on_one_line(error))
+                format!("`{system}` is paused: {}", cause(error))
             }
             Alert::Awaited {
                 system,
@@ -242,7 +242,7 @@ impl Observer for Bar {
                 until,
             } => {
                 let again = "this run waits until then";
-                let error = on_one_line(error);
+                let error = cause(error);
                 match self.paused.insert((*system).to_owned()) {
                     true => format!(
                         "`{system}` is paused: {error}; it is tried again at {until}, {again}"
@@ -263,7 +263,7 @@ impl Observer for Bar {
                 until,
             } => format!(
                 "`{system}` is taken to be down: {}; it is tried again now and then, first at {until}",
-                on_one_line(error)
+                cause(error)
             ),
             Alert::Up { system } => {
                 self.told.clear();

@@ -22,7 +22,7 @@ use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::percent_decode_str;
-use rustls::ClientConfig;
+use rustls::{CertificateError, ClientConfig};
 use tower::timeout::Timeout;
 use tower::timeout::error::Elapsed;
 use tower::util::BoxCloneSyncService;
@@ -77,6 +77,8 @@ pub(super) struct Http {
     /// What the address says about who asks.
     authorization: Option<HeaderValue>,
     way: Way,
+    /// Host and port of the proxy, if there is one.
+    proxy: Option<String>,
 }
 
 impl Http {
@@ -93,6 +95,8 @@ impl Http {
     fn by(url: &Url, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<Http, Unusable> {
         let uri = plain(url).ok_or(Unusable::Address)?;
         let proxy = proxies.and_then(|proxies| proxies.intercept(&uri));
+        let asked = proxy.as_ref().and_then(|proxy| proxy.uri().authority());
+        let asked = asked.map(ToString::to_string);
         let mut says_http = tls.clone();
         says_http.alpn_protocols = vec![b"http/1.1".to_vec()];
         let way = match proxy {
@@ -110,6 +114,7 @@ impl Http {
             authorization: authorization(url),
             uri,
             way,
+            proxy: asked,
         })
     }
 
@@ -127,14 +132,14 @@ impl Http {
         request
     }
 
-    /// Sends a request. Where it fails, says in words what went wrong below HTTP, without the
-    /// address, which may hold a secret. Redirects are not followed.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+    /// Sends a request. Redirects are not followed.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Below> {
         let sent = match &self.way {
             Way::Direct(client) => client.request(request),
             Way::Tunnelled(client) => client.request(request),
         };
-        sent.await.map_err(|error| cause(&error))
+        let proxy = self.proxy.as_deref();
+        sent.await.map_err(|error| below(&error, proxy))
     }
 }
 
@@ -199,27 +204,110 @@ fn keeping() -> Builder {
     keeping
 }
 
-fn cause(error: &(dyn Error + 'static)) -> String {
-    let mut deepest = error;
-    loop {
-        let io = deepest.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) || deepest.is::<Elapsed>() {
-            return NO_ANSWER.to_owned();
-        }
-        match deepest.source() {
-            Some(source) => deepest = source,
-            None => break,
-        }
+/// What went wrong below HTTP, without the address, which may hold a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Below {
+    /// In words.
+    pub words: String,
+    /// What to do, where it is not the host that is away.
+    pub remedy: Option<&'static str>,
+}
+
+const OF_CERTIFICATE: &str = "see that it shows a certificate for that name, by an authority that this \
+                              machine trusts (on Linux `SSL_CERT_FILE` can name others)";
+const OF_PROXY: &str = "see `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and that the proxy is up";
+
+/// `proxy`: the one that is asked for a tunnel.
+fn below(error: &(dyn Error + 'static), proxy: Option<&str>) -> Below {
+    let mut next = Some(error);
+    let chain = std::iter::from_fn(|| {
+        let error = next?;
+        let io = error.downcast_ref::<io::Error>();
+        // What an `io::Error` was made of is none of its sources.
+        next = match io.and_then(io::Error::get_ref) {
+            Some(within) => Some(within),
+            None => error.source(),
+        };
+        Some(error)
+    });
+    let chain: Vec<&(dyn Error + 'static)> = chain.collect();
+    let mut of_tls = chain
+        .iter()
+        .filter_map(|e| e.downcast_ref::<rustls::Error>());
+    if let Some(rustls::Error::InvalidCertificate(why)) = of_tls.next() {
+        return Below {
+            words: refused(why),
+            remedy: Some(OF_CERTIFICATE),
+        };
     }
-    let text = deepest.to_string();
-    match text.find(" (os error") {
-        Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
-        None => text,
+    let late = chain.iter().any(|e| {
+        let io = e.downcast_ref::<io::Error>();
+        e.is::<Elapsed>() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+    });
+    let words = match chain.last() {
+        _ if late => NO_ANSWER.to_owned(),
+        Some(deepest) => {
+            let text = deepest.to_string();
+            match text.find(" (os error") {
+                Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
+                None => text,
+            }
+        }
+        None => String::new(),
+    };
+    // The error of a tunnel is not to be had but by its words.
+    let of_tunnel = chain
+        .iter()
+        .any(|e| e.to_string().starts_with("tunnel error"));
+    match proxy.filter(|_| of_tunnel) {
+        Some(proxy) => Below {
+            words: format!("the proxy {proxy}: {words}"),
+            remedy: Some(OF_PROXY),
+        },
+        None => Below {
+            words,
+            remedy: None,
+        },
     }
 }
 
-/// Said where nobody answers in time.
-pub(super) const NO_ANSWER: &str = "no answer in time";
+/// Why a certificate is not trusted.
+fn refused(why: &CertificateError) -> String {
+    use CertificateError as Why;
+    match why {
+        // A trusted one of the same name, but with another key, says the others.
+        Why::UnknownIssuer
+        | Why::BadSignature
+        | Why::UnsupportedSignatureAlgorithmContext { .. }
+        | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "nobody whom this machine trusts has signed its certificate".to_owned()
+        }
+        Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => {
+            "its certificate is not valid yet".to_owned()
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "its certificate is for another name".to_owned()
+        }
+        // The verifier does not name it otherwise.
+        Why::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is an authority's own, which no server may show".to_owned()
+        }
+        other => format!("its certificate is refused: {other}"),
+    }
+}
+
+impl Below {
+    /// Nobody answers in time.
+    pub fn late() -> Below {
+        Below {
+            words: NO_ANSWER.to_owned(),
+            remedy: None,
+        }
+    }
+}
+
+const NO_ANSWER: &str = "no answer in time";
 
 #[cfg(test)]
 #[path = "http_tests.rs"]

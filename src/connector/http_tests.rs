@@ -77,7 +77,7 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> Vec<String> {
 }
 
 /// What comes of a POST.
-fn post(url: &str, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<StatusCode, String> {
+fn post(url: &str, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<StatusCode, Below> {
     let url = Url::parse(url).expect("a URL");
     let http = Http::by(&url, proxies, tls).expect("a client");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -119,7 +119,8 @@ fn a_call_goes_over_tls_to_whom_this_machine_trusts_and_to_nobody_else() {
     let url = format!("https://localhost:{port}/hear");
     let (_, other) = identity();
     let why = post(&url, None, trusting(other)).expect_err("a stranger");
-    assert!(why.contains("certificate"), "{why}");
+    let words = "nobody whom this machine trusts has signed its certificate";
+    assert_eq!((&*why.words, why.remedy), (words, Some(OF_CERTIFICATE)));
     assert_eq!(heard.join().expect("served"), Vec::<String>::new());
 }
 
@@ -147,7 +148,8 @@ fn a_proxy_is_asked_for_a_tunnel_and_sees_nothing_else() {
         Ok(StatusCode::NO_CONTENT)
     );
     let why = post(url, Some(&proxies), config).expect_err("refused");
-    assert!(why.contains("proxy"), "{why}");
+    let words = format!("the proxy 127.0.0.1:{port}: tunnel error: proxy authorization required");
+    assert_eq!((&*why.words, why.remedy), (&*words, Some(OF_PROXY)));
     let (asked, said) = proxy.join().expect("served");
     assert_eq!(asked[0], "CONNECT localhost:9 HTTP/1.1");
     // `ann:secret`

@@ -15,7 +15,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 use url::Url;
 
 use super::failure::{retry, setup};
-use super::http::{Http, NO_ANSWER, Unusable};
+use super::http::{Below, Http, Unusable};
 use super::signature::Signer;
 use super::tls;
 use crate::engine::cause::with_words;
@@ -157,11 +157,14 @@ impl Post {
         sent.insert(TIMESTAMP, HeaderValue::from(seconds));
         let until = Deadline::now() + CALL_TIMEOUT;
         let answered = timeout_at(until, self.http.send(request)).await;
-        match answered.unwrap_or_else(|_| Err(NO_ANSWER.to_owned())) {
+        match answered.unwrap_or_else(|_| Err(Below::late())) {
             Ok(response) => self.told(response, (now, until)).await,
             Err(why) => Err(retry(
-                format!("POST to {} failed: {why}", self.shown),
-                format!("see that {} is up and reachable from here", self.who),
+                format!("POST to {} failed: {}", self.shown, why.words),
+                match why.remedy {
+                    Some(remedy) => remedy.to_owned(),
+                    None => format!("see that {} is up and reachable from here", self.who),
+                },
             )),
         }
     }

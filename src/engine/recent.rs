@@ -15,7 +15,7 @@ use super::register::Register;
 use super::runner::Runner;
 
 /// Bytes of registers as text that are kept at most, and that each has at most; in memory they take
-/// about six times that with what waits for them. What waits longest goes first, so that of a greater backlog it is the
+/// about ten times that with what waits for them. What waits longest goes first, so that of a greater backlog it is the
 /// oldest that are worth keeping.
 const KEPT: usize = 4 << 20;
 const LONGEST: usize = 2_048;
