@@ -7,7 +7,7 @@ use super::alerts::{Heard, answering, receiver};
 use super::*;
 use crate::server::Database;
 
-const POLICY: &str = r#"
+pub(super) const POLICY: &str = r#"
 policy values { timezone "UTC"  alert env("ALERT_URL") }
 system crm { connector sqlite option path = "crm.db" }
 system desk { connector postgres secret url = env("DESK_URL") }
@@ -44,7 +44,7 @@ pub(super) fn round(dir: &Path, env: &[(&str, &str)]) -> (Option<i32>, String) {
 }
 
 /// A policy, and the three records that it is about.
-fn set_up(dir: &Path, policy: &str) -> rusqlite::Connection {
+pub(super) fn set_up(dir: &Path, policy: &str) -> rusqlite::Connection {
     std::fs::write(dir.join("policy.sync"), policy).unwrap();
     let crm = rusqlite::Connection::open(dir.join("crm.db")).unwrap();
     crm.execute_batch(
