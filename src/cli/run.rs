@@ -162,7 +162,7 @@ pub(super) fn exit_of(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Progress on a terminal; silence elsewhere.
+/// Progress on a terminal; there and elsewhere, in words, what needs somebody.
 pub struct Bar {
     bar: Option<ProgressBar>,
     /// Whether the runner ends by itself, with a summary of what is wrong.

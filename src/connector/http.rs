@@ -55,8 +55,8 @@ type Stream = <Direct as Service<Uri>>::Response;
 /// The way to an address.
 enum Way {
     Direct(Calls<Stream>),
-    /// Through a proxy, which sees nothing of what is said.
-    Tunnelled(Calls<MaybeHttpsStream<Stream>>),
+    /// Through the proxy of that host and port, which sees nothing of what is said.
+    Tunnelled(Calls<MaybeHttpsStream<Stream>>, String),
 }
 
 /// Why there is no client for an address.
@@ -77,8 +77,6 @@ pub(super) struct Http {
     /// What the address says about who asks.
     authorization: Option<HeaderValue>,
     way: Way,
-    /// Host and port of the proxy, if there is one.
-    proxy: Option<String>,
 }
 
 impl Http {
@@ -95,8 +93,6 @@ impl Http {
     fn by(url: &Url, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<Http, Unusable> {
         let uri = plain(url).ok_or(Unusable::Address)?;
         let proxy = proxies.and_then(|proxies| proxies.intercept(&uri));
-        let asked = proxy.as_ref().and_then(|proxy| proxy.uri().authority());
-        let asked = asked.map(ToString::to_string);
         let mut says_http = tls.clone();
         says_http.alpn_protocols = vec![b"http/1.1".to_vec()];
         let way = match proxy {
@@ -107,14 +103,15 @@ impl Http {
             Some(proxy) => {
                 let tunnel = tunnel(&proxy, HttpsConnector::from((reaching(), tls)));
                 let tunnelled = HttpsConnector::from((tunnel, says_http));
-                Way::Tunnelled(keeping().build(in_time(tunnelled)))
+                let asked = proxy.uri().authority().map(ToString::to_string);
+                let calls = keeping().build(in_time(tunnelled));
+                Way::Tunnelled(calls, asked.unwrap_or_default())
             }
         };
         Ok(Http {
             authorization: authorization(url),
             uri,
             way,
-            proxy: asked,
         })
     }
 
@@ -134,11 +131,10 @@ impl Http {
 
     /// Sends a request. Redirects are not followed.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Below> {
-        let sent = match &self.way {
-            Way::Direct(client) => client.request(request),
-            Way::Tunnelled(client) => client.request(request),
+        let (sent, proxy) = match &self.way {
+            Way::Direct(calls) => (calls.request(request), None),
+            Way::Tunnelled(calls, proxy) => (calls.request(request), Some(&**proxy)),
         };
-        let proxy = self.proxy.as_deref();
         sent.await.map_err(|error| below(&error, proxy))
     }
 }
@@ -170,6 +166,7 @@ fn reaching() -> HttpConnector {
     let mut reaching = HttpConnector::new();
     reaching.enforce_http(false);
     reaching.set_nodelay(true);
+    // Of several addresses each has its part of that.
     reaching.set_connect_timeout(Some(CONNECT_TIMEOUT));
     reaching.set_keepalive(Some(KEEPALIVE));
     reaching.set_keepalive_interval(Some(KEEPALIVE));
@@ -213,6 +210,20 @@ pub(super) struct Below {
     pub remedy: Option<&'static str>,
 }
 
+impl Below {
+    fn by(words: String) -> Below {
+        Below {
+            words,
+            remedy: None,
+        }
+    }
+
+    /// Nobody answers in time.
+    pub fn late() -> Below {
+        Below::by("no answer in time".to_owned())
+    }
+}
+
 const OF_CERTIFICATE: &str = "see that it shows a certificate for that name, by an authority that this \
                               machine trusts (on Linux `SSL_CERT_FILE` can name others)";
 const OF_PROXY: &str = "see `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and that the proxy is up";
@@ -244,16 +255,9 @@ fn below(error: &(dyn Error + 'static), proxy: Option<&str>) -> Below {
         let io = e.downcast_ref::<io::Error>();
         e.is::<Elapsed>() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
     });
-    let words = match chain.last() {
-        _ if late => NO_ANSWER.to_owned(),
-        Some(deepest) => {
-            let text = deepest.to_string();
-            match text.find(" (os error") {
-                Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
-                None => text,
-            }
-        }
-        None => String::new(),
+    let reason = match late {
+        true => Below::late(),
+        false => Below::by(deepest(&chain)),
     };
     // The error of a tunnel is not to be had but by its words.
     let of_tunnel = chain
@@ -261,13 +265,19 @@ fn below(error: &(dyn Error + 'static), proxy: Option<&str>) -> Below {
         .any(|e| e.to_string().starts_with("tunnel error"));
     match proxy.filter(|_| of_tunnel) {
         Some(proxy) => Below {
-            words: format!("the proxy {proxy}: {words}"),
+            words: format!("the proxy {proxy}: {}", reason.words),
             remedy: Some(OF_PROXY),
         },
-        None => Below {
-            words,
-            remedy: None,
-        },
+        None => reason,
+    }
+}
+
+/// The last of a chain of errors, without its number.
+fn deepest(chain: &[&(dyn Error + 'static)]) -> String {
+    let text = chain.last().map(ToString::to_string).unwrap_or_default();
+    match text.find(" (os error") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_lowercase(),
+        None => text,
     }
 }
 
@@ -296,18 +306,6 @@ fn refused(why: &CertificateError) -> String {
         other => format!("its certificate is refused: {other}"),
     }
 }
-
-impl Below {
-    /// Nobody answers in time.
-    pub fn late() -> Below {
-        Below {
-            words: NO_ANSWER.to_owned(),
-            remedy: None,
-        }
-    }
-}
-
-const NO_ANSWER: &str = "no answer in time";
 
 #[cfg(test)]
 #[path = "http_tests.rs"]

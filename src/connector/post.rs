@@ -245,14 +245,7 @@ fn target(address: &str, url: &str) -> Result<Url, Failure> {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    }
+    url.host_str().is_some_and(tls::is_this_machine)
 }
 
 /// The URL without user, password, query and fragment, any of which may be a secret.

@@ -1,5 +1,6 @@
 //! TLS as every connection has it: one cryptography, and the authorities that this machine trusts.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Once};
 
 use rustls::ClientConfig;
@@ -18,6 +19,15 @@ pub(super) fn config() -> Result<ClientConfig, rustls::Error> {
             .with_platform_verifier()?
             .with_no_client_auth(),
     )
+}
+
+/// Whether a host is this machine, so that nobody listens on the way and TLS may be left out.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Sees to it that a client which is not given its cryptography finds it.

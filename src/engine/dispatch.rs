@@ -609,11 +609,10 @@ impl Runner<'_> {
         let at_hand = program
             .entity(entity)
             .and_then(|e| self.recent.take_waiting(name, e, key));
-        if at_hand.is_none() || cfg!(debug_assertions) {
-            let stored = self.store.waiting(name, entity, key)?;
-            debug_assert!(at_hand.is_none() || at_hand == stored);
-            return Ok(stored);
+        if at_hand.is_none() {
+            return self.store.waiting(name, entity, key);
         }
+        debug_assert_eq!(at_hand, self.store.waiting(name, entity, key)?);
         Ok(at_hand)
     }
 

@@ -1,6 +1,7 @@
 //! Dead letters: writes that were given up, kept until a newer version of their record arrives.
 
 use super::books::put;
+use super::outbox::positions;
 use super::owed::forget;
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Stored, SystemIx, Write};
 use super::runner::{Alert, Runner};
@@ -52,14 +53,10 @@ impl Runner<'_> {
         self.letters.insert((system, entity, write.key.to_string()));
         // What a newer write brings still holds; one that deletes says all.
         let newer = self.store.waiting(name, &names.name, &write.key)?;
-        let brings = |ix: &FieldIx| {
-            let field = names.fields.get(*ix as usize);
-            let fields = newer.iter().flat_map(|newer| &newer.fields);
-            field.is_some_and(|field| fields.into_iter().any(|f| *f == field.name))
-        };
-        let fields = write.fields.iter().map(|(f, _)| *f);
-        let fields: Vec<FieldIx> = fields.filter(|f| !brings(f)).collect();
         if !newer.as_ref().is_some_and(|newer| newer.delete) {
+            let brought = newer.map_or(Vec::new(), |newer| positions(names, &newer.fields));
+            let fields = write.fields.iter().map(|(f, _)| *f);
+            let fields: Vec<FieldIx> = fields.filter(|f| !brought.contains(f)).collect();
             let mut register = self.register(entity, &write.key)?;
             forget(&mut register, system, &fields);
             put(names, &mut *self.store, &write.key, &mut register)?;

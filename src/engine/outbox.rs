@@ -415,7 +415,7 @@ fn plan_breaker() -> crate::plan::Breaker {
     }
 }
 
-fn positions(names: &super::program::EntityProgram, fields: &[String]) -> Vec<FieldIx> {
+pub(super) fn positions(names: &super::program::EntityProgram, fields: &[String]) -> Vec<FieldIx> {
     fields.iter().filter_map(|f| names.field(f)).collect()
 }
 

@@ -15,8 +15,8 @@ use super::register::Register;
 use super::runner::Runner;
 
 /// Bytes of registers as text that are kept at most, and that each has at most; in memory they take
-/// about ten times that with what waits for them. What waits longest goes first, so that of a greater backlog it is the
-/// oldest that are worth keeping.
+/// about ten times that with what waits for them. What waits longest goes first, so that of a greater
+/// backlog it is the oldest that are worth keeping.
 const KEPT: usize = 4 << 20;
 const LONGEST: usize = 2_048;
 /// For so many that find no room one after the other all is forgotten: nobody has asked for any of
@@ -68,8 +68,8 @@ impl Recent {
         Some(kept.waiting.swap_remove(at))
     }
 
-    /// Keeps the register of a record whose write goes out: there is as much room again, since what is under way
-    /// comes back soon.
+    /// Keeps the register of a record whose write goes out: there is as much room again, since what
+    /// is under way comes back soon.
     pub fn keep_sent(&mut self, record: (EntityIx, String), sized: (Register, usize)) {
         self.insert(record, sized, Vec::new(), 2 * KEPT);
     }
@@ -84,12 +84,13 @@ impl Recent {
         if self.refused >= REFUSED {
             self.clear();
         }
-        if !self.insert(record, sized, waiting, KEPT) {
+        let short = sized.1 <= LONGEST;
+        if !self.insert(record, sized, waiting, KEPT) && short {
             self.refused += 1;
         }
     }
 
-    /// Says whether there was room.
+    /// Says whether it is kept.
     fn insert(
         &mut self,
         record: (EntityIx, String),

@@ -21,7 +21,7 @@ pub enum Raw<'a> {
     Json(Json),
 }
 
-/// As a JSON member.
+/// As [`Raw::json`], without a copy of a text.
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {

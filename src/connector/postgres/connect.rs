@@ -195,13 +195,7 @@ impl Address {
 
 fn is_here(host: &Host) -> bool {
     match host {
-        Host::Tcp(name) => {
-            name == "localhost"
-                || name
-                    .trim_matches(['[', ']'])
-                    .parse::<std::net::IpAddr>()
-                    .is_ok_and(|a| a.is_loopback())
-        }
+        Host::Tcp(name) => tls::is_this_machine(name),
         #[cfg(unix)]
         Host::Unix(_) => true,
     }
