@@ -369,6 +369,32 @@ fn a_second_runner_is_refused_and_an_unset_variable_is_named() {
     );
 }
 
+#[test]
+fn an_address_that_cannot_be_called_is_told_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    troubles::set_up_troubled(dir.path(), "");
+    for (url, why) in [
+        ("http://tracker.example/t", "is not encrypted"),
+        ("tracker.example/t", "is no URL"),
+        ("ftp://tracker.example/t", "has the scheme `ftp`"),
+    ] {
+        let ran = Command::new(env!("CARGO_BIN_EXE_syncline"))
+            .args(["run", "--listen", "127.0.0.1:0"])
+            .arg(dir.path())
+            .env("FORMS_SECRET", SECRET)
+            .env("TRACKER_URL", url)
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.code(), Some(3));
+        let said = String::from_utf8_lossy(&ran.stderr);
+        let told = format!("the option `url` of `tracker` {why}");
+        assert!(said.contains(&told), "{said}");
+        assert!(said.contains("https://host/path"), "{said}");
+        // Nothing was begun.
+        assert!(!dir.path().join(".syncline.db").exists());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_stored_is_not_acknowledged_and_a_stop_ends_in_good_order() {

@@ -1,4 +1,4 @@
-//! `syncline resume`: lets a paused scenario go on, or a system that was paused be tried at once.
+//! `syncline resume`: lets a paused scenario go on, or a system that is paused or down be tried at once.
 
 use super::failure::Exit;
 use super::shell::Shell;
@@ -7,18 +7,18 @@ use crate::engine::decide;
 use crate::host::{HostError, now};
 use crate::text::nearest;
 
-/// Let a paused scenario go on, or a paused system be tried at once
+/// Let a paused scenario go on, or a system that is paused or down be tried at once
 ///
 /// What waits goes out, and a start that was missed meanwhile is made up once. A system that
-/// refused its credentials is paused by itself and tried again now and then; once they are mended,
-/// `--system` has it tried at once.
+/// refused its credentials is paused by itself, one that failed too often in a row is taken to be
+/// down; both are tried again now and then. Once that is mended, `--system` has it tried at once.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["scenario", "system"])))]
 pub(super) struct Args {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     scenario: Option<String>,
-    /// A system that was paused because a person had to mend something
+    /// A system that `status` lists as paused or down
     #[arg(long, value_name = "SYSTEM")]
     system: Option<String>,
     #[command(flatten)]
@@ -42,7 +42,7 @@ fn resume(args: &Args) -> Result<String, (HostError, Exit)> {
             .map_err(|e| fault(HostError::from_store(e)))?;
         return Ok(match resumed {
             true => format!("`{system}` is tried again: {HEEDED}\n"),
-            false => format!("`{system}` is not paused\n"),
+            false => format!("`{system}` is neither paused nor down\n"),
         });
     }
     // The parser wants one of both.

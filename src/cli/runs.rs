@@ -59,8 +59,7 @@ pub(super) fn run(args: &Args, shell: &mut Shell) -> Exit {
 fn one(args: &Args, id: i64) -> Result<String, (HostError, Exit)> {
     let mut store = args.store.open().map_err(fault)?;
     let failed = |e| fault(HostError::from_store(e));
-    let runs = store.runs(None, usize::MAX).map_err(failed)?;
-    let run = runs.into_iter().find(|run| run.id == id);
+    let run = store.run(id).map_err(failed)?;
     if run.is_none() && id != 0 {
         let see = "see `syncline runs`; 0 stands for what was kept back outside of any run";
         return Err(wrong(format!("there is no run {id}"), Some(see.into())));

@@ -57,6 +57,8 @@ struct Standing {
     scenarios: Vec<ScenarioStanding>,
     /// Systems that wait for a person to mend something, in the plan's order.
     paused_systems: Vec<PausedSystem>,
+    /// Systems that failed too often in a row and are tried again now and then, in the plan's order.
+    down_systems: Vec<DownSystem>,
     /// Writes that wait, by system; only where there are any.
     waiting: BTreeMap<String, u64>,
     conflicts: u64,
@@ -89,6 +91,13 @@ struct PausedSystem {
 }
 
 #[derive(serde::Serialize)]
+struct DownSystem {
+    name: String,
+    down_since: Instant,
+    error: String,
+}
+
+#[derive(serde::Serialize)]
 struct AgeStanding {
     #[serde(flatten)]
     age: Age,
@@ -114,12 +123,18 @@ fn look(args: &Args) -> Result<Standing, HostError> {
             backfill_asked: decide::backfill_asked(&mut store, name).map_err(fail)?,
         });
     }
-    let mut paused_systems = Vec::new();
+    let (mut paused_systems, mut down_systems) = (Vec::new(), Vec::new());
     for system in &program.plan.systems {
         let paused = decide::system_paused(&mut store, &system.name).map_err(fail)?;
         paused_systems.extend(paused.map(|(paused_since, error)| PausedSystem {
             name: system.name.clone(),
             paused_since,
+            error,
+        }));
+        let down = decide::system_down(&mut store, &system.name).map_err(fail)?;
+        down_systems.extend(down.map(|(down_since, error)| DownSystem {
+            name: system.name.clone(),
+            down_since,
             error,
         }));
     }
@@ -135,6 +150,7 @@ fn look(args: &Args) -> Result<Standing, HostError> {
         digest: program.plan.digest.clone(),
         scenarios,
         paused_systems,
+        down_systems,
         waiting: waiting.into_iter().filter(|(_, n)| *n > 0).collect(),
         conflicts: store.conflicts().map_err(fail)?.len() as u64,
         dead_letters: store.dead_letters().map_err(fail)?.len() as u64,
@@ -182,6 +198,13 @@ fn text(standing: &Standing) -> String {
         let (name, since) = (&system.name, system.paused_since);
         out.push_str(&format!(
             "\n`{name}` is paused since {since}: {}",
+            on_one_line(&system.error)
+        ));
+    }
+    for system in &standing.down_systems {
+        let (name, since) = (&system.name, system.down_since);
+        out.push_str(&format!(
+            "\n`{name}` is taken to be down since {since} and tried again now and then: {}",
             on_one_line(&system.error)
         ));
     }

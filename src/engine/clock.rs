@@ -138,6 +138,7 @@ impl SystemState {
         ] {
             back(time, by);
         }
+        back(&mut self.down, by);
         if let Some((since, _)) = &mut self.paused {
             *since = *since - by;
         }

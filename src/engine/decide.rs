@@ -10,7 +10,7 @@ use super::books::{Books, Office};
 use super::ports::{DeadLetter, EntityIx, FieldIx, ScenarioIx, Store, Stored};
 use super::program::Program;
 use super::register::Stamp;
-use super::runner::{paused_key, position_key, resume_key};
+use super::runner::{Trouble, position_key, resume_key};
 use crate::time::Instant;
 use crate::value::Value;
 
@@ -213,11 +213,12 @@ pub fn discard(store: &mut dyn Store, letter: &DeadLetter) -> Stored<()> {
     })
 }
 
-/// Has a runner try a paused system at once: what it was paused for is mended. Says whether it was
-/// paused.
+/// Has a runner try a system at once that is paused or down: what it was that for is mended. Says
+/// whether it was.
 pub fn resume(store: &mut dyn Store, system: &str, now: Instant) -> Stored<bool> {
     in_transaction(store, |store| {
-        if system_paused(store, system)?.is_none() {
+        let paused = system_paused(store, system)?.is_some();
+        if !paused && system_down(store, system)?.is_none() {
             return Ok(false);
         }
         store.set_meta(&resume_key(system), &now.0.to_string())?;
@@ -229,7 +230,20 @@ pub fn resume(store: &mut dyn Store, system: &str, now: Instant) -> Stored<bool>
 /// Since when a system is paused for a person to mend something, and what it said: as its runner
 /// knows, or knew when it ended.
 pub fn system_paused(store: &mut dyn Store, system: &str) -> Stored<Option<(Instant, String)>> {
-    let text = store.meta(&paused_key(system))?.unwrap_or_default();
+    noted(store, Trouble::Paused, system)
+}
+
+/// The same of a system that failed too often in a row, and is tried again now and then.
+pub fn system_down(store: &mut dyn Store, system: &str) -> Stored<Option<(Instant, String)>> {
+    noted(store, Trouble::Down, system)
+}
+
+fn noted(
+    store: &mut dyn Store,
+    trouble: Trouble,
+    system: &str,
+) -> Stored<Option<(Instant, String)>> {
+    let text = store.meta(&trouble.key(system))?.unwrap_or_default();
     let noted = text.split_once(' ').and_then(|(since, error)| {
         let since = since.parse().ok()?;
         Some((Instant(since), error.to_owned()))

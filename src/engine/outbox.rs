@@ -360,6 +360,7 @@ impl Runner<'_> {
         } else if state.failures >= breaker.failures && !until_idle {
             let until = now + breaker.pause;
             let was_down = state.open_until.replace(until).is_some();
+            state.down.get_or_insert(now);
             state.tries.down();
             if !was_down {
                 let alert = Alert::Down {

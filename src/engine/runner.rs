@@ -222,6 +222,27 @@ pub struct Tally {
     pub clamped: u64,
 }
 
+/// Why a system is not called for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A person has to mend something.
+    Paused,
+    /// It failed too often in a row.
+    Down,
+}
+
+impl Trouble {
+    const ALL: [Trouble; 2] = [Trouble::Paused, Trouble::Down];
+
+    /// Where it is kept since when a system has it, and what it said.
+    pub(super) fn key(self, system: &str) -> String {
+        match self {
+            Trouble::Paused => format!("paused:{system}"),
+            Trouble::Down => format!("down:{system}"),
+        }
+    }
+}
+
 /// What a system's queue is up to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SystemState {
@@ -233,8 +254,10 @@ pub(super) struct SystemState {
     pub open_until: Option<Instant>,
     /// Since when it is paused for a person to mend something, and how often it was tried since.
     pub paused: Option<(Instant, u32)>,
-    /// Whether the store knows that it is paused.
-    pub pause_noted: bool,
+    /// Since when it is taken to be down.
+    pub down: Option<Instant>,
+    /// What the store knows of it.
+    pub noted: Option<Trouble>,
     /// Up to when it was last told that it is waited for.
     pub awaited: Option<Instant>,
     /// It asked not to be called before this. Answers of calls that were under way when it did say
@@ -263,6 +286,15 @@ pub(super) struct SystemState {
 }
 
 impl SystemState {
+    /// Why it is not called for now, and since when.
+    fn trouble(&self) -> Option<(Trouble, Instant)> {
+        match (self.paused, self.down) {
+            (Some((since, _)), _) => Some((Trouble::Paused, since)),
+            (None, Some(since)) => Some((Trouble::Down, since)),
+            (None, None) => None,
+        }
+    }
+
     /// Not to be called before this.
     pub fn resting_until(&self) -> Option<Instant> {
         self.open_until.max(self.rest_until)
@@ -410,7 +442,7 @@ impl<'a> Runner<'a> {
             ahead: None,
         };
         runner.recall_clock()?;
-        runner.forget_pauses()?;
+        runner.forget_troubles()?;
         runner.heed()?;
         runner.recall_letters()?;
         runner.recall_spent()?;
@@ -444,7 +476,7 @@ impl<'a> Runner<'a> {
             self.dispatch_chunks()?;
             self.advance_runs()?;
             self.dispatch()?;
-            self.note_pauses()?;
+            self.note_troubles()?;
             self.report();
             if self.finished()? {
                 self.leave()?;
@@ -510,50 +542,64 @@ impl<'a> Runner<'a> {
         self.store.forget_event_ids(Instant(before))
     }
 
-    /// A person has mended what a system was paused for: it is tried at once.
+    /// A person has mended what a system was paused for, or what it was down for: it is tried at
+    /// once.
     pub(super) fn resume_systems(&mut self) -> Stored<()> {
         let now = self.world.now();
         for (i, state) in self.systems.iter_mut().enumerate() {
-            let Some((since, _)) = state.paused else {
+            let Some((trouble, since)) = state.trouble() else {
                 continue;
             };
             let key = resume_key(&self.program.plan.systems[i].name);
             let asked: Option<i64> = self.store.meta(&key)?.and_then(|t| t.parse().ok());
-            if asked.is_some_and(|at| at >= since.0) {
-                // Once for each time that it was asked for.
-                state.paused = Some((now + Millis(1), 0));
-                state.open_until = Some(now);
-                state.rest_until = None;
-                state.failures = 0;
-            }
-        }
-        Ok(())
-    }
-
-    /// A runner that starts tries every system, whatever the one before it left paused.
-    fn forget_pauses(&mut self) -> Stored<()> {
-        for system in &self.program.plan.systems {
-            let key = paused_key(&system.name);
-            if self.store.meta(&key)?.is_some_and(|text| !text.is_empty()) {
-                self.store.set_meta(&key, "")?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Has the store know which systems are paused, for those who look at it.
-    fn note_pauses(&mut self) -> Stored<()> {
-        for (state, system) in self.systems.iter_mut().zip(&self.program.plan.systems) {
-            if state.paused.is_some() == state.pause_noted {
+            if asked.is_none_or(|at| at < since.0) {
                 continue;
             }
-            let text = state.paused.map(|(since, _)| {
+            // Once for each time that it was asked for.
+            let anew = now + Millis(1);
+            match trouble {
+                Trouble::Paused => {
+                    state.paused = Some((anew, 0));
+                    state.failures = 0;
+                }
+                Trouble::Down => state.down = Some(anew),
+            }
+            state.open_until = Some(now);
+            state.rest_until = None;
+        }
+        Ok(())
+    }
+
+    /// A runner that starts tries every system, whatever the one before it took it for.
+    fn forget_troubles(&mut self) -> Stored<()> {
+        for system in &self.program.plan.systems {
+            for trouble in Trouble::ALL {
+                let key = trouble.key(&system.name);
+                if self.store.meta(&key)?.is_some_and(|text| !text.is_empty()) {
+                    self.store.set_meta(&key, "")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the store know which systems are paused or down, for those who look at it.
+    fn note_troubles(&mut self) -> Stored<()> {
+        for (state, system) in self.systems.iter_mut().zip(&self.program.plan.systems) {
+            let trouble = state.trouble();
+            let now = trouble.map(|(trouble, _)| trouble);
+            if now == state.noted {
+                continue;
+            }
+            if let Some(before) = state.noted.take() {
+                self.store.set_meta(&before.key(&system.name), "")?;
+            }
+            if let Some((trouble, since)) = trouble {
                 let error = state.error.as_deref().unwrap_or_default();
-                format!("{} {error}", since.0)
-            });
-            let key = paused_key(&system.name);
-            self.store.set_meta(&key, &text.unwrap_or_default())?;
-            state.pause_noted = state.paused.is_some();
+                let text = format!("{} {error}", since.0);
+                self.store.set_meta(&trouble.key(&system.name), &text)?;
+            }
+            state.noted = now;
         }
         Ok(())
     }
@@ -614,6 +660,7 @@ impl<'a> Runner<'a> {
         state.tries.answered();
         state.error = None;
         let was_down = state.open_until.take().is_some();
+        state.down = None;
         let resumed = state.paused.take().is_some();
         state.answered = Some(self.world.now());
         if until_idle && wrote {
@@ -894,14 +941,9 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Where it is kept when a person last asked that a paused system be tried again.
+/// Where it is kept when a person last asked that a system be tried again.
 pub(super) fn resume_key(system: &str) -> String {
     format!("resume:{system}")
-}
-
-/// Where it is kept since when a system is paused, and what it said.
-pub(super) fn paused_key(system: &str) -> String {
-    format!("paused:{system}")
 }
 
 /// Where it is kept up to where a system's feed was taken.

@@ -28,9 +28,10 @@ use traces::Traces;
 use watch::{SharedLive, Watched};
 pub use world::{Env, LiveWorld, Waker};
 
+use crate::connector::registry;
 use crate::engine::cause::on_one_line;
 use crate::engine::freshness::{Age, ages};
-use crate::engine::ports::{DeadLetter, Failure, Store, StoreError};
+use crate::engine::ports::{DeadLetter, Failure, Store, StoreError, SystemIx};
 use crate::engine::program::{BadPlan, Program};
 use crate::engine::runner::{Alert, Observer, Options, Runner, Tally};
 use crate::plan::{EnvRef, Plan};
@@ -127,6 +128,7 @@ pub fn run(
     let program = Arc::new(Program::new(plan.clone()).map_err(HostError::from_plan)?);
     let only = scenarios_named(&program, &settings.only)?;
     require_variables(&program, settings)?;
+    require_addresses(&program, settings)?;
     let mut store =
         SqliteStore::open(&settings.store, OpenMode::Run).map_err(HostError::from_store)?;
     let remarks = match remembered_plan(&mut store) {
@@ -339,20 +341,39 @@ fn scenarios_named(
     names.iter().map(find).collect()
 }
 
+/// What a runner does with a system of its plan.
+#[derive(Default)]
+struct Use {
+    /// Whether it is written to, read, or followed.
+    called: bool,
+    /// Whether it is heard over HTTP.
+    heard: bool,
+}
+
+impl Use {
+    fn of(program: &Program, settings: &Settings, system: usize) -> Use {
+        let mut used = Use::default();
+        let posts = program.plan.systems[system].connector == "webhook";
+        for (scenario, plan) in program.scenarios.iter().zip(&program.plan.scenarios) {
+            if !settings.only.is_empty() && !settings.only.contains(&plan.name) {
+                continue;
+            }
+            let sends = scenario.routes.iter().any(|r| r.to as usize == system);
+            let reads = scenario.reads.iter().any(|r| r.system as usize == system);
+            let hears = scenario.routes.iter().any(|r| r.from as usize == system);
+            used.called |= sends || reads || (hears && !posts);
+            used.heard |= hears && posts && settings.listen.is_some();
+        }
+        used
+    }
+}
+
 /// Secrets and options are read at start: a variable that is unset is named before anything moves.
 fn require_variables(program: &Program, settings: &Settings) -> Result<(), HostError> {
     let mut missing: Vec<String> = Vec::new();
     for (i, system) in program.plan.systems.iter().enumerate() {
-        let used = program.scenarios.iter().enumerate().any(|(s, scenario)| {
-            let named =
-                settings.only.is_empty() || settings.only.contains(&program.plan.scenarios[s].name);
-            let sends = scenario.routes.iter().any(|r| r.to as usize == i);
-            let reads = scenario.reads.iter().any(|r| r.system as usize == i);
-            let hears = scenario.routes.iter().any(|r| r.from as usize == i)
-                && (system.connector != "webhook" || settings.listen.is_some());
-            named && (sends || reads || hears)
-        });
-        if !used {
+        let used = Use::of(program, settings, i);
+        if !used.called && !used.heard {
             continue;
         }
         let options = system
@@ -378,6 +399,22 @@ fn require_variables(program: &Program, settings: &Settings) -> Result<(), HostE
         message: format!("not set in the environment: {}", missing.join(", ")),
         remedy: Some("export each, for example `export NAME=value`, and run again".into()),
     })
+}
+
+/// An address that cannot be called, or a secret that is no key, shows at start, not with the first
+/// write that it holds up. Nothing is dialled.
+fn require_addresses(program: &Program, settings: &Settings) -> Result<(), HostError> {
+    let env = |name: &str| (settings.env)(name);
+    for (i, system) in program.plan.systems.iter().enumerate() {
+        // What stands in the way of other connectors may come and go while a runner is at work.
+        let has_address = matches!(system.connector.as_str(), "webhook" | "postgres");
+        if has_address && Use::of(program, settings, i).called {
+            let base = &settings.base_dir;
+            registry::open(&program.plan, i as SystemIx, base, &env, Box::new(now))
+                .map_err(HostError::from_failure)?;
+        }
+    }
+    Ok(())
 }
 
 fn unset(env: &EnvRef, settings: &Settings) -> bool {

@@ -253,7 +253,7 @@ scenario orders { sync order(*) from crm to lake mode daily at 03:00 }
     assert_eq!(desk.rows("lake/orders.csv"), ["1,Pen"]);
     assert!(!desk.command(&["status"]).contains("is paused"));
     let resume = || desk.command(&["resume", "--system", "crm"]);
-    assert_eq!(resume(), "`crm` is not paused\n");
+    assert_eq!(resume(), "`crm` is neither paused nor down\n");
 
     try_run(&["--only", "copy"]);
     let said = desk.command(&["status"]);
@@ -268,7 +268,7 @@ scenario orders { sync order(*) from crm to lake mode daily at 03:00 }
     assert!(resume().starts_with("`crm` is tried again: "));
     desk.shows(&[["a", "Ada", "Paris", "2026-01-01T00:00:00Z"]]);
     desk.run();
-    assert_eq!(resume(), "`crm` is not paused\n");
+    assert_eq!(resume(), "`crm` is neither paused nor down\n");
 }
 
 /// What the page on webhooks tells people to do.

@@ -334,3 +334,49 @@ scenario move {
     let (status, said) = syncline(dir.path(), &["runs", "7"]);
     assert!(status == 2 && said.contains("there is no run 7"), "{said}");
 }
+
+/// A system that is down is told of by `status`, with what it says, and tried at once on a person's
+/// word: not first when its pause is over.
+#[test]
+fn a_system_that_is_down_is_shown_and_tried_again_on_a_persons_word() {
+    use super::troubles::{Manner, Receiver, TROUBLED};
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let patient = TROUBLED.replace("300ms pause", "1h pause");
+    std::fs::write(dir.path().join("policy.sync"), patient.replace("LIMIT", "")).unwrap();
+    let receiver = Receiver::start(Manner::Broken);
+    let runner = start_with(dir.path(), &[("TRACKER_URL", &receiver.url)]);
+    let resume = || syncline(dir.path(), &["resume", "--system", "tracker"]).1;
+    assert_eq!(resume(), "`tracker` is neither paused nor down\n");
+    let ada = submission("ada@x.example", "Ada");
+    assert_eq!(deliver(&runner, "m1", &ada), 202);
+    let status = || syncline(dir.path(), &["status"]).1;
+    wait_for("it to be taken for down", || {
+        status().contains("down since")
+    });
+    let said = status();
+    let told = "`tracker` is taken to be down since 20";
+    assert!(
+        said.contains(told) && said.contains("answered 500"),
+        "{said}"
+    );
+    assert!(said.contains("1 write waits for `tracker`"), "{said}");
+    let json = syncline(dir.path(), &["status", "--format", "json"]).1;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let [down] = json["down_systems"].as_array().unwrap().as_slice() else {
+        panic!("{json}");
+    };
+    assert_eq!(down["name"], "tracker");
+    assert!(down["down_since"].is_number(), "{json}");
+    assert_eq!(json["paused_systems"].as_array().unwrap().len(), 0);
+    // Still broken: one call, and then it rests again.
+    let calls = receiver.calls();
+    assert!(resume().starts_with("`tracker` is tried again: "));
+    wait_for("a try", || receiver.calls() > calls);
+    assert!(status().contains(told));
+    receiver.turns(Manner::Well);
+    assert!(resume().starts_with("`tracker` is tried again: "));
+    wait_for("Ada", || receiver.last().contains_key("ada@x.example"));
+    wait_for("it to be up", || !status().contains("down since"));
+    assert_eq!(resume(), "`tracker` is neither paused nor down\n");
+}

@@ -194,6 +194,31 @@ fn nothing_is_made_where_a_store_is_only_looked_for() {
     SqliteStore::open(&dir.path().join("empty.db"), OpenMode::Run).unwrap();
 }
 
+/// People's data is in it, and in what a run stages.
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_a_store() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+    let id = store.open_run(&run("a", None)).unwrap();
+    store.stage_open(id).unwrap();
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(dir.path()).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        // The lock holds no more than the number of a process.
+        if !name.ends_with(".lock") {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+            seen.push(name);
+        }
+    }
+    let has = |end: &str| seen.iter().any(|name| name.ends_with(end));
+    assert!(has("s.db") && has("-wal") && has("-shm"), "{seen:?}");
+    assert!(seen.iter().any(|name| name.contains("-stage-")), "{seen:?}");
+}
+
 #[test]
 fn places_where_no_store_can_be_are_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -11,7 +11,8 @@ pub(in super::super) fn check(ctx: &Context) -> Vec<Finding> {
         .systems
         .iter()
         .flat_map(|system| {
-            let options = system.options.iter().filter(|o| is_secret(system, o));
+            let kept = |o: &&Setting| is_secret(system, o) || has_password(o);
+            let options = system.options.iter().filter(kept);
             let kept = options
                 .map(|o| (o, "option"))
                 .chain(system.secrets.iter().map(|s| (s, "secret")));
@@ -25,6 +26,17 @@ pub(super) fn is_secret(system: &System, option: &Setting) -> bool {
     let entry = system.entry();
     let known = entry.and_then(|e| e.option(&option.name.text));
     known.is_some_and(|o| o.secret)
+}
+
+/// Whether what stands in the policy is an address with a password in it.
+fn has_password(option: &Setting) -> bool {
+    let text = match &option.value {
+        Some(SettingValue::Text(text)) => Some(&**text),
+        Some(SettingValue::Env(env)) => env.default.as_ref().map(|d| &*d.text),
+        _ => None,
+    };
+    let address = text.and_then(|text| url::Url::parse(text).ok());
+    address.is_some_and(|address| address.password().is_some())
 }
 
 /// The environment variable that a setting would naturally come from.

@@ -85,6 +85,11 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// A run by its number.
+    pub fn run(&mut self, id: i64) -> Stored<Option<RunRecord>> {
+        runs::get(&self.db, id)
+    }
+
     /// Makes what [`Store::commit_later`] committed durable, from any thread.
     pub fn flusher(&self) -> Flusher {
         Flusher(self.db.shared.clone())

@@ -96,6 +96,9 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
     if locks {
         guard = Some(lock(&place)?);
     }
+    if mode == OpenMode::Run && !there {
+        make_private(place.path()).map_err(|e| place.io("create", &e))?;
+    }
     let looked_at = connect(&place, mode).and_then(|conn| Ok((kind(&conn, &place)?, conn)));
     let (kind, conn) = match looked_at {
         Ok(looked_at) => looked_at,
@@ -137,6 +140,16 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Stored<Opened> {
         lock: guard,
         shared: Some(shared),
     })
+}
+
+/// Makes an empty file that only its owner may read, unless it is there: people's data goes into it.
+/// What SQLite keeps beside a database has the rights that the database has.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// One file, one lock, whichever way its path is written and whether or not it is there yet.
@@ -257,7 +270,11 @@ fn lock(place: &Place) -> Stored<Lock> {
         .create(true)
         .truncate(false)
         .open(&path)
-        .map_err(|e| there.io("create the lock of the store", &e))?;
+        .map_err(|error| match error.kind() {
+            // The lock is Syncline's own; the author named the store.
+            io::ErrorKind::NotFound => place.io("create the store", &error),
+            _ => there.io("create the lock of the store", &error),
+        })?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held(place, &mut file)),

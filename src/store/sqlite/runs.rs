@@ -156,6 +156,10 @@ pub(super) fn list(db: &Db, scenario: Option<&str>, most: usize) -> Stored<Vec<R
     }
 }
 
+pub(super) fn get(db: &Db, id: i64) -> Stored<Option<RunRecord>> {
+    db.one(columns!("WHERE id = ?1"), [id], run)
+}
+
 pub(super) fn open_runs(db: &Db) -> Stored<Vec<RunRecord>> {
     db.all(columns!("WHERE ended_at IS NULL ORDER BY id"), [], run)
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use crate::engine::ports::{StoreError, Stored};
 
 use super::super::failure::{Place, Role};
-use super::super::open::{OpenMode, beside};
+use super::super::open::{OpenMode, beside, make_private};
 use super::super::{APPLICATION_ID, Db};
 
 /// The format of a stage. One of another format counts as empty: it does not outlive its run.
@@ -128,7 +128,10 @@ impl Files {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = match &path {
-            Some(path) => Connection::open_with_flags(path, flags),
+            Some(path) => {
+                make_private(path).map_err(|e| place.io("create", &e))?;
+                Connection::open_with_flags(path, flags)
+            }
             None => Connection::open_in_memory(),
         }
         .map_err(|e| place.failed(e))?;
