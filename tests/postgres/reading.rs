@@ -66,6 +66,59 @@ fn a_read_goes_on_after_a_lost_connection() {
     assert_eq!(keys.len(), 50);
 }
 
+/// The place where a page ended is one of several columns, or of one that is cursor and key at once.
+#[test]
+fn a_read_goes_on_by_a_key_of_several_columns_and_where_the_cursor_is_the_key() {
+    let several = "shard int DEFAULT 1, email text, PRIMARY KEY (shard, email)";
+    let one = "id bigint PRIMARY KEY, email text UNIQUE";
+    for (keys, since) in [
+        (several, None),
+        (several, Some("2026-01-05T00:00:10Z")),
+        (one, None),
+        (one, Some("10")),
+    ] {
+        let by_id = keys == one;
+        let database = Database::new();
+        database.run(&TABLE.replace("email text PRIMARY KEY", keys));
+        database.run(INDEX);
+        let names = if by_id { "id, email" } else { "shard, email" };
+        let first = if by_id { "i" } else { "i % 3" };
+        database.run(&format!(
+            "INSERT INTO contacts ({names}, name, updated_at) \
+             SELECT {first}, 'p' || i || '@x.example', 'n' || i, \
+                    '2026-01-05T00:00:00Z'::timestamptz + i * interval '1 second' \
+             FROM generate_series(1, 50) i"
+        ));
+        let map = match by_id {
+            true => r#"same_names cursor "id""#,
+            false => MAP,
+        };
+        let mut desk = Desk::open(map, &database.url());
+        let mut request = ReadRequest {
+            since: since.map(str::to_owned),
+            locate: true,
+            ..desk.request(7)
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = (0..9).find_map(|_| desk.page(&request).ok()).unwrap();
+            seen.extend(page.rows.iter().map(|r| r.key.to_string()));
+            assert!(page.rows.iter().all(|r| r.locator.is_some()));
+            let Some(next) = page.next else { break };
+            request.page = Some(next);
+            database.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE application_name = 'syncline' AND datname = current_database()",
+            );
+        }
+        let read = seen.len();
+        seen.sort();
+        seen.dedup();
+        let wanted = if since.is_some() { 41 } else { 50 };
+        assert_eq!((read, seen.len()), (wanted, wanted), "{keys}, {since:?}");
+    }
+}
+
 #[test]
 fn a_limit_to_statements_does_not_end_a_read_that_waits_for_its_run() {
     let database = filled(300_000);

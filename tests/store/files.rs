@@ -615,3 +615,48 @@ fn rows_that_cannot_be_read_fail_the_run_and_are_never_passed_over() {
         "the next start begins anew"
     );
 }
+
+/// A row of many registers that somebody changed by hand, or a disk did: whoever needs it is told,
+/// nothing is taken for absent, and nothing is written over it.
+#[test]
+fn a_row_of_registers_that_cannot_be_read_is_told_and_never_passed_over() {
+    let spoils = [
+        "''",
+        "'{}'",
+        "'nonsense'",
+        "substr(docs, 1, length(docs) / 2)",
+        "replace(docs, '\":', '\"')",
+    ];
+    for spoil in spoils {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let keys: Vec<String> = (0..60).map(|n| format!("k{n:03}")).collect();
+        let docs: Vec<String> = (0..60).map(|n| format!(r#"{{"v":{n}}}"#)).collect();
+        let records: Vec<(&str, &str)> =
+            keys.iter().zip(&docs).map(|(k, d)| (&**k, &**d)).collect();
+        let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        store.put_records("contact", &records).unwrap();
+        drop(store);
+        let other = Connection::open(&path).unwrap();
+        let sql = format!("UPDATE records_settled SET docs = {spoil}");
+        assert!(other.execute(&sql, []).unwrap() > 0, "{spoil}");
+        let held = || -> String {
+            let sql = "SELECT group_concat(docs) FROM records_settled";
+            other.query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        let before = held();
+        let mut store = SqliteStore::open(&path, OpenMode::Run).unwrap();
+        let wanted: Vec<&str> = keys.iter().map(|k| &**k).collect();
+        let told = [
+            store.records_of("contact", &wanted).map(drop),
+            store.records_after("contact", None, 100).map(drop),
+            store.put_records("contact", &records).map(drop),
+        ];
+        for told in told {
+            let error = told.expect_err(spoil);
+            assert!(error.message.contains("damaged"), "{spoil}: {error}");
+            assert!(error.remedy.unwrap().contains(".recover"), "{spoil}");
+        }
+        assert_eq!(held(), before, "{spoil}");
+    }
+}

@@ -97,8 +97,13 @@ fn finding(system: &System, setting: &Setting, word: &str) -> Option<Finding> {
         }
     };
     let name = &setting.name;
+    // Of an option that may stand there otherwise it is the password alone that may not.
+    let (whose, new) = match word == "option" && !is_secret(system, setting) {
+        true => ("with the password in it ", "change that password"),
+        false => ("", "give the system a new secret"),
+    };
     let message = format!(
-        "{word} `{name}` of `{}` {what}, where everybody can read it",
+        "{word} `{name}` of `{}` {whose}{what}, where everybody can read it",
         system.name
     );
     let text = format!("env(\"{var}\")");
@@ -107,8 +112,8 @@ fn finding(system: &System, setting: &Setting, word: &str) -> Option<Finding> {
             .mark("a secret in the open")
             .label(system.name.span, format!("a setting of `{}`", system.name))
             .help(format!(
-                "write `{word} {name} = {text}`, set `{var}` where the plan runs, and give the \
-                 system a new secret: this one is known"
+                "write `{word} {name} = {text}`, set `{var}` where the plan runs, and {new}: \
+                 this one is known"
             ))
             .fix(
                 format!("take it from `{var}`"),
