@@ -87,7 +87,11 @@ impl Http {
             true => None,
             false => Some(Matcher::from_env()),
         };
-        Http::by(url, proxies.as_ref(), tls::config()?)
+        let tls = match url.scheme() {
+            "https" => tls::config()?,
+            _ => tls::unused()?,
+        };
+        Http::by(url, proxies.as_ref(), tls)
     }
 
     fn by(url: &Url, proxies: Option<&Matcher>, tls: ClientConfig) -> Result<Http, Unusable> {

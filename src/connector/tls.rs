@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Once};
 
-use rustls::ClientConfig;
 use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 /// What to do where [`config`] fails.
@@ -17,6 +17,17 @@ pub(super) fn config() -> Result<ClientConfig, rustls::Error> {
         ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
             .with_platform_verifier()?
+            .with_no_client_auth(),
+    )
+}
+
+/// That of one who meets no server over TLS: it trusts nobody, on machines too where there is nobody
+/// to trust.
+pub(super) fn unused() -> Result<ClientConfig, rustls::Error> {
+    Ok(
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth(),
     )
 }

@@ -17,8 +17,8 @@ use super::letters::Given;
 use super::merge::{self, Besides, Found, Ground, Merged, Shown};
 use super::one_way;
 use super::ports::{
-    Answer, Call, EntityIx, Failure, FailureClass, FieldIx, MapIx, ScenarioIx, Staged, Stored,
-    SystemIx, Write, WriteReport, WriteRequest,
+    Answer, Call, EntityIx, Failure, FailureClass, FieldIx, Idempotency, MapIx, ScenarioIx, Staged,
+    Stored, SystemIx, Write, WriteReport, WriteRequest,
 };
 use super::register::Register;
 use super::runner::{Errand, Runner};
@@ -26,6 +26,7 @@ use super::stage::Payload;
 use super::steps::Step;
 use crate::failpoint::{Point, reach};
 use crate::time::Instant;
+use crate::value::Value;
 
 /// Records in one chunk: whole parts of [`super::merge`].
 pub(super) const CHUNK: usize = 5 * merge::PART;
@@ -498,7 +499,7 @@ impl Runner<'_> {
                 continue;
             }
             let (register, _) = books.register(&mut office, entity, &write.key)?;
-            let version = register.version;
+            let version = version_of(write, register, system);
             let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
             let order = order_of(request.scenario, system, entity, write, &fields, version);
             let waiting = books.enter(&mut office, &order)?;
@@ -507,5 +508,23 @@ impl Runner<'_> {
         }
         books.close(&mut office)?;
         self.store.commit()
+    }
+}
+
+/// The version under which a write of a run goes on in the outbox: its own as long as it would say
+/// the same once more, since it may have had its effect, and whoever got it knows it by that.
+fn version_of(write: &Write, register: &Register, system: SystemIx) -> u64 {
+    let view = register.view(system);
+    let holds = |(field, value): &(FieldIx, Value)| {
+        let known = view.and_then(|view| view.field(*field));
+        known.is_some_and(|known| known.value == *value)
+    };
+    let same = match write.delete {
+        true => view.is_some_and(|view| view.gone.is_some()),
+        false => write.fields.iter().all(holds),
+    };
+    match write.idempotency {
+        Idempotency::Version(version) if same => version,
+        _ => register.version,
     }
 }

@@ -306,8 +306,9 @@ fn absorb_field(
             }
         }
         Standing::Overwritten => {
-            // Whatever should be there is sent.
+            // Whatever should be there is sent, by whichever flow carries it there.
             view.forget(ix);
+            out.lost.push(ix);
             out.changed = true;
         }
         // The same was said there before it was written.
@@ -356,8 +357,9 @@ fn absorb_field(
         };
         view.replace_sent(ix, known, handed);
         if standing == Standing::Doubt {
-            // Whatever should be there is sent.
+            // Whatever should be there is sent, by whichever flow carries it there.
             view.forget(ix);
+            out.lost.push(ix);
         }
         out.changed = true;
     }
@@ -408,7 +410,8 @@ fn absorb_field(
             Shown::Value { from, .. } => *from,
             _ => None,
         };
-        if after.value() != Some(value) && !matches!(after, Shown::Held { .. }) {
+        let lost = after.value() != Some(value) && !matches!(after, Shown::Held { .. });
+        if lost && !out.lost.contains(&ix) {
             out.lost.push(ix);
         }
         if merged && disagree(field.rule, slot) && leaves_out(field.rule, slot, after.value()) {

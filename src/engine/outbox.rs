@@ -113,8 +113,14 @@ impl Runner<'_> {
         let name = program.system_name(system);
         self.begin()?;
         for waiting in void {
-            self.store
-                .take_waiting(name, &names.name, &waiting.key, waiting.version, None)?;
+            let (key, version) = (&waiting.key, waiting.version);
+            let there = self
+                .store
+                .take_waiting(name, &names.name, key, version, None)?;
+            if !there {
+                // What a person has entered since has something to say.
+                continue;
+            }
             let fields: Vec<FieldIx> = positions(names, &waiting.fields);
             let mut register = self.register(entity, &waiting.key)?;
             forget(&mut register, system, &fields);
@@ -135,9 +141,7 @@ impl Runner<'_> {
         let names = &program.entities[entity as usize];
         // As new as what waits, at the least (see `batch_of`); a person may decide meanwhile, and what
         // that makes waiting goes out next.
-        let kept = self.recent.take_sized(entity, &waiting.key);
-        let at_hand = kept.is_some();
-        let (mut register, mut bytes) = match kept {
+        let (mut register, mut bytes) = match self.recent.take_sized(entity, &waiting.key) {
             Some(kept) => kept,
             None => load_sized(program, &mut *self.store, entity, &waiting.key)?,
         };
@@ -148,13 +152,16 @@ impl Runner<'_> {
             asked.filter(|ix| is_held(names, register, *ix)).collect()
         };
         let mut held = held_of(&register);
-        if at_hand && !held.is_empty() {
+        if !held.is_empty() {
+            // As it is now: what a person decided meanwhile is not to be written over.
+            self.begin()?;
             (register, bytes) = load_sized(program, &mut *self.store, entity, &waiting.key)?;
             held = held_of(&register);
-        }
-        if !held.is_empty() {
-            forget(&mut register, system, &held);
-            put(names, &mut *self.store, &waiting.key, &mut register)?;
+            if !held.is_empty() {
+                forget(&mut register, system, &held);
+                put(names, &mut *self.store, &waiting.key, &mut register)?;
+            }
+            self.store.commit()?;
         }
         let view = register.view(system);
         let mut fields = Vec::new();
@@ -357,12 +364,17 @@ impl Runner<'_> {
                 };
                 self.observer.alert(&alert);
             }
-        } else if state.failures >= breaker.failures && !until_idle {
+        } else if (state.open_until.is_some() || state.failures >= breaker.failures) && !until_idle
+        {
+            // One that is tried shows by one call that it is not up, whatever the patience of the
+            // scenario that tried it.
             let until = now + breaker.pause;
-            let was_down = state.open_until.replace(until).is_some();
-            state.down.get_or_insert(now);
+            state.open_until = Some(until);
             state.tries.down();
-            if !was_down {
+            // What it was paused for is mended, as a person said, and this is something else.
+            state.paused.take_if(|(_, tries)| *tries == 0);
+            if state.paused.is_none() && state.down.is_none() {
+                state.down = Some(now);
                 let alert = Alert::Down {
                     system: self.program.system_name(system),
                     error: state.error.as_deref().unwrap_or_default(),

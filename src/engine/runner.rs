@@ -256,8 +256,8 @@ pub(super) struct SystemState {
     pub paused: Option<(Instant, u32)>,
     /// Since when it is taken to be down.
     pub down: Option<Instant>,
-    /// What the store knows of it.
-    pub noted: Option<Trouble>,
+    /// What the store knows of it: since when, and what it said.
+    pub noted: Option<(Trouble, Instant, String)>,
     /// Up to when it was last told that it is waited for.
     pub awaited: Option<Instant>,
     /// It asked not to be called before this. Answers of calls that were under way when it did say
@@ -566,6 +566,13 @@ impl<'a> Runner<'a> {
             }
             state.open_until = Some(now);
             state.rest_until = None;
+            state.follow_after = None;
+            let system = i as SystemIx;
+            for run in &mut self.runs {
+                if run.reads.front().is_some_and(|read| read.system == system) {
+                    run.retry_at = None;
+                }
+            }
         }
         Ok(())
     }
@@ -583,23 +590,33 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Has the store know which systems are paused or down, for those who look at it.
+    /// Has the store know which systems are paused or down, for those who look at it: since when
+    /// first, and what each said last.
     fn note_troubles(&mut self) -> Stored<()> {
         for (state, system) in self.systems.iter_mut().zip(&self.program.plan.systems) {
             let trouble = state.trouble();
-            let now = trouble.map(|(trouble, _)| trouble);
-            if now == state.noted {
-                continue;
-            }
-            if let Some(before) = state.noted.take() {
+            let error = state.error.as_deref().unwrap_or_default();
+            let (before, since) = match (&state.noted, trouble) {
+                (None, None) => continue,
+                (Some((noted, since, said)), Some((trouble, _))) if *noted == trouble => {
+                    if said == error {
+                        continue;
+                    }
+                    (None, Some(*since))
+                }
+                (noted, _) => (noted.as_ref().map(|noted| noted.0), None),
+            };
+            if let Some(before) = before {
                 self.store.set_meta(&before.key(&system.name), "")?;
             }
-            if let Some((trouble, since)) = trouble {
-                let error = state.error.as_deref().unwrap_or_default();
+            state.noted = trouble.map(|(trouble, began)| {
+                let since = since.unwrap_or(began);
+                (trouble, since, error.to_owned())
+            });
+            if let Some((trouble, since, error)) = &state.noted {
                 let text = format!("{} {error}", since.0);
                 self.store.set_meta(&trouble.key(&system.name), &text)?;
             }
-            state.noted = now;
         }
         Ok(())
     }

@@ -134,3 +134,23 @@ fn only_whom_this_machine_trusts_is_written_to_over_tls() {
     let emails = [1, 2, 3].map(|n| format!("hidden{n}@x.example"));
     assert_eq!(emails.map(|email| of(&email)), [1, 1, 1], "{heard:?}");
 }
+
+/// Who meets nobody over TLS needs nobody to trust.
+#[test]
+fn a_receiver_on_this_machine_is_written_to_where_nobody_is_trusted() {
+    use super::troubles::{Manner, Receiver, set_up_troubled};
+    let dir = tempfile::tempdir().unwrap();
+    let none = dir.path().join("none");
+    std::fs::create_dir(&none).unwrap();
+    set_up_troubled(dir.path(), "");
+    let receiver = Receiver::start(Manner::Well);
+    let env = [
+        ("TRACKER_URL", &*receiver.url),
+        ("SSL_CERT_FILE", "/dev/null"),
+        ("SSL_CERT_DIR", none.to_str().unwrap()),
+    ];
+    let runner = start_with(dir.path(), &env);
+    let ada = submission("ada@x.example", "Ada");
+    assert_eq!(deliver(&runner, "m1", &ada), 202);
+    wait_for("Ada", || receiver.last().contains_key("ada@x.example"));
+}

@@ -43,6 +43,8 @@ pub struct Flow {
     pub batch: Option<u8>,
     /// Whether it is consent: `stale compliance`.
     pub consent: bool,
+    /// Whether the way back (where the rule has several origins) is a scenario of its own.
+    pub apart: bool,
 }
 
 impl Flow {
@@ -185,14 +187,16 @@ fn flow() -> impl Strategy<Value = Flow> {
         any::<bool>(),
         batch,
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(rule, mode, to_c, to_d, batch, consent)| Flow {
+        .prop_map(|(rule, mode, to_c, to_d, batch, consent, apart)| Flow {
             rule,
             mode,
             to_c,
             to_d,
             batch,
             consent,
+            apart,
         })
 }
 
@@ -309,15 +313,21 @@ impl Case {
                 Mode::Every5m => "every 5m",
                 Mode::Hourly => "every 1h",
             };
-            let mut sync = match flow.rule {
-                Rule::Owned => format!("  sync contact(f{i}) from a to b\n"),
-                _ => format!("  sync contact(f{i}) between a, b\n"),
+            let shared = flow.rule != Rule::Owned;
+            let mut sync = match shared && !flow.apart {
+                true => format!("  sync contact(f{i}) between a, b\n"),
+                false => format!("  sync contact(f{i}) from a to b\n"),
             };
+            let mut back = format!("  sync contact(f{i}) from b to a\n");
             for (to, wanted) in [("c", flow.to_c), ("d", flow.to_d)] {
                 if wanted {
                     sync += &format!("  sync contact(f{i}) from a to {to}\n");
-                    if flow.rule != Rule::Owned {
-                        sync += &format!("  sync contact(f{i}) from b to {to}\n");
+                    let way = match flow.apart {
+                        true => &mut back,
+                        false => &mut sync,
+                    };
+                    if shared {
+                        *way += &format!("  sync contact(f{i}) from b to {to}\n");
                     }
                 }
             }
@@ -328,7 +338,11 @@ impl Case {
                 true => "compliance",
                 false => "none",
             };
-            out += &format!("scenario s{i} {{\n{sync}  mode {mode}\n{batch}  stale {stale}\n}}\n");
+            let more = format!("  mode {mode}\n{batch}  stale {stale}\n");
+            out += &format!("scenario s{i} {{\n{sync}{more}}}\n");
+            if shared && flow.apart {
+                out += &format!("scenario t{i} {{\n{back}{more}}}\n");
+            }
         }
         out
     }

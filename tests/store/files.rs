@@ -194,6 +194,29 @@ fn nothing_is_made_where_a_store_is_only_looked_for() {
     SqliteStore::open(&dir.path().join("empty.db"), OpenMode::Run).unwrap();
 }
 
+/// A link stands for the file that it names, whether or not that is there yet.
+#[cfg(unix)]
+#[test]
+fn a_store_may_be_a_link_to_a_file_that_is_not_there_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("far")).unwrap();
+    for (name, to) in [
+        ("one.db", PathBuf::from("far/one.db")),
+        ("two.db", dir.path().join("far/two.db")),
+    ] {
+        let link = dir.path().join(name);
+        std::os::unix::fs::symlink(&to, &link).unwrap();
+        let mut store = SqliteStore::open(&link, OpenMode::Run).unwrap();
+        store.put_record("contact", "k", "{}").unwrap();
+        assert!(SqliteStore::open(&dir.path().join("far").join(name), OpenMode::Run).is_err());
+        drop(store);
+        let mut store = SqliteStore::open(&link, OpenMode::Inspect).unwrap();
+        assert!(store.record("contact", "k").unwrap().is_some());
+    }
+    // Beside the file, not beside the link.
+    assert!(!beside(&dir.path().join("one.db"), ".lock").exists());
+}
+
 /// People's data is in it, and in what a run stages.
 #[cfg(unix)]
 #[test]

@@ -83,6 +83,8 @@ pub struct Emulated {
     pub calls: Vec<(i64, &'static str)>,
     /// When each call was made, with its kind and scenario (of a write).
     pub asked: Vec<(i64, &'static str, Option<ScenarioIx>)>,
+    /// The writes that it was handed, whatever became of them.
+    pub handed: Vec<Write>,
     /// Of each part of a bulk job: the calls that it stood for, and its records.
     pub jobs: Vec<(u64, usize)>,
     /// Calls under way, and the most that ever were.
@@ -458,10 +460,11 @@ impl World for Sim {
             Call::Write(request) => (self.now, "write", Some(request.scenario)),
             Call::Events(_) => (self.now, "events", None),
         });
-        if let Call::Write(request) = &call
-            && request.job_calls > 0
-        {
-            there.jobs.push((request.job_calls, request.writes.len()));
+        if let Call::Write(request) = &call {
+            there.handed.extend(request.writes.iter().cloned());
+            if request.job_calls > 0 {
+                there.jobs.push((request.job_calls, request.writes.len()));
+            }
         }
         match &call {
             Call::Events(_) => {
@@ -653,6 +656,7 @@ impl Bench {
             writes: Vec::new(),
             calls: Vec::new(),
             asked: Vec::new(),
+            handed: Vec::new(),
             jobs: Vec::new(),
             under_way: (0, 0),
             feed: VecDeque::new(),

@@ -154,6 +154,10 @@ pub(super) fn make_private(path: &Path) -> io::Result<()> {
 
 /// One file, one lock, whichever way its path is written and whether or not it is there yet.
 fn real_path(path: &Path) -> PathBuf {
+    // A link to a file that is not there yet stands for that file.
+    let linked = fs::read_link(path).ok().filter(|_| !path.exists());
+    let linked = linked.map(|to| path.with_file_name("").join(to));
+    let path = linked.as_deref().unwrap_or(path);
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
