@@ -10,11 +10,11 @@ use std::sync::Arc;
 use super::batch::{ActiveRun, Phase};
 use super::books::{Books, waits};
 use super::chunk::CHUNK;
-use super::evaluate::{Report, absorb};
+use super::evaluate::{Report, absorb, by_event_since};
 use super::owed::forget;
 use super::ports::{EntityIx, FieldIx, RunRecord, ScenarioIx, Stored, SystemIx};
 use super::program::Source;
-use super::register::{Known, Register};
+use super::register::{FieldRegister, Known, Register};
 use super::register_json;
 use super::runner::{Runner, damaged};
 use super::stage::Payload;
@@ -165,8 +165,13 @@ impl Runner<'_> {
         let settled = self.settled(run, system);
         let had = view.gone.is_none() && !view.known.is_empty();
         let is_fresh = |(_, k): &(FieldIx, Known)| k.settled_at() >= settled;
+        // Its own events tell by its own clock, which may be behind.
+        let told = |(_, field): &(FieldIx, FieldRegister)| {
+            let own = field.origin(system).map(|own| &own.latest);
+            own.is_some_and(|told| by_event_since(&told.id, told.at, (settled, i64::MIN)))
+        };
         let fresh = match gap {
-            Gap::Deleted => view.known.iter().any(is_fresh),
+            Gap::Deleted => view.known.iter().any(is_fresh) || register.fields.iter().any(told),
             // A field that this very run sends does not bring the others back.
             Gap::Missing => view.known.iter().all(is_fresh),
         };
@@ -214,13 +219,10 @@ impl Runner<'_> {
                     .map(|v| v.known.iter().map(|(f, _)| *f).collect())
                     .unwrap_or_default();
                 forget(register, system, &known);
-                books.owe(
-                    &mut office,
-                    run.scenario,
-                    (entity, key),
-                    Some(system),
-                    false,
-                )?;
+                let (scenario, record) = (run.scenario, (entity, key));
+                books.owe(&mut office, scenario, record, Some(system), false)?;
+                // Other flows put back what they carry there.
+                books.correct(&mut office, system, record, &known, &[scenario])?;
             }
         }
         run.record.counts.drift += u64::from(run.reconcile);
@@ -248,7 +250,7 @@ impl Runner<'_> {
                 continue;
             }
             let shown = run.rows.get(source).copied().unwrap_or_default();
-            if shown == 0 && self.had_records(*source)? {
+            if shown == 0 && self.had_records(run, *source)? {
                 return Ok(Some(format!(
                     "`{}` shows no `{}` at all, where it had some before",
                     program.system_name(source.system),
@@ -259,9 +261,12 @@ impl Runner<'_> {
         Ok(None)
     }
 
-    /// Whether a source is known to have had any record.
-    fn had_records(&mut self, source: Source) -> Stored<bool> {
-        let names = &self.program.entities[source.entity as usize];
+    /// Whether a source is known to have had any record: one that it showed, or that it was sent
+    /// before the run and does not wait for any more.
+    fn had_records(&mut self, run: &ActiveRun, source: Source) -> Stored<bool> {
+        let program = self.program;
+        let names = &program.entities[source.entity as usize];
+        let settled = self.settled(run, source.system);
         let mut after: Option<String> = None;
         loop {
             let records = self
@@ -270,9 +275,15 @@ impl Runner<'_> {
             for record in &records {
                 let register = register_json::parse(names, &record.doc).map_err(damaged)?;
                 let view = register.view(source.system);
-                if view
-                    .is_some_and(|v| v.gone.is_none() && v.known.iter().any(|k| !k.1.how.written()))
-                {
+                let Some(view) = view.filter(|view| view.gone.is_none()) else {
+                    continue;
+                };
+                if view.known.iter().any(|(_, known)| !known.how.written()) {
+                    return Ok(true);
+                }
+                let sent = view.known.iter().any(|(_, k)| k.settled_at() < settled);
+                let (system, entity) = (source.system, source.entity);
+                if sent && !waits(program, &mut *self.store, system, entity, &record.key)? {
                     return Ok(true);
                 }
             }

@@ -195,6 +195,16 @@ pub(super) fn compares(plan: &plan::Scenario, why: &str) -> bool {
 impl Runner<'_> {
     /// Starts a run of a scenario.
     pub(super) fn start_run(&mut self, scenario: ScenarioIx, why: &str) -> Stored<()> {
+        self.start_instead(scenario, why, None)
+    }
+
+    /// The same, and has another run end with it.
+    pub(super) fn start_instead(
+        &mut self,
+        scenario: ScenarioIx,
+        why: &str,
+        ends: Option<&RunRecord>,
+    ) -> Stored<()> {
         let plan = &self.program.plan.scenarios[scenario as usize];
         let reconcile = plan.mode.realtime;
         let reads = self.sources_of(scenario, compares(plan, why));
@@ -227,6 +237,9 @@ impl Runner<'_> {
             }
         }
         self.begin()?;
+        if let Some(ends) = ends {
+            self.store.put_run(ends)?;
+        }
         record.id = self.store.open_run(&record)?;
         let digest = &self.program.plan.digest;
         self.store.set_meta(&digest_key(&plan.name), digest)?;

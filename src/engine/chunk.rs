@@ -326,7 +326,9 @@ impl Runner<'_> {
             run.record.counts.changed += 1;
             self.tally(run.scenario).counts.changed += 1;
         }
-        if run.reconcile && record.owed > 0 {
+        // What is written once more after a kill was counted before, or is no difference at all.
+        let again = run.redo.as_deref().is_some_and(|redo| key <= redo);
+        if run.reconcile && record.owed > 0 && !again {
             run.record.counts.drift += record.owed;
             self.tally(run.scenario).counts.drift += record.owed;
         }
@@ -499,9 +501,23 @@ impl Runner<'_> {
                 continue;
             }
             let (register, _) = books.register(&mut office, entity, &write.key)?;
+            let view = register.view(system);
+            let gone = view.and_then(|view| view.gone);
+            if write.delete != gone.is_some_and(|gone| gone.sent.is_some()) {
+                // The record has gone, or come back, since: what follows from that waits already.
+                continue;
+            }
             let version = version_of(write, register, system);
             let fields: Vec<FieldIx> = write.fields.iter().map(|(f, _)| *f).collect();
-            let order = order_of(request.scenario, system, entity, write, &fields, version);
+            let mut order = order_of(request.scenario, system, entity, write, &fields, version);
+            let (named, next) = (fields.len(), register.version + 1);
+            let waiting = books.enter(&mut office, &order)?;
+            if waiting.version == version && waiting.fields.len() > named {
+                // What waited already goes along: that is another content, which has a key of its own.
+                order.version = next;
+                let (_, dirty) = books.register(&mut office, entity, &write.key)?;
+                *dirty = true;
+            }
             let waiting = books.enter(&mut office, &order)?;
             waiting.error = failure.map(|f| f.message.clone());
             waiting.due = waiting.due.max(due);

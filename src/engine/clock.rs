@@ -103,6 +103,8 @@ impl Runner<'_> {
         self.gates.iter_mut().for_each(Gate::forget_hold);
         for run in &mut self.runs {
             back(&mut run.retry_at, by);
+            // What comes from now on is told by the new time, and is no older than what was read.
+            run.record.started = run.record.started - by;
         }
         back(&mut self.forgot, by);
         back(&mut self.stop_seen, by);

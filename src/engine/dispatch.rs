@@ -862,7 +862,8 @@ impl Runner<'_> {
 
     /// A run that was cut short has had an answer again.
     pub(super) fn goes_on(run: &mut ActiveRun) {
-        if run.record.goes_on.take().is_some() {
+        // One that is left to a later runner stays as it was cut short, whatever still comes in.
+        if !run.left && run.record.goes_on.take().is_some() {
             run.record.note = run.noted.take();
             run.record.status = match run.phase {
                 Phase::Ask(_) | Phase::Reading(_) | Phase::Check => RunStatus::Reading,

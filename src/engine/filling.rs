@@ -93,6 +93,8 @@ impl Runner<'_> {
         self.runs.iter().any(|run| {
             run.record.id == id
                 && matches!(run.phase, Phase::Write(_))
+                // One that has as many as there may be has no more to add until this is done.
+                && (run.chunks.len() as u64) < KEPT
                 && !run.left
                 && run.record.goes_on.is_none()
                 && self.in_window(run)

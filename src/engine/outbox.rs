@@ -176,9 +176,11 @@ impl Runner<'_> {
             .iter()
             .filter(|r| r.entity == entity && r.to == system)
             .peekable();
+        // State, not history: one that is there again is deleted no more.
+        let delete = waiting.delete && view.is_some_and(|view| view.gone.is_some());
         let let_through =
             into.peek().is_none() || into.any(|r| passes(names, &waiting.key, &register, r));
-        if !waiting.delete && (fields.is_empty() || !let_through) {
+        if !delete && (fields.is_empty() || !let_through) {
             return Ok(None);
         }
         let native_key = view.and_then(|v| v.native_key.clone());
@@ -192,7 +194,7 @@ impl Runner<'_> {
             native_key,
             locator: None,
             fields,
-            delete: waiting.delete,
+            delete,
             idempotency: match scenario {
                 Some(_) => Idempotency::Version(waiting.version),
                 // The present plan does not have it.

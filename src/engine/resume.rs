@@ -70,13 +70,13 @@ impl Runner<'_> {
             goes_on: None,
             ..record
         };
-        self.store.put_run(&record)?;
-        self.observer.run_ended(&record);
-        self.store.stage_drop(record.id)?;
+        // In one transaction: killed in between, the scenario would not be started anew.
         match scenario {
-            Some(scenario) => self.start_run(scenario, why),
-            None => Ok(()),
+            Some(scenario) => self.start_instead(scenario, why, Some(&record))?,
+            None => self.store.put_run(&record)?,
         }
+        self.observer.run_ended(&record);
+        self.store.stage_drop(record.id)
     }
 }
 

@@ -25,6 +25,7 @@ use super::recent::Recent;
 use super::steps::{Cause, Step};
 use super::tries::Tries;
 use crate::failpoint::{Point, reach};
+use crate::terms::Priority;
 use crate::time::{Instant, Millis};
 
 /// How a runner runs.
@@ -444,6 +445,7 @@ impl<'a> Runner<'a> {
         runner.recall_clock()?;
         runner.forget_troubles()?;
         runner.heed()?;
+        runner.take_up_what_was_set_aside()?;
         runner.recall_letters()?;
         runner.recall_spent()?;
         runner.note_first_sight()?;
@@ -586,6 +588,32 @@ impl<'a> Runner<'a> {
                     self.store.set_meta(&key, "")?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What an earlier plan had no entity or map for waits with what was paused: this one may have it.
+    fn take_up_what_was_set_aside(&mut self) -> Stored<()> {
+        let program = self.program;
+        let almost = Some(Instant(i64::MAX - 1));
+        for system in &program.plan.systems {
+            let mut held = false;
+            for priority in Priority::ALL {
+                held |= self
+                    .store
+                    .next_due(&system.name, *priority, almost)?
+                    .is_some();
+            }
+            if !held {
+                continue;
+            }
+            let now = self.world.now();
+            for (i, scenario) in program.plan.scenarios.iter().enumerate() {
+                if !self.paused.contains(&(i as ScenarioIx)) {
+                    self.store.hold_waiting(&scenario.name, Some(now))?;
+                }
+            }
+            return Ok(());
         }
         Ok(())
     }

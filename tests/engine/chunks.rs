@@ -109,6 +109,21 @@ fn the_few_that_chunks_owe_share_calls_but_not_without_end() {
 }
 
 #[test]
+fn a_long_run_with_a_single_difference_comes_to_its_end() {
+    for differs in ["k00000", "k00700", "k01999"] {
+        let flows = "scenario s { sync contact(name) from a to b mode hourly scan full }";
+        let mut bench = batches_of(flows, 1_000);
+        seeded(&mut bench, 2_000);
+        bench.run_with(in_chunks_of(10)).unwrap();
+        bench.sim.now += 3_600_000;
+        bench.sets("a", differs, &[("name", text("y"))]);
+        bench.run_with(in_chunks_of(10)).unwrap();
+        assert_eq!(bench.value("b", differs, "name"), Some(text("y")));
+        assert_eq!(bench.run_records("s")[0].counts.written, 1);
+    }
+}
+
+#[test]
 fn a_newer_write_of_another_run_is_not_overwritten_by_one_that_waits() {
     // `b` takes one call after the other, so that the large run is still under way when another, which
     // has a higher priority, brings what has changed since.

@@ -3,7 +3,10 @@
 use syncline::value::Value;
 
 use crate::basics::policy;
-use crate::world::{Bench, text};
+use crate::world::{Act, Bench, START, Sim, named, text};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
 
 const FIELDS: &str = "field name: text? field tag: text? accepts b resolve last_write_wins";
 
@@ -205,4 +208,158 @@ fn a_reconcile_puts_back_what_a_destination_lost_and_counts_it() {
     assert_eq!(bench.tallies["s"].counts.drift, 2);
     assert_eq!(bench.value("a", "k4", "name"), Some(text("x")));
     assert_eq!(bench.value("a", "k4", "tag"), None::<Value>);
+}
+
+/// What it was sent it has, as much as what it told of itself.
+#[test]
+fn a_system_that_was_filled_and_shows_nothing_is_told_of_and_deletes_nothing() {
+    let both =
+        "scenario s { sync contact(tag) between a, b mode hourly scan full deletes propagate }";
+    let on = "scenario s { sync contact(name) from a to b mode hourly } \
+              scenario t { sync contact(name) from b to c mode hourly scan full deletes propagate }";
+    for (flows, field, last, scenario) in [(both, "tag", "a", "s"), (on, "name", "c", "t")] {
+        let mut bench = Bench::new(&policy(FIELDS, flows), 3);
+        for i in 0..10 {
+            bench.seed("a", &format!("k{i}"), &[(field, text("x"))], -5_000);
+        }
+        for _ in 0..3 {
+            bench.until_idle();
+            bench.sim.now += HOUR;
+        }
+        assert_eq!(bench.sim.values(last, "contact").len(), 10, "{flows}");
+        bench.sim.system("b").records.clear();
+        bench.until_idle();
+        assert_eq!(bench.sim.values(last, "contact").len(), 10, "{flows}");
+        let notes = &bench.tallies[scenario].notes;
+        assert!(notes[0].contains("`b` shows no `contact`"), "{notes:?}");
+    }
+}
+
+/// A run's writes queue while events say otherwise of the same records.
+#[test]
+fn what_becomes_of_a_record_meanwhile_is_not_undone_by_a_run_that_has_yet_to_write_it() {
+    let flow = "scenario s { sync contact(name) from a to b mode realtime with reconcile hourly \
+                deletes propagate }";
+    for seed in 0..40 {
+        let mut bench = Bench::new(&policy(FIELDS, flow), seed).with_plan(|plan| {
+            plan.systems[1].write_batch = Some(1);
+            plan.systems[1].concurrency = 1;
+        });
+        bench.sim.system("a").manner.tombstones = true;
+        bench.sim.system("b").manner.slowness = 20_000;
+        let key = |i: usize| format!("k{i}");
+        (0..10).for_each(|i| bench.sets("a", &key(i), &[("name", text("x"))]));
+        // Before the second hour begins: what drifts, and what has gone unheard.
+        let drift = move |sim: &mut Sim| {
+            for i in 0..10 {
+                let drifted = named(&[("name", text("drifted"))]);
+                sim.seed(
+                    "b",
+                    "contact",
+                    &key(i),
+                    &drifted,
+                    START + HOUR + 50 * MINUTE,
+                );
+                if i >= 5 {
+                    let at = ("contact".to_owned(), key(i));
+                    let held = sim.system("a").records.get_mut(&at).unwrap();
+                    held.deleted = true;
+                    held.changed_at = (START + HOUR + 50 * MINUTE) * 1_000;
+                }
+            }
+        };
+        bench.sim.at(HOUR + 50 * MINUTE, Act::Do(Box::new(drift)));
+        for i in 0..10 {
+            let act = match i {
+                0..5 => Act::Deletes("a", "contact".into(), key(i)),
+                _ => {
+                    let fields = named(&[("name", text("again"))]);
+                    Act::Sets("a", "contact".into(), key(i), fields)
+                }
+            };
+            let at = 2 * HOUR + bench.sim.rng.i64(1..200_000);
+            bench.sim.at(at, act);
+        }
+        bench.for_ms(2 * HOUR + 40 * MINUTE);
+        for i in 0..10 {
+            let wanted = bench.value("a", &key(i), "name");
+            let held = bench.value("b", &key(i), "name");
+            assert_eq!(held, wanted, "{seed}, {i}\n{}", bench.story(&key(i)));
+        }
+    }
+}
+
+#[test]
+fn a_deletion_that_waits_is_void_once_its_record_is_there_again() {
+    let flow = "scenario s { sync contact(name) from a to b mode hourly scan full \
+                deletes propagate retry exponential from 2h to 2h, 12 attempts \
+                breaker 50 failures, 1s pause }";
+    for seed in 0..20 {
+        let mut bench = Bench::new(&policy(FIELDS, flow), seed);
+        for key in ["k", "l"] {
+            bench.seed("a", key, &[("name", text("x"))], -9_000);
+        }
+        let at = |minutes: i64, act: fn(&mut Sim)| (minutes * MINUTE, Act::Do(Box::new(act)));
+        for (ms, act) in [
+            at(90, |sim| {
+                sim.system("a")
+                    .records
+                    .remove(&("contact".into(), "k".into()));
+                sim.system("b").chokes_on.insert("k".into());
+            }),
+            at(150, |sim| {
+                let back = named(&[("name", text("back"))]);
+                sim.seed("a", "contact", "k", &back, START + 150 * MINUTE);
+            }),
+            at(179, |sim| sim.system("b").chokes_on.clear()),
+        ] {
+            bench.sim.at(ms, act);
+        }
+        bench.for_ms(7 * HOUR);
+        let held = bench.value("b", "k", "name");
+        assert_eq!(held, Some(text("back")), "{seed}\n{}", bench.story("k"));
+    }
+}
+
+/// By the clock of its source, which is behind, it came before the run that does not show it.
+#[test]
+fn a_record_that_came_while_a_run_read_is_not_absent() {
+    let flow = "scenario s { sync contact(name) from a to b mode realtime with reconcile hourly \
+                deletes propagate }";
+    for seed in 0..10 {
+        let mut bench = Bench::new(&policy(FIELDS, flow), seed);
+        bench.sim.system("a").manner.slowness = 2_000;
+        bench.sets("a", "first", &[("name", text("x"))]);
+        for n in 0..40 {
+            let act = move |sim: &mut Sim| {
+                let fields = named(&[("name", text("x"))]);
+                let at = sim.now - 2_500;
+                sim.sets_at("a", "contact", &format!("k{n:02}"), &fields, at);
+            };
+            bench.sim.at(HOUR + n * 100, Act::Do(Box::new(act)));
+        }
+        bench.for_ms(HOUR + 30 * MINUTE);
+        assert_eq!(bench.sim.values("b", "contact").len(), 41, "{seed}");
+    }
+}
+
+#[test]
+fn what_a_destination_has_lost_is_put_back_by_every_flow_that_carries_it() {
+    let fields = "field name: text? field tag: text? owner c";
+    let flows = "scenario s { sync contact(name) from a to b mode realtime with reconcile hourly } \
+                 scenario t { sync contact(tag) from c to b mode hourly }";
+    let mut bench = Bench::new(&policy(fields, flows), 3);
+    bench.sets("a", "k", &[("name", text("x"))]);
+    bench.seed("c", "k", &[("tag", text("y"))], -5_000);
+    let lose = |sim: &mut Sim| sim.system("b").records.clear();
+    bench.sim.at(HOUR + 30 * MINUTE, Act::Do(Box::new(lose)));
+    bench.sim.at(
+        90 * MINUTE - 1,
+        Act::Do(Box::new(|sim| {
+            assert_eq!(sim.values("b", "contact")["k"].len(), 2);
+        })),
+    );
+    bench.for_ms(4 * HOUR);
+    assert_eq!(bench.value("b", "k", "name"), Some(text("x")));
+    assert_eq!(bench.value("b", "k", "tag"), Some(text("y")));
 }

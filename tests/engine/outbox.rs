@@ -210,6 +210,69 @@ fn a_write_of_a_run_whose_reply_was_lost_keeps_its_key() {
     }
 }
 
+/// A write of a run joins what waits: that is another content than either, and has its own key.
+#[test]
+fn no_two_contents_go_out_under_one_key() {
+    let flow = "scenario s { sync contact(name, city) from a to b mode realtime with reconcile hourly \
+                retry exponential from 2h to 2h, 12 attempts breaker 50 failures, 1s pause }";
+    let policy = policy("field name: text? field city: text?", flow);
+    const MINUTE: i64 = 60_000;
+    for seed in 0..20 {
+        let mut bench = Bench::new(&policy, seed);
+        bench.sets("a", "k", &[("name", text("n")), ("city", text("c"))]);
+        let acts: [(i64, fn(&mut Sim)); 4] = [
+            (90, |sim| drop(sim.system("b").chokes_on.insert("k".into()))),
+            (100, |sim| {
+                sim.sets("a", "contact", "k", &named(&[("city", text("d"))]))
+            }),
+            (110, |sim| {
+                let drifted = named(&[("name", text("drifted"))]);
+                sim.seed("b", "contact", "k", &drifted, sim.now);
+            }),
+            (119, |sim| {
+                sim.system("b").chokes_on.clear();
+                sim.system("b").loses_replies = 1;
+            }),
+        ];
+        for (minute, act) in acts {
+            bench.sim.at(minute * MINUTE, Act::Do(Box::new(act)));
+        }
+        bench.for_ms(7 * 60 * MINUTE);
+        let mut contents = std::collections::BTreeMap::new();
+        for write in &bench.sim.system("b").handed {
+            let key = format!("{:?}", write.idempotency);
+            let content = contents.entry(key).or_insert(&write.fields);
+            assert_eq!(*content, &write.fields, "{seed}");
+        }
+        for (field, value) in [("name", "n"), ("city", "d")] {
+            assert_eq!(bench.value("b", "k", field), Some(text(value)), "{seed}");
+        }
+    }
+}
+
+#[test]
+fn what_a_plan_had_no_map_for_goes_out_once_one_has() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").down_until = i64::MAX;
+    tell(&mut bench, 0..3);
+    bench.for_ms(60_000);
+    assert_eq!(bench.waiting(), 3);
+    let elsewhere = policy("field name: text?", &FLOW.replace("to b", "to c"));
+    let map = elsewhere
+        .lines()
+        .find(|l| l.starts_with("map contact in b"))
+        .unwrap();
+    let mut other = Bench::new(&elsewhere.replace(map, ""), 1).program;
+    bench.sim.system("b").down_until = 0;
+    std::mem::swap(&mut bench.program, &mut other);
+    bench.for_ms(60_000);
+    assert_eq!(bench.waiting(), 3);
+    std::mem::swap(&mut bench.program, &mut other);
+    bench.for_ms(60_000);
+    assert_eq!(bench.waiting(), 0);
+    assert_eq!(bench.sim.values("b", "contact").len(), 3);
+}
+
 #[test]
 fn a_record_that_fails_while_the_system_is_up_is_given_up_after_its_attempts() {
     let mut bench = bench(FLOW);
