@@ -350,7 +350,9 @@ fn what_a_destination_has_lost_is_put_back_by_every_flow_that_carries_it() {
                  scenario t { sync contact(tag) from c to b mode hourly }";
     let mut bench = Bench::new(&policy(fields, flows), 3);
     bench.sets("a", "k", &[("name", text("x"))]);
+    // Not the last of what `c` has to tell, which is read once more each time.
     bench.seed("c", "k", &[("tag", text("y"))], -5_000);
+    bench.seed("c", "l", &[("tag", text("z"))], -1_000);
     let lose = |sim: &mut Sim| sim.system("b").records.clear();
     bench.sim.at(HOUR + 30 * MINUTE, Act::Do(Box::new(lose)));
     bench.sim.at(
