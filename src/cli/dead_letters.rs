@@ -4,7 +4,7 @@ use super::failure::Exit;
 use super::shell::Shell;
 use super::store::{HEEDED, StoreArgs, fault, told, wrong};
 use crate::engine::cause::{cause, on_one_line};
-use crate::engine::decide;
+use crate::engine::decide::{self, Replayed};
 use crate::engine::ports::{DeadLetter, Store};
 use crate::engine::program::Program;
 use crate::host::{HostError, now};
@@ -142,18 +142,26 @@ fn picked(
 
 fn replay(args: &PickArgs) -> Result<String, (HostError, Exit)> {
     let (mut store, program) = args.store.operate().map_err(fault)?;
-    let (mut sent, mut over) = (0_u64, 0_u64);
+    let (mut sent, mut over, mut stay) = (0_u64, 0_u64, 0_u64);
     for letter in picked(args, &mut store, &program)? {
         let sends = decide::replay(&program, &mut store, now(), &letter);
         match sends.map_err(|e| fault(HostError::from_store(e)))? {
-            true => sent += 1,
-            false => over += 1,
+            Replayed::Waits => sent += 1,
+            Replayed::Over => over += 1,
+            Replayed::Stays => stay += 1,
         }
     }
     let mut text = format!("{} to be sent again: {HEEDED}\n", count(sent, "record"));
     if over > 0 {
         let over = count(over, "letter");
         text.push_str(&format!("{over} cleared: nothing of it is owed any more\n"));
+    }
+    if stay > 0 {
+        let stay = count(stay, "letter");
+        text.push_str(&format!(
+            "{stay} left as it was: the plan has no such scenario, entity or system any more; run one \
+             that has it first, or let go of it with `syncline dead-letters discard`\n"
+        ));
     }
     Ok(text)
 }

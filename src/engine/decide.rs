@@ -99,21 +99,32 @@ pub(super) fn paused(program: &Program, store: &mut dyn Store) -> Stored<BTreeSe
     Ok(paused)
 }
 
+/// What came of a dead letter that is to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// Its record waits to be sent.
+    Waits,
+    /// Nothing of it is owed any more: it is cleared.
+    Over,
+    /// The plan has no path any more that it could take: it stays.
+    Stays,
+}
+
 /// Sends the present state of a dead letter's record down the path that the letter took, so that
 /// an old payload never overwrites newer data. The letter is cleared when that arrives, or here
-/// where nothing is to be sent any more; says whether something is.
+/// where nothing is to be sent any more.
 pub fn replay(
     program: &Program,
     store: &mut dyn Store,
     now: Instant,
     letter: &DeadLetter,
-) -> Stored<bool> {
+) -> Stored<Replayed> {
     let ends = program
         .scenario_ix(&letter.scenario)
         .zip(program.entity(&letter.entity))
         .zip(program.system(&letter.system));
     let Some(((scenario, entity), system)) = ends else {
-        return Ok(false);
+        return Ok(Replayed::Stays);
     };
     in_transaction(store, |store| {
         let paused = paused(program, store)?;
@@ -135,7 +146,10 @@ pub fn replay(
             store.clear_dead_letter(&letter.system, &letter.entity, &letter.key)?;
         }
         asked(store)?;
-        Ok(sends)
+        Ok(match sends {
+            true => Replayed::Waits,
+            false => Replayed::Over,
+        })
     })
 }
 

@@ -288,4 +288,21 @@ fn an_aborted_run_is_told_once_and_without_the_record_that_it_was() {
         .collect();
     assert_eq!(runs, [1, 2]);
     assert_ne!(told[0].0, told[1].0);
+    // One that ends after a later one was told is told all the same.
+    let store = rusqlite::Connection::open(dir.path().join(".syncline.db")).unwrap();
+    let columns = "scenario, why, status, started_at, ended_at, read, changed, deduplicated, \
+                   quarantined, written, failed, conflicts, drift, calls, cursor_before, \
+                   cursor_after, note, postponed";
+    for (late, wanted) in [(9, vec![1, 2, 9, 10]), (5, vec![1, 2, 9, 10, 5, 11])] {
+        let sql = format!(
+            "INSERT INTO runs (id, {columns}) SELECT {late}, {columns} FROM runs WHERE id = 2"
+        );
+        store.execute(&sql, []).unwrap();
+        round(dir.path(), &[("ALERT_URL", &url)]);
+        let told = heard.lock().unwrap().clone();
+        let runs = told
+            .iter()
+            .filter_map(|(_, alert)| alert["data"]["run"].as_i64());
+        assert_eq!(runs.collect::<Vec<_>>(), wanted);
+    }
 }

@@ -29,7 +29,7 @@ use super::world::Env;
 use crate::connector::post::{Post, Told, Whose};
 use crate::engine::cause::{cause, on_one_line};
 use crate::engine::freshness::ages;
-use crate::engine::ports::{RunStatus, Store, Stored};
+use crate::engine::ports::{RunRecord, RunStatus, Store, Stored};
 use crate::engine::program::Program;
 use crate::plan::EnvRef;
 use crate::store::{LettersMark, MadeLetter, OpenMode, SqliteStore};
@@ -49,12 +49,34 @@ const LETTERS_NAMED: usize = 20;
 
 /// Up to which dead letters were told: a [`LettersMark`] as JSON.
 const TOLD_LETTERS: &str = "alerted:letters";
-/// Up to which run aborted ones were told.
+/// Which aborted runs were told: [`ToldRuns`] as JSON.
 const TOLD_RUNS: &str = "alerted:runs";
 /// The breaches that were told and are not over, as a JSON list.
 const TOLD_BREACHES: &str = "alerted:breaches";
 /// The refusals of credentials that are not over, or not told, as a JSON list.
 const TOLD_AUTH: &str = "alerted:auth";
+
+/// Aborted runs that were told: a run may end after later ones.
+#[derive(Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct ToldRuns {
+    /// All up to this number, as earlier versions noted it.
+    upto: i64,
+    /// And each of these.
+    beyond: BTreeSet<i64>,
+}
+
+impl ToldRuns {
+    /// What cannot be read was never told.
+    fn read(text: &str) -> ToldRuns {
+        match text.parse() {
+            Ok(upto) => ToldRuns {
+                upto,
+                ..ToldRuns::default()
+            },
+            Err(_) => serde_json::from_str(text).unwrap_or_default(),
+        }
+    }
+}
 
 /// A thread that tells alerts; it looks once more when it is dropped.
 pub(super) struct Alerts {
@@ -244,11 +266,6 @@ impl Watch {
         Ok(serde_json::from_str(&text).unwrap_or_default())
     }
 
-    fn number(&mut self, key: &str) -> Stored<i64> {
-        let text = self.store.meta(key)?;
-        Ok(text.and_then(|t| t.parse().ok()).unwrap_or(i64::MIN))
-    }
-
     fn refused_credentials(&mut self) -> Stored<Vec<Alert>> {
         let text = self.store.meta(TOLD_AUTH)?.unwrap_or_default();
         // What cannot be read was never told.
@@ -288,26 +305,36 @@ impl Watch {
     }
 
     fn aborted_runs(&mut self) -> Stored<Vec<Alert>> {
-        let told = self.number(TOLD_RUNS)?;
+        let told = self.store.meta(TOLD_RUNS)?.unwrap_or_default();
+        let mut told = ToldRuns::read(&told);
         let runs = self.store.runs(None, RUNS_BACK)?;
+        if let Some(oldest) = runs.last() {
+            // What is not looked at any more is not told again either.
+            told.beyond.retain(|id| *id >= oldest.id);
+        }
         let policy = &self.program.plan.policy;
-        let new = runs.iter().rev().filter(|r| r.id > told);
-        let new = new.filter(|r| r.status == RunStatus::Aborted && r.ended.is_some());
-        let alerts = new.map(|run| Alert {
-            kind: "run.aborted",
-            data: json!({
-                "policy": policy,
-                "scenario": run.scenario,
-                "run": run.id,
-                "started": text_of(run.started),
-                "read": run.counts.read,
-                "quarantined": run.counts.quarantined,
-                "reason": run.note.as_deref().map(cause),
-            }),
-            event: String::new(),
-            after: (TOLD_RUNS, run.id.to_string()),
-        });
-        Ok(alerts.collect())
+        let mut alerts = Vec::new();
+        let aborted = |r: &&RunRecord| r.status == RunStatus::Aborted && r.ended.is_some();
+        for run in runs.iter().rev().filter(aborted) {
+            if run.id <= told.upto || !told.beyond.insert(run.id) {
+                continue;
+            }
+            alerts.push(Alert {
+                kind: "run.aborted",
+                data: json!({
+                    "policy": policy,
+                    "scenario": run.scenario,
+                    "run": run.id,
+                    "started": text_of(run.started),
+                    "read": run.counts.read,
+                    "quarantined": run.counts.quarantined,
+                    "reason": run.note.as_deref().map(cause),
+                }),
+                event: String::new(),
+                after: (TOLD_RUNS, json!(told).to_string()),
+            });
+        }
+        Ok(alerts)
     }
 
     /// By cause: an outage of a day is one alert a look, not one for each record.
