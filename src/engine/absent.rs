@@ -14,7 +14,7 @@ use super::evaluate::{Report, absorb, by_event_since};
 use super::owed::forget;
 use super::ports::{EntityIx, FieldIx, RunRecord, ScenarioIx, Stored, SystemIx};
 use super::program::Source;
-use super::register::{FieldRegister, Known, Register};
+use super::register::{FieldRegister, How, Known, Register};
 use super::register_json;
 use super::runner::{Runner, damaged};
 use super::stage::Payload;
@@ -292,6 +292,63 @@ impl Runner<'_> {
                 None => return Ok(false),
             }
         }
+    }
+
+    /// The same where the plan is another one since: what the scenario does not carry any more is
+    /// owed by whichever flow carries it now.
+    pub(super) fn recover_for_others(
+        &mut self,
+        scenario: Option<ScenarioIx>,
+        record: &RunRecord,
+    ) -> Stored<()> {
+        let Some(upto) = &record.committed else {
+            return Ok(());
+        };
+        let program = self.program;
+        let since = record.started.0.saturating_mul(1_000);
+        let own = scenario.map_or(&[][..], |s| &program.scenarios[s as usize].routes);
+        for (at, names) in program.entities.iter().enumerate() {
+            let entity = at as EntityIx;
+            let mut after = record.confirmed.clone();
+            loop {
+                let records = self
+                    .store
+                    .records_after(&names.name, after.as_deref(), CHUNK)?;
+                let mut books = Books::default();
+                self.begin()?;
+                for found in records.iter().filter(|r| r.key <= *upto) {
+                    let register = register_json::parse(names, &found.doc).map_err(damaged)?;
+                    for (system, view) in &register.systems {
+                        let carries = |field: &FieldIx| {
+                            let mut routes = own.iter().filter(|r| r.entity == entity);
+                            routes.any(|r| r.to == *system && r.fields.contains(field))
+                        };
+                        let sent = view.known.iter();
+                        let sent = sent.filter(|(_, k)| k.how == How::Sent && k.at >= since);
+                        let lost: Vec<FieldIx> =
+                            sent.map(|(f, _)| *f).filter(|f| !carries(f)).collect();
+                        let key = (entity, &*found.key);
+                        if lost.is_empty()
+                            || waits(program, &mut *self.store, *system, entity, &found.key)?
+                        {
+                            continue;
+                        }
+                        let mut office = self.office();
+                        let (register, dirty) = books.register(&mut office, entity, &found.key)?;
+                        forget(register, *system, &lost);
+                        *dirty = true;
+                        books.correct(&mut office, *system, key, &lost, &[])?;
+                    }
+                }
+                books.close(&mut self.office())?;
+                self.store.commit()?;
+                match records.into_iter().next_back() {
+                    Some(last) if last.key < *upto => after = Some(last.key),
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A run was cut off while it wrote and its stage is lost: what it had committed and not seen

@@ -43,16 +43,24 @@ impl Runner<'_> {
                         )
                     });
                 }
-                _ => self.start_over(scenario, record)?,
+                _ => self.start_over(scenario, record, same_plan)?,
             }
         }
         Ok(())
     }
 
     /// Ends a run whose stage is of no use, and starts it anew.
-    fn start_over(&mut self, scenario: Option<ScenarioIx>, record: RunRecord) -> Stored<()> {
+    fn start_over(
+        &mut self,
+        scenario: Option<ScenarioIx>,
+        record: RunRecord,
+        same_plan: bool,
+    ) -> Stored<()> {
         if let Some(scenario) = scenario.filter(|_| wrote(&record)) {
             self.recover_unconfirmed(scenario, &record)?;
+        }
+        if wrote(&record) && !same_plan {
+            self.recover_for_others(scenario, &record)?;
         }
         // What a run reads hangs on why it started.
         let kept = [OPENING, BACKFILL]

@@ -170,3 +170,37 @@ fn deletions_killed_at_any_step_arrive_all_the_same() {
         }
     }
 }
+
+/// What a killed run had committed and not sent is owed by whichever scenario carries it now.
+#[test]
+fn a_scenario_that_is_renamed_after_a_kill_sends_what_the_other_had_yet_to_send() {
+    let flow =
+        |name: &str| format!("scenario {name} {{ sync contact(name) from a to b mode hourly }}");
+    let before = policy("field name: text?", &flow("s"));
+    let mut cut_off = 0;
+    for after in (10..400).step_by(3) {
+        let mut bench = Bench::new(&before, 3).with_plan(|plan| {
+            plan.systems[1].write_batch = Some(5);
+        });
+        for i in 0..60 {
+            bench.seed("a", &format!("k{i:02}"), &[("name", text("x"))], -9_000);
+        }
+        let options = Options {
+            until_idle: true,
+            chunk: NonZeroUsize::new(10),
+            ..Options::default()
+        };
+        if bench.until_killed(options, after, false) {
+            break;
+        }
+        let written =
+            |r: &syncline::engine::ports::RunRecord| r.committed.is_some() && r.ended.is_none();
+        cut_off += usize::from(bench.run_records("s").iter().any(written));
+        bench.program = Bench::new(&policy("field name: text?", &flow("renamed")), 3).program;
+        bench.until_idle();
+        bench.sim.now += 3_600_000;
+        bench.until_idle();
+        assert_eq!(bench.sim.values("b", "contact").len(), 60, "after {after}");
+    }
+    assert!(cut_off > 5, "{cut_off}");
+}
