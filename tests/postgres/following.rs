@@ -183,6 +183,118 @@ fn what_an_earlier_version_installed_is_brought_up_to_date() {
     assert_eq!(whose(&feed.all()), ["a@x false [\"name\"]"]);
 }
 
+/// The same table in parts, one of them in parts again.
+fn parted(database: &Database) {
+    let table = TABLE.replacen(';', "", 1);
+    database.run(&format!("{table} PARTITION BY RANGE (email)"));
+    database.run(
+        "CREATE SCHEMA parts; \
+         CREATE TABLE parts.early PARTITION OF contacts FOR VALUES FROM (MINVALUE) TO ('m'); \
+         CREATE TABLE parts.late PARTITION OF contacts FOR VALUES FROM ('m') TO (MAXVALUE) \
+           PARTITION BY RANGE (email); \
+         CREATE TABLE parts.later PARTITION OF parts.late DEFAULT",
+    );
+}
+
+#[test]
+fn changes_of_a_partitioned_table_are_told_as_its_own() {
+    for (options, database) in databases() {
+        parted(&database);
+        let mut feed = Feed::open(options, &database.url());
+        assert_eq!(feed.all(), [], "{options}");
+        database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A'), ('z@x', 'Z')");
+        database.run("UPDATE contacts SET name = 'Z2' WHERE email = 'z@x'");
+        database.run("UPDATE parts.early SET name = 'A2'");
+        database.run("DELETE FROM contacts WHERE email = 'a@x'");
+        let told = short(&feed.all());
+        assert_eq!(
+            told[..4],
+            [
+                "inserted a@x A",
+                "inserted z@x Z",
+                "updated z@x Z2",
+                "updated a@x A2"
+            ],
+            "{options}"
+        );
+        assert!(told[4].starts_with("deleted a@x"), "{options}: {told:?}");
+        assert_eq!(told.len(), 5, "{options}: {told:?}");
+        let standing = feed.connector.standing().unwrap();
+        let removed = feed.connector.remove().unwrap();
+        if options != "replication" {
+            assert_eq!(standing.tables, ["contacts"]);
+            assert_eq!(removed.triggers, 1);
+        }
+        let traces = "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'syncline%') \
+             + (SELECT count(*) FROM pg_namespace WHERE nspname = 'syncline') \
+             + (SELECT count(*) FROM pg_publication)";
+        assert_eq!(database.one(traces), "0", "{options}");
+    }
+}
+
+#[test]
+fn a_partition_that_is_mapped_itself_is_told_under_its_own_name() {
+    for (options, database) in databases() {
+        database.run(&format!(
+            "{} PARTITION BY RANGE (email)",
+            TABLE.replacen("contacts", "everybody", 1)
+        ));
+        database.run("CREATE TABLE contacts PARTITION OF everybody DEFAULT");
+        let mut feed = Feed::open(options, &database.url());
+        assert_eq!(feed.all(), [], "{options}");
+        database.run("INSERT INTO everybody (email, name) VALUES ('a@x', 'A')");
+        assert_eq!(short(&feed.all()), ["inserted a@x A"], "{options}");
+    }
+}
+
+#[test]
+fn what_was_installed_before_partitions_were_known_is_brought_up_to_date() {
+    for (options, database) in databases() {
+        parted(&database);
+        Feed::open(options, &database.url())
+            .connector
+            .install()
+            .unwrap();
+        // As an earlier version left it.
+        match options {
+            "replication" => database
+                .run("ALTER PUBLICATION syncline_p_desk SET (publish_via_partition_root = false)"),
+            _ => database.run(
+                "CREATE OR REPLACE FUNCTION syncline.note_change() RETURNS trigger \
+                   LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            ),
+        }
+        Feed::open(options, &database.url())
+            .connector
+            .install()
+            .unwrap();
+        let mut feed = Feed::open(options, &database.url());
+        database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+        assert_eq!(short(&feed.all()), ["inserted a@x A"], "{options}");
+    }
+}
+
+#[test]
+fn a_partition_whose_log_would_not_tell_the_key_is_named() {
+    let database = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    database.run(&format!(
+        "{} PARTITION BY RANGE (email)",
+        TABLE.replacen("email text PRIMARY KEY", "email text NOT NULL", 1)
+    ));
+    database.run("CREATE TABLE early PARTITION OF contacts DEFAULT");
+    database.run("ALTER TABLE contacts REPLICA IDENTITY FULL");
+    let mut feed = Feed::open("replication", &database.url());
+    let failure = feed.connector.events(None, 10).unwrap_err();
+    assert_eq!(
+        failure.remedy.as_deref(),
+        Some("ALTER TABLE \"public\".\"early\" REPLICA IDENTITY FULL")
+    );
+    database.run("ALTER TABLE early REPLICA IDENTITY FULL");
+    assert_eq!(feed.all(), []);
+    database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A'); DELETE FROM contacts");
+    assert_eq!(short(&feed.all()), ["inserted a@x A", "deleted a@x A"]);
+}
+
 #[test]
 fn what_was_not_made_durable_is_told_again_and_what_came_meanwhile_too() {
     for (options, database) in databases() {

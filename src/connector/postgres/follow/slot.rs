@@ -26,11 +26,18 @@ use crate::failpoint::{Point, reach};
 /// The first version of the server whose log can be asked for messages, as it numbers itself.
 const TELLS_MESSAGES: i32 = 140_000;
 
+/// The first version of the server that tells of a partition's rows as of those of the table that it
+/// is part of.
+const TELLS_THE_ROOT: i32 = 130_000;
+
 /// Whether the server tells messages together with the changes.
 pub(super) fn tells_messages(session: &mut Session) -> Result<bool, Error> {
+    Ok(version(session)? >= TELLS_MESSAGES)
+}
+
+fn version(session: &mut Session) -> Result<i32, Error> {
     let sql = "SELECT current_setting('server_version_num')::int";
-    let version: i32 = session.client.query_one(sql, &[])?.try_get(0)?;
-    Ok(version >= TELLS_MESSAGES)
+    session.client.query_one(sql, &[])?.try_get(0)
 }
 
 /// How often the slot is moved over a log that tells nothing.
@@ -325,35 +332,46 @@ fn create(session: &mut Session, follower: &str) -> Result<(), Error> {
     session.client.execute(create, &[&follower]).map(|_| ())
 }
 
-/// Refuses a table whose log would not tell the map's key of a deleted row.
+/// Refuses a table whose log would not tell the map's key of a deleted row. It is the partitions
+/// that have the rows, and each has a replica identity of its own.
 fn identified(session: &mut Session, binding: &Binding, table: &Table) -> Result<(), Failure> {
     let address = session.address.clone();
-    let sql = "SELECT c.relreplident = 'f' OR NOT EXISTS (\
+    let sql = "SELECT format('\"%s\".\"%s\"', replace(n.nspname, '\"', '\"\"'), replace(c.relname, '\"', '\"\"')) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE (c.oid = $1::text::regclass AND c.relkind <> 'p' OR c.oid IN (\
+             SELECT relid FROM pg_partition_tree($1::text::regclass) WHERE isleaf)) \
+           AND c.relkind <> 'f' AND c.relreplident <> 'f' AND EXISTS (\
            SELECT FROM unnest($2::text[]) AS wanted WHERE wanted NOT IN (\
              SELECT a.attname FROM pg_catalog.pg_index i \
              CROSS JOIN LATERAL unnest(i.indkey::int2[]) AS k(attnum) \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
              WHERE i.indrelid = c.oid AND CASE c.relreplident WHEN 'i' THEN i.indisreplident \
                WHEN 'd' THEN i.indisprimary ELSE false END)) \
-         FROM pg_catalog.pg_class c WHERE c.oid = $1::text::regclass";
+         ORDER BY 1";
     let keys: Vec<&str> = binding.key_columns().map(|k| binding.name_of(k)).collect();
-    let row = session.client.query_one(sql, &[&table.sql, &keys]);
-    let told: Result<bool, Error> = row.and_then(|row| row.try_get(0));
-    match told.map_err(|e| statement(&address, "follow", &e))? {
-        true => Ok(()),
-        false => Err(setup(
-            format!(
-                "`{}`: the log of `{}` would not tell which record was deleted: its replica \
-                 identity lacks the map's key",
-                address.system(),
-                binding.object()
-            ),
-            format!("ALTER TABLE {} REPLICA IDENTITY FULL", table.sql),
-        )),
+    let rows = session.client.query(sql, &[&table.sql, &keys]);
+    let lacking: Result<Vec<String>, Error> =
+        rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
+    let lacking = lacking.map_err(|e| statement(&address, "follow", &e))?;
+    if lacking.is_empty() {
+        return Ok(());
     }
+    let alter = lacking
+        .iter()
+        .map(|table| format!("ALTER TABLE {table} REPLICA IDENTITY FULL"));
+    Err(setup(
+        format!(
+            "`{}`: the log of `{}` would not tell which record was deleted: its replica \
+             identity lacks the map's key",
+            address.system(),
+            binding.object()
+        ),
+        alter.collect::<Vec<_>>().join("; "),
+    ))
 }
 
-/// Makes the publication name just the followed tables.
+/// Makes the publication name just the followed tables, and tell of the rows of their partitions as
+/// of theirs.
 fn publish(session: &mut Session, name: &str, followed: &Followed<'_>) -> Result<(), Error> {
     let mut tables: Vec<&str> = followed
         .tables
@@ -363,12 +381,34 @@ fn publish(session: &mut Session, name: &str, followed: &Followed<'_>) -> Result
     tables.sort_unstable();
     tables.dedup();
     let listed = tables.join(", ");
-    let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1)";
-    let there: bool = session.client.query_one(there, &[&name])?.try_get(0)?;
-    if !there {
-        let create = format!("CREATE PUBLICATION {} FOR TABLE {listed}", quoted(name));
+    let name_sql = quoted(name);
+    let by_root = version(session)? >= TELLS_THE_ROOT;
+    let there = "SELECT to_jsonb(p) ->> 'pubviaroot' FROM pg_catalog.pg_publication p \
+         WHERE pubname = $1";
+    let Some(there) = session.client.query_opt(there, &[&name])? else {
+        let with = match by_root {
+            true => " WITH (publish_via_partition_root = true)",
+            false => "",
+        };
+        let create = format!("CREATE PUBLICATION {name_sql} FOR TABLE {listed}{with}");
         return session.client.batch_execute(&create);
+    };
+    let via_root: Option<String> = there.try_get(0)?;
+    if by_root && via_root.as_deref() != Some("true") {
+        session.client.batch_execute(&format!(
+            "ALTER PUBLICATION {name_sql} SET (publish_via_partition_root = true)"
+        ))?;
     }
+    match published(session, name)? == tables {
+        true => Ok(()),
+        false => session
+            .client
+            .batch_execute(&format!("ALTER PUBLICATION {name_sql} SET TABLE {listed}")),
+    }
+}
+
+/// The tables that a publication names, in order.
+fn published(session: &mut Session, name: &str) -> Result<Vec<String>, Error> {
     let held = "SELECT format('\"%s\".\"%s\"', replace(n.nspname, '\"', '\"\"'), replace(c.relname, '\"', '\"\"')) \
          FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid \
          JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -377,13 +417,7 @@ fn publish(session: &mut Session, name: &str, followed: &Followed<'_>) -> Result
     let held: Result<Vec<String>, Error> = held.iter().map(|row| row.try_get(0)).collect();
     let mut held = held?;
     held.sort_unstable();
-    match held == tables {
-        true => Ok(()),
-        false => session.client.batch_execute(&format!(
-            "ALTER PUBLICATION {} SET TABLE {listed}",
-            quoted(name)
-        )),
-    }
+    Ok(held)
 }
 
 /// How a slot stands.

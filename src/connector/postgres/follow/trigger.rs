@@ -26,7 +26,7 @@ use crate::failpoint::{Point, reach};
 /// nobody listened is gone.
 const LOOK_ANYWAY: Duration = Duration::from_secs(30);
 
-/// The schema and what it holds, made once; its version stands in the function's comment.
+/// The schema and what it holds, made once, and again where [`AS_NOW`] finds an earlier one.
 const SCHEMA: &str = r#"
 CREATE SCHEMA IF NOT EXISTS syncline;
 CREATE TABLE IF NOT EXISTS syncline.changes (
@@ -52,7 +52,15 @@ DECLARE
   after jsonb;
   changed jsonb;
   own boolean := current_setting('syncline.writer', true) IS NOT DISTINCT FROM TG_ARGV[0];
+  relation text := format('"%s"."%s"', replace(TG_TABLE_SCHEMA, '"', '""'), replace(TG_TABLE_NAME, '"', '""'));
 BEGIN
+  -- A partition has a copy of the trigger of the table that it is part of, and that one is followed.
+  IF pg_partition_root(TG_RELID) IS NOT NULL THEN
+    SELECT format('"%s"."%s"', replace(n.nspname, '"', '""'), replace(c.relname, '"', '""')) INTO relation
+      FROM pg_partition_ancestors(TG_RELID) AS a(relid)
+        JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = TG_NAME AND t.tgparentid = 0
+        JOIN pg_class c ON c.oid = a.relid JOIN pg_namespace n ON n.oid = c.relnamespace;
+  END IF;
   IF TG_OP <> 'INSERT' THEN
     SELECT jsonb_object_agg(key, value) INTO before FROM jsonb_each_text(to_jsonb(OLD));
   END IF;
@@ -65,7 +73,7 @@ BEGIN
   IF before IS NOT NULL AND (after IS NULL
       OR EXISTS (SELECT FROM unnest(keys) AS k WHERE before -> k IS DISTINCT FROM after -> k)) THEN
     INSERT INTO syncline.changes (follower, relation, kind, record, own)
-    VALUES (TG_ARGV[0], format('"%s"."%s"', replace(TG_TABLE_SCHEMA, '"', '""'), replace(TG_TABLE_NAME, '"', '""')), 'deleted', before, own);
+    VALUES (TG_ARGV[0], relation, 'deleted', before, own);
   END IF;
   IF after IS NOT NULL THEN
     IF before IS NOT NULL THEN
@@ -73,7 +81,7 @@ BEGIN
         WHERE before -> k IS DISTINCT FROM after -> k;
     END IF;
     INSERT INTO syncline.changes (follower, relation, kind, record, own, changed)
-    VALUES (TG_ARGV[0], format('"%s"."%s"', replace(TG_TABLE_SCHEMA, '"', '""'), replace(TG_TABLE_NAME, '"', '""')),
+    VALUES (TG_ARGV[0], relation,
       CASE TG_OP WHEN 'INSERT' THEN 'inserted' ELSE 'updated' END, after, own, changed);
   END IF;
   PERFORM pg_notify('syncline_changes', TG_ARGV[0]);
@@ -292,14 +300,19 @@ fn installed(
     Ok(true)
 }
 
+/// The tables on which a follower's trigger was made; those of partitions are copies, which come
+/// and go with it.
 const TRIGGERED: &str = "SELECT t.tgrelid::regclass::text FROM pg_catalog.pg_trigger t \
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-    WHERE t.tgname = $1 AND n.nspname = 'syncline' AND p.proname = 'note_change' ORDER BY 1";
+    WHERE t.tgname = $1 AND n.nspname = 'syncline' AND p.proname = 'note_change' \
+      AND t.tgparentid = 0 ORDER BY 1";
 
-/// Whether the table of changes has all that this version notes.
+/// Whether the table of changes has all that this version notes, and the function notes it so.
 const AS_NOW: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
-    WHERE attrelid = to_regclass('syncline.changes') AND attname = 'changed')";
+      WHERE attrelid = to_regclass('syncline.changes') AND attname = 'changed') \
+    AND EXISTS (SELECT FROM pg_catalog.pg_proc \
+      WHERE oid = to_regproc('syncline.note_change') AND prosrc LIKE '%pg_partition_ancestors%')";
 
 const THERE: &str = "SELECT to_regclass('syncline.changes') IS NOT NULL";
 
