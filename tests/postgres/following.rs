@@ -426,6 +426,52 @@ fn a_slot_does_not_hold_back_the_log_of_what_nobody_follows() {
 }
 
 #[test]
+fn messages_of_other_programs_do_not_hold_up_a_slot() {
+    let database = Database::on(Arc::new(Server::start(&["wal_level=logical"])));
+    database.run(TABLE);
+    let mut feed = Feed::open("replication", &database.url());
+    assert_eq!(feed.all(), []);
+    let beat = |count: usize| {
+        database.run(&format!(
+            "SELECT pg_logical_emit_message(false, 'heartbeat', 'x') FROM generate_series(1, {count})"
+        ));
+    };
+    let stands =
+        "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'syncline_p_desk'";
+    // More than a page takes, and a change behind them; the runner looks again while there is more.
+    beat(25);
+    database.run("INSERT INTO contacts (email, name) VALUES ('a@x', 'A')");
+    let before = database.one(stands);
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        let page = feed.page(10);
+        told.extend(page.events);
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(short(&told), ["inserted a@x A"]);
+    let after = database.one(stands);
+    assert!(
+        database.one(&format!("SELECT '{after}'::pg_lsn > '{before}'::pg_lsn")) == "true",
+        "{before} {after}"
+    );
+    // A few, and nothing else: the log does not stay for their sake.
+    beat(3);
+    let end = database.one("SELECT pg_current_wal_flush_lsn()");
+    let position = feed.position.clone();
+    let mut feed = Feed::open("replication", &database.url());
+    feed.position = position;
+    assert_eq!(feed.all(), []);
+    assert_eq!(feed.all(), []);
+    let stands = database.one(stands);
+    assert!(
+        database.one(&format!("SELECT '{stands}'::pg_lsn >= '{end}'::pg_lsn")) == "true",
+        "{stands} {end}"
+    );
+}
+
+#[test]
 fn a_server_that_cannot_be_followed_says_what_to_set() {
     let database = Database::new();
     database.run(TABLE);

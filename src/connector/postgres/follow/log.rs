@@ -6,6 +6,7 @@ use pg_walstream::{ColumnInfo, LogicalReplicationMessage, LogicalReplicationPars
 use serde_json::{Map as Object, Value as Json};
 
 use super::Change;
+use super::slot::spelt;
 use crate::connector::postgres::quoted;
 
 /// The prefix of the message by which a transaction says who made it.
@@ -68,7 +69,7 @@ impl Reader {
                 self.own |= follower == Some(content.as_ref());
             }
             LogicalReplicationMessage::Commit { end_lsn, .. } => {
-                told.committed = Some(format!("{:X}/{:X}", end_lsn >> 32, end_lsn & 0xFFFF_FFFF));
+                told.committed = Some(spelt(end_lsn));
             }
             LogicalReplicationMessage::Relation {
                 relation_id,

@@ -166,12 +166,8 @@ impl Slot {
             page.held_bytes = state.map(|s| s.held_bytes.unsigned_abs());
             self.looked = Some(Instant::now());
         }
-        if peeked.is_empty() && self.skipped.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
-            // Else the log of what nobody here follows would be kept for ever. The slot is moved
-            // once this is durable: so it never stands beyond what its runner knows of.
-            page.position = Position::at(here);
-            self.skipped = Some(Instant::now());
-        }
+        let full = peeked.len() >= limit;
+        let last = peeked.last().map(|(lsn, _)| lsn.clone());
         let keys = self.tables.iter().filter_map(|(object, table)| {
             let binding = maps.values().find(|b| b.object() == object)?;
             let keys = binding.key_columns().map(|k| binding.name_of(k).to_owned());
@@ -203,7 +199,26 @@ impl Slot {
                 page.more = true;
             }
         }
+        // What is told outside of transactions are messages of other programs.
+        match last.filter(|_| full && !page.more) {
+            Some(last) => {
+                page.position = after(&last).and_then(Position::at).or(page.position);
+                page.more = true;
+            }
+            None if !page.more => self.skip(here, &mut page),
+            None => {}
+        }
         Ok(page)
+    }
+
+    /// Goes on to where the log ended before it told of no transaction up to there, now and then.
+    fn skip(&mut self, end: String, page: &mut EventPage) {
+        if self.skipped.is_none_or(|at| at.elapsed() >= SKIP_EVERY) {
+            // Else the log of what nobody here follows would be kept for ever. The slot is moved
+            // once this is durable: so it never stands beyond what its runner knows of.
+            page.position = Position::at(end);
+            self.skipped = Some(Instant::now());
+        }
     }
 
     fn peek(&mut self, limit: usize) -> Result<Vec<(String, Vec<u8>)>, Error> {
@@ -240,6 +255,19 @@ impl Slot {
             .execute(&prepared, &refs(&params))
             .map(|_| ())
     }
+}
+
+/// The place right behind the start of an entry of the log, so that this entry is not told again.
+fn after(lsn: &str) -> Option<String> {
+    let (high, low) = lsn.split_once('/')?;
+    let high = u64::from_str_radix(high, 16).ok()?;
+    let low = u64::from_str_radix(low, 16).ok()?;
+    Some(spelt(((high << 32) | low).checked_add(1)?))
+}
+
+/// A place in the log as the server spells it.
+pub(super) fn spelt(lsn: u64) -> String {
+    format!("{:X}/{:X}", lsn >> 32, lsn & 0xFFFF_FFFF)
 }
 
 /// Values in the spelling that events have: the server makes lists of its arrays.
