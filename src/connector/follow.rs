@@ -1,8 +1,9 @@
 //! Following a file that grows: what was appended since the last look, whatever its format.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ use crate::engine::ports::{EventPage, Failure, RawEvent};
 
 /// Bytes at the start, and as many before the position, by which a file is known again.
 const PRINT_BYTES: u64 = 1024;
+
+/// For how long nothing is written to a file whose writer is done: two looks may be moments apart,
+/// and between two parts of a row a program may have other work.
+const REST: Duration = Duration::from_secs(60);
 
 /// How far each file was followed, by its name.
 type Position = BTreeMap<String, Followed>;
@@ -42,8 +47,9 @@ pub(super) struct Start {
     pub file: File,
     /// Byte offset of the first piece.
     pub byte: u64,
-    /// Nothing was appended since the last look: what has no end will not get one.
-    pub still: bool,
+    /// The file's length, where nothing was appended since the last look, nor for [`REST`]: what
+    /// has no end there will not get one.
+    pub still: Option<u64>,
 }
 
 /// Reads on from a position in all files of a system.
@@ -94,7 +100,8 @@ fn follow<P: Pieces>(
     page: &mut EventPage,
     pieces: impl Fn(Start) -> io::Result<P>,
 ) -> io::Result<Followed> {
-    let length = file.metadata()?.len();
+    let found = file.metadata()?;
+    let length = found.len();
     let before = match before {
         Some(f) if print(&mut file, f.byte)?.as_deref() == Some(&f.print) => Some(f),
         _ => None,
@@ -102,7 +109,9 @@ fn follow<P: Pieces>(
     let mut pieces = pieces(Start {
         file: file.try_clone()?,
         byte: before.map_or(0, |f| f.byte),
-        still: before.is_some_and(|f| f.length == length),
+        still: before
+            .filter(|f| f.length == length && rests(&found))
+            .map(|_| length),
     })?;
     let mut byte = before.map_or(0, |f| f.byte);
     loop {
@@ -121,6 +130,13 @@ fn follow<P: Pieces>(
         print: print(&mut file, byte)?.unwrap_or_default(),
         length,
     })
+}
+
+/// Whether nothing was written to a file for long; where its time lies ahead nobody can tell.
+fn rests(found: &Metadata) -> bool {
+    let written = found.modified().ok();
+    let since = written.and_then(|at| at.elapsed().ok());
+    since.is_some_and(|since| since >= REST)
 }
 
 /// The print of a file followed up to `byte`; none where it is shorter.

@@ -3,11 +3,12 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use csv::{ByteRecord, Position, Reader};
 use serde_json::{Map as Object, Value as Json};
 
-use super::layout::{read_at, reader};
+use super::layout::{bytes_of, open_quote, read_at, reader};
 use crate::connector::event::hashed_id;
 use crate::connector::follow::{Pieces, Start};
 use crate::engine::ports::RawEvent;
@@ -18,7 +19,7 @@ pub(super) struct Appended<'a> {
     header: Vec<String>,
     reader: Reader<File>,
     cells: ByteRecord,
-    still: bool,
+    still: Option<u64>,
 }
 
 impl<'a> Appended<'a> {
@@ -59,6 +60,21 @@ impl<'a> Appended<'a> {
         Ok(read == 1 && matches!(byte, [b'\r' | b'\n']))
     }
 
+    /// Whether the row that was read last has its end: that of its line, not one within a quote that
+    /// is still to be closed.
+    fn whole(&self) -> io::Result<bool> {
+        if !self.ended()? {
+            return Ok(false);
+        }
+        let file = self.reader.get_ref();
+        if self.byte() < file.metadata()?.len() {
+            return Ok(true);
+        }
+        let start = self.cells.position().map_or(0, Position::byte);
+        let raw = bytes_of(file, start..self.byte())?;
+        Ok(open_quote(raw, 1, Path::new("")).is_none())
+    }
+
     /// The row as a JSON object; an array where it has not as many cells as the header.
     fn body(&self) -> Json {
         let cell = |cell: &[u8]| match cell {
@@ -79,8 +95,8 @@ impl Pieces for Appended<'_> {
         if self.header.is_empty() || !self.reader.read_byte_record(&mut self.cells)? {
             return Ok(None);
         }
-        // A row without a line end may still grow, unless nothing came since the last look.
-        if !self.still && !self.ended()? {
+        // A row without an end may still grow, unless nothing came for long.
+        if self.still != Some(self.byte()) && !self.whole()? {
             return Ok(None);
         }
         let body = self.body().to_string();

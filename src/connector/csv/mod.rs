@@ -9,7 +9,8 @@
 //! whether it changed.
 //!
 //! Followed as events, it is the rows that were appended since the last look; a file that was
-//! replaced or cut is followed from its start again. An event's id is a hash of its row: rows that
+//! replaced or cut is followed from its start again. A row is whole once its line has an end; a last
+//! one that gets none is taken when nothing was written to the file for a minute. An event's id is a hash of its row: rows that
 //! were seen lately are known again, and so is a row that went back to what it was, unless a column
 //! tells when it changed.
 //!

@@ -503,14 +503,24 @@ fn appended_rows_are_events_once_they_are_whole() {
     append("B\r\nc@x\r\nd@x,D");
     let second = [r#"{"email":"b@x","name":"B"}"#, r#"["c@x"]"#];
     assert_eq!(look(&mut csv), second);
-    assert_eq!(
-        look(&mut csv),
-        [r#"{"email":"d@x","name":"D"}"#],
-        "nothing came since"
-    );
-    append("\r\n,");
+    assert_eq!(look(&mut csv), [""; 0], "it may go on");
+    // A writer that comes to its end some moments later.
+    append("D\r\ne@x,\"E\n");
+    assert_eq!(look(&mut csv), [r#"{"email":"d@x","name":"DD"}"#]);
+    assert_eq!(look(&mut csv), [""; 0], "the quote is open");
+    append("E\"\r\n,");
+    assert_eq!(look(&mut csv), [r#"{"email":"e@x","name":"E\nE"}"#]);
     assert_eq!(look(&mut csv), [""; 0]);
-    assert_eq!(look(&mut csv), [r#"{"email":null,"name":null}"#]);
+    let rest_for = |seconds| {
+        let file = fs::File::options().write(true).open(&path).expect("opens");
+        let ago = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+        file.set_modified(ago).expect("sets");
+    };
+    rest_for(50);
+    assert_eq!(look(&mut csv), [""; 0], "too short to tell");
+    rest_for(61);
+    let last = [r#"{"email":null,"name":null}"#];
+    assert_eq!(look(&mut csv), last, "whoever wrote it is gone");
     fs::write(&path, "email,name\na@x,A\n").expect("replaced");
     assert_eq!(look(&mut csv), [r#"{"email":"a@x","name":"A"}"#]);
     assert_eq!(look(&mut csv), [""; 0]);
