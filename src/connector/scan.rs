@@ -1,12 +1,15 @@
 //! Reading a file from its start to its end in pages: where a page ended, what is newer.
 
+use std::fs::{File, Metadata};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use super::codec::Binding;
 use super::cursor::Mark;
-use super::failure::reject;
+use super::failure::{file as file_failure, reject, retry};
+use super::file::identity;
 use crate::engine::ports::{Failure, MapIx, ReadRequest};
 use crate::value::has_digit;
 
@@ -22,6 +25,9 @@ pub(super) struct Place {
     pub line: u64,
     /// Which file it was, whatever its name says by now.
     file: String,
+    /// Its length and time; earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
     /// The greatest cursor so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
@@ -34,6 +40,8 @@ pub(super) struct Scan {
     since: Option<String>,
     /// Which file is read.
     file: String,
+    /// Its length and time when it was opened.
+    state: String,
     /// The page token that this read answers to next.
     token: Option<String>,
     /// Records older than this are passed over.
@@ -42,8 +50,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// A read of the file known as `file`.
-    pub(super) fn start(binding: &Binding, request: &ReadRequest, file: String) -> Scan {
+    /// A read of a file.
+    pub(super) fn start(binding: &Binding, request: &ReadRequest, file: &Metadata) -> Scan {
         let since = request.since.clone().filter(|_| binding.cursor().is_some());
         Scan {
             map: request.map,
@@ -52,7 +60,8 @@ impl Scan {
                 .map(|s| Mark::parse(s).back(binding.overlap_ms())),
             greatest: since.clone().map(|s| (Mark::parse(&s), s)),
             since,
-            file,
+            file: identity(file),
+            state: state(file),
             token: None,
         }
     }
@@ -71,10 +80,36 @@ impl Scan {
         if place.file != self.file {
             return Err(changed(path, "it was replaced while it was being read"));
         }
+        if place.state.as_ref().is_some_and(|s| *s != self.state) {
+            return Err(changed(path, CHANGED));
+        }
         if let Some(cursor) = place.cursor.clone() {
             self.greatest = Some((Mark::parse(&cursor), cursor));
         }
         Ok(Some(place))
+    }
+
+    /// Refuses what was read of a file that is no longer as it was when it was opened: one that is
+    /// rewritten in its place shows some of what it held and some of what it is to hold, and one that
+    /// grows may be a copy that is not done. Nobody can tell that from rows that are appended.
+    pub(super) fn unchanged(
+        &self,
+        path: &Path,
+        file: &File,
+        request: &ReadRequest,
+    ) -> Result<(), Failure> {
+        let found = file.metadata();
+        if state(&found.map_err(|e| file_failure("read", path, &e))?) == self.state {
+            return Ok(());
+        }
+        Err(match request.page {
+            // Nothing of it was taken yet.
+            None => retry(
+                format!("`{}` was not read: {CHANGED}", path.display()),
+                REST,
+            ),
+            Some(_) => changed(path, CHANGED),
+        })
     }
 
     /// Whether this read, left open, stands where the request wants to go on.
@@ -125,12 +160,25 @@ impl Scan {
             byte,
             line,
             file: self.file.clone(),
+            state: Some(self.state.clone()),
             cursor: self.cursor(),
         };
         let token = serde_json::to_string(&place).map_err(|e| changed(path, &e.to_string()))?;
         self.token = Some(token.clone());
         Ok(token)
     }
+}
+
+const CHANGED: &str = "it was changed while it was being read";
+
+const REST: &str = "write a new version beside the file and rename it into its place, or let the file \
+    rest while it is read";
+
+/// What a file's content is told from that it had before: its length and time.
+fn state(found: &Metadata) -> String {
+    let modified = found.modified().ok();
+    let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    format!("{:x}-{:x}", found.len(), since.map_or(0, |s| s.as_nanos()))
 }
 
 /// A text that counts nothing, like `n/a`.

@@ -8,7 +8,6 @@ use csv::{ByteRecord, Position, Reader};
 use super::layout::{CsvRow, Layout, bytes_of, failure, open_quote, reader};
 use crate::connector::codec::{Binding, Record};
 use crate::connector::failure::{file as file_failure, setup};
-use crate::connector::file::identity;
 use crate::connector::scan::{PAGE_ROWS_MAX, Scan};
 use crate::connector::upserts::locator;
 use crate::engine::ports::{Failure, Page, ReadRequest, Row};
@@ -52,7 +51,7 @@ impl Reading {
             let raw = bytes_of(reader.get_ref(), 0..reader.position().byte()).map_err(io)?;
             return Err(open_quote(raw, 1, path).unwrap_or(missing));
         }
-        let mut scan = Scan::start(binding, request, identity(&found));
+        let mut scan = Scan::start(binding, request, &found);
         if let Some(place) = scan.resume(request, path)? {
             let mut position = Position::new();
             position.set_byte(place.byte).set_line(place.line);
@@ -78,6 +77,14 @@ impl Reading {
         binding: &Binding,
         request: &ReadRequest,
     ) -> Result<Page, Failure> {
+        let page = self.rows(binding, request);
+        // First, since what is wrong with a file that changes may be nothing but that.
+        self.scan
+            .unchanged(&self.path, self.reader.get_ref(), request)?;
+        page
+    }
+
+    fn rows(&mut self, binding: &Binding, request: &ReadRequest) -> Result<Page, Failure> {
         let limit = request.limit.clamp(1, PAGE_ROWS_MAX);
         let mut page = Page {
             rows: Vec::with_capacity(limit.min(4_096)),

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Csv;
+use super::{Csv, Reading};
 use crate::connector::testing::*;
 use crate::engine::ports::{Connector, Failure, FailureClass, ReadRequest, Row, Write};
 use crate::value::Value;
@@ -147,6 +147,57 @@ fn pages_join_to_the_whole_even_in_another_process() {
         })
         .expect("the rest");
     assert_eq!(rest.rows.len(), 18);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_never_taken_for_whole() {
+    let content = "email,name\na@x,A\nb@x,B\nc@x,C\n";
+    let first = ReadRequest { limit: 1, ..all() };
+    let changes: [&dyn Fn(&Path); 3] = [
+        // In its place: of the same length, cut, and longer.
+        &|path| {
+            fs::write(path, content.replace("B", "X")).expect("rewritten");
+            let file = fs::File::options().write(true).open(path).expect("opens");
+            // Clocks of file systems are coarse.
+            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
+            file.set_modified(later).expect("sets");
+        },
+        &|path| fs::write(path, "email,name\na@x,A\n").expect("cut"),
+        &|path| fs::write(path, format!("{content}d@x,\"D")).expect("grown"),
+    ];
+    for change in changes {
+        for another in [false, true] {
+            let (dir, path) = written(content);
+            let mut csv = open(dir.path(), same_names(&["name"]));
+            let page = csv.read(&first).expect("a page").next;
+            assert!(page.is_some());
+            change(&path);
+            if another {
+                csv = open(dir.path(), same_names(&["name"]));
+            }
+            let rest = ReadRequest { page, ..all() };
+            let failure = csv.read(&rest).expect_err("it is another one now");
+            assert_eq!(failure.class, FailureClass::Reject, "{failure}");
+            assert!(
+                failure.message.ends_with("changed while it was being read"),
+                "{failure}"
+            );
+            // Who begins anew reads what is there now.
+            let now = csv.read(&first).expect("a page").rows;
+            assert_eq!(now[0].key, "a@x");
+        }
+    }
+    // Before anything of it was taken the same call is made again.
+    let (dir, path) = written(content);
+    let csv = open(dir.path(), same_names(&["name"]));
+    let (binding, _) = csv.files.of(0).expect("mapped");
+    let mut reading = Reading::open(binding, &path, &all()).expect("opens");
+    fs::write(&path, "email,name\na@x,\"A").expect("torn");
+    let failure = reading.page(binding, &all()).expect_err("it changed");
+    assert!(
+        matches!(failure.class, FailureClass::Retry { .. }),
+        "{failure}"
+    );
 }
 
 #[test]

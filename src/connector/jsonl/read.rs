@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 
 use crate::connector::codec::{Binding, Cell, Record};
 use crate::connector::failure::file as file_failure;
-use crate::connector::file::identity;
 use crate::connector::scan::{PAGE_ROWS_MAX, Scan};
 use crate::connector::upserts::locator;
 use crate::engine::ports::{Failure, Page, ReadRequest, Row};
@@ -29,6 +28,11 @@ impl Lines {
         let mut input = BufReader::with_capacity(256 * 1024, file);
         input.seek(SeekFrom::Start(byte))?;
         Ok(Lines { input, byte, line })
+    }
+
+    /// The file.
+    fn file(&self) -> &File {
+        self.input.get_ref()
     }
 
     /// Reads the next line with its line end into `into`; `false` at the end.
@@ -68,7 +72,7 @@ impl Reading {
         if found.is_dir() {
             return Err(io(io::ErrorKind::IsADirectory.into()));
         }
-        let mut scan = Scan::start(binding, request, identity(&found));
+        let mut scan = Scan::start(binding, request, &found);
         let place = scan.resume(request, path)?;
         let (byte, line) = place.map_or((0, 1), |p| (p.byte, p.line));
         Ok(Reading {
@@ -89,6 +93,14 @@ impl Reading {
         binding: &Binding,
         request: &ReadRequest,
     ) -> Result<Page, Failure> {
+        let page = self.rows(binding, request);
+        // First, since what is wrong with a file that changes may be nothing but that.
+        self.scan
+            .unchanged(&self.path, self.lines.file(), request)?;
+        page
+    }
+
+    fn rows(&mut self, binding: &Binding, request: &ReadRequest) -> Result<Page, Failure> {
         let limit = request.limit.clamp(1, PAGE_ROWS_MAX);
         let mut page = Page::default();
         let mut line = Vec::new();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::Jsonl;
+use super::{Jsonl, Reading};
 use crate::connector::testing::*;
 use crate::engine::ports::{Connector, EventPage, FailureClass, ReadRequest, Write};
 use crate::value::Value;
@@ -85,6 +85,27 @@ fn lines_are_records_and_each_bad_one_is_its_own_problem() {
         Some(r#"{"email":"c@x","age":"old"}"#)
     );
     assert_eq!(rows[4].raw.as_deref(), Some(r#""{\"email\":""#));
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_never_taken_for_whole() {
+    let (dir, path) = written("{\"email\":\"a@x\"}\n{\"email\":\"b@x\"}\n");
+    let mut jsonl = open(dir.path(), same_names(&["name"]));
+    let first = ReadRequest { limit: 1, ..all() };
+    let page = jsonl.read(&first).expect("a page").next;
+    append(&path, "{\"email\":\"c@x\"}\n");
+    let rest = ReadRequest { page, ..all() };
+    let failure = jsonl.read(&rest).expect_err("it grew");
+    assert_eq!(failure.class, FailureClass::Reject, "{failure}");
+    // Before anything of it was taken the same call is made again.
+    let (binding, _) = jsonl.files.of(0).expect("mapped");
+    let mut reading = Reading::open(binding, &path, &all()).expect("opens");
+    fs::write(&path, "").expect("cut");
+    let failure = reading.page(binding, &all()).expect_err("it was cut");
+    assert!(
+        matches!(failure.class, FailureClass::Retry { .. }),
+        "{failure}"
+    );
 }
 
 #[test]
