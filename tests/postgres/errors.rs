@@ -57,6 +57,37 @@ fn who_may_not_enter_or_write_is_told_what_to_grant() {
 }
 
 #[test]
+fn what_comes_after_a_copy_that_was_refused_is_answered_for_itself() {
+    let database = Database::new();
+    database.run(
+        "CREATE TABLE contacts (email text PRIMARY KEY, name text); \
+         DROP ROLE IF EXISTS no_adder; CREATE ROLE no_adder LOGIN; \
+         GRANT SELECT, UPDATE, DELETE ON contacts TO no_adder",
+    );
+    let url = database.url().replace("syncline@", "no_adder@");
+    let mut desk = Desk::open(r#"key email = "email" field name = "name""#, &url);
+    let both = |desk: &Desk, name: &str| {
+        ["a@x", "b@x"]
+            .map(|key| desk.upsert(key, &[("name", text(name))]))
+            .to_vec()
+    };
+    for _ in 0..3 {
+        let writes = both(&desk, "A");
+        let failure = desk.try_write(writes).unwrap_err();
+        assert_eq!(failure.class, FailureClass::Setup, "{failure}");
+    }
+    database.run("GRANT INSERT ON contacts TO no_adder");
+    for name in ["A", "B", "C"] {
+        let writes = both(&desk, name);
+        assert_eq!(desk.write(writes), []);
+        let held = "SELECT string_agg(name, ',') FROM contacts";
+        assert_eq!(database.one(held), format!("{name},{name}"));
+    }
+    drop(desk);
+    database.run("DROP OWNED BY no_adder; DROP ROLE no_adder");
+}
+
+#[test]
 fn a_server_that_goes_away_is_tried_again_and_found_again() {
     let server = Arc::new(Server::start(&[]));
     let database = Database::on(server.clone());

@@ -606,6 +606,31 @@ fn a_column_whose_type_changes_under_an_open_connection_is_written_as_what_it_is
 }
 
 #[test]
+fn a_table_whose_rows_are_guarded_one_by_one_is_written_to_by_who_does_not_own_it() {
+    let (database, _) = empty();
+    database.run(
+        "DROP ROLE IF EXISTS guarded; CREATE ROLE guarded LOGIN; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON contacts TO guarded; \
+         ALTER TABLE contacts ENABLE ROW LEVEL SECURITY; \
+         CREATE POLICY own ON contacts USING (status IS NULL) WITH CHECK (status IS NULL)",
+    );
+    let url = database.url().replace("syncline@", "guarded@");
+    let mut desk = Desk::open(MAP, &url);
+    // To that role the table is empty, and COPY will not fill it.
+    let named = |desk: &Desk, name: &str| -> Vec<Write> {
+        let each = ["a@x", "b@x"].map(|key| desk.upsert(key, &[("name", text(name))]));
+        each.to_vec()
+    };
+    let (first, second) = (named(&desk, "A"), named(&desk, "B"));
+    assert_eq!(desk.write(first), []);
+    assert_eq!(desk.write(second), []);
+    let held = "SELECT string_agg(email || ' ' || name, ',' ORDER BY email) FROM contacts";
+    assert_eq!(database.one(held), "a@x B,b@x B");
+    drop(desk);
+    database.run("DROP OWNED BY guarded; DROP ROLE guarded");
+}
+
+#[test]
 fn an_empty_key_is_a_key_in_letters_too() {
     let (database, mut desk) = empty();
     database.run("INSERT INTO contacts (email) VALUES ('somebody')");

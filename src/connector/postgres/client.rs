@@ -184,9 +184,12 @@ impl Client {
         }
     }
 
-    /// Begins a `COPY` into a table.
+    /// Begins a `COPY` into a table. Where the server refuses to, the connection is cut: it answers
+    /// such a beginning twice, and what comes after would be taken for the answers of others.
     pub(super) fn copy_in(&mut self, sql: &str) -> Result<CopyIn<'_>, Error> {
-        let sink = self.line.wait(self.client.copy_in(sql))?;
+        let prepared = self.prepare(sql)?;
+        let begun = self.line.wait(self.client.copy_in(&prepared));
+        let sink = begun.inspect_err(|_| self.line.messages = None)?;
         Ok(CopyIn {
             line: &mut self.line,
             sink: Box::pin(sink),

@@ -214,7 +214,8 @@ pub(super) struct Session {
     pub(super) mark: Option<String>,
     /// Room for the records of a batch, kept from one to the next.
     pub(super) room: BytesMut,
-    /// Tables written to, and whether each was empty then and took everything since as new.
+    /// Tables written to, and whether each was empty then, can be filled by `COPY`, and took
+    /// everything since as new.
     filled: Vec<(String, bool)>,
     /// Known of a connection that writes.
     pub(super) backend: Option<Backend>,
@@ -263,15 +264,20 @@ impl Session {
         }
     }
 
-    /// Whether a table was empty before this connection wrote to it, as far as it knows.
+    /// Whether a table was empty before this connection wrote to it, as far as it knows, and can be
+    /// filled by `COPY`.
     pub(super) fn fills(&mut self, table: &str) -> Result<bool, postgres::Error> {
         if let Some((_, fills)) = self.filled.iter().find(|(t, _)| t == table) {
             return Ok(*fills);
         }
+        // Where rows are guarded one by one, the server lets nobody `COPY` into the table whom that
+        // concerns, and shows it empty to who may see none of them.
+        let guarded = "SELECT row_security_active($1::text)";
+        let guarded: bool = self.client.query_one(guarded, &[&table])?.try_get(0)?;
         let sql = format!("SELECT FROM {table} LIMIT 1");
-        let empty = self.client.query_opt(&sql, &[])?.is_none();
-        self.filled.push((table.to_owned(), empty));
-        Ok(empty)
+        let fills = !guarded && self.client.query_opt(&sql, &[])?.is_none();
+        self.filled.push((table.to_owned(), fills));
+        Ok(fills)
     }
 
     /// A table took a record for one that it has, or refused one.
