@@ -631,6 +631,46 @@ fn a_table_whose_rows_are_guarded_one_by_one_is_written_to_by_who_does_not_own_i
 }
 
 #[test]
+fn a_change_of_case_alone_is_written_where_the_column_makes_no_difference() {
+    // With a key that an upsert can name, and without one.
+    for key in [true, false] {
+        let (database, mut desk) = empty();
+        database.run(
+            "CREATE EXTENSION citext; ALTER TABLE contacts ALTER name TYPE citext; \
+             CREATE COLLATION careless (provider = icu, locale = 'und-u-ks-level2', \
+               deterministic = false); \
+             ALTER TABLE contacts ALTER status TYPE text COLLATE careless, \
+               ALTER tags TYPE citext[]",
+        );
+        if !key {
+            database.run("ALTER TABLE contacts DROP CONSTRAINT contacts_pkey");
+        }
+        database.run(
+            "INSERT INTO contacts (email, name, status, tags) VALUES ('a@x', 'ada', 'NEW', '{t}')",
+        );
+        let fields = [
+            ("name", text("Ada")),
+            ("status", text("new")),
+            ("tags", Value::Set(vec![text("T")])),
+        ];
+        for (name, to) in &fields {
+            let writes = ["a@x", "b@x"].map(|key| desk.upsert(key, &[(name, to.clone())]));
+            assert_eq!(desk.write(writes.to_vec()), []);
+        }
+        let held = "SELECT concat(name, ' ', status, ' ', tags) FROM contacts WHERE email = 'a@x'";
+        assert_eq!(database.one(held), "Ada new {T}", "{key}");
+        // And what is the same is left alone.
+        let before = database.one("SELECT string_agg(xmin::text, ',') FROM contacts");
+        for (name, to) in &fields {
+            let writes = ["a@x", "b@x"].map(|key| desk.upsert(key, &[(name, to.clone())]));
+            assert_eq!(desk.write(writes.to_vec()), []);
+        }
+        let after = database.one("SELECT string_agg(xmin::text, ',') FROM contacts");
+        assert_eq!(after, before);
+    }
+}
+
+#[test]
 fn an_empty_key_is_a_key_in_letters_too() {
     let (database, mut desk) = empty();
     database.run("INSERT INTO contacts (email) VALUES ('somebody')");

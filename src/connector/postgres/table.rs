@@ -45,6 +45,8 @@ pub(super) struct Column {
     pub type_name: String,
     /// A value has to be given for a new row.
     needed: bool,
+    /// The type or the collation may take two values for equal that are spelt otherwise.
+    careless: bool,
 }
 
 /// How a column's values are spelt and compared.
@@ -119,6 +121,8 @@ impl Column {
     pub(super) fn comparable(&self, of: &str) -> String {
         let column = format!("{of}.{}", quoted(&self.name));
         match self.kind {
+            // Else a change of case alone would never be written, and be owed for ever.
+            _ if self.careless => format!("{column}::text COLLATE \"C\""),
             Kind::Json | Kind::Incomparable => format!("{column}::text"),
             _ => column,
         }
@@ -140,7 +144,10 @@ const COLUMNS: &str = "SELECT a.attname::text, b.typname::text, b.typcategory::t
         (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::text, \
         format_type(a.atttypid, NULL), \
         CASE WHEN b.typtype = 'e' THEN 'text' \
-            WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN b.typname::text ELSE '' END \
+            WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN b.typname::text ELSE '' END, \
+        (b.typtype <> 'e' AND b.typnamespace <> 'pg_catalog'::regnamespace \
+            OR EXISTS (SELECT FROM pg_catalog.pg_collation l \
+                WHERE l.oid = a.attcollation AND NOT l.collisdeterministic))::text \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid \
     JOIN pg_catalog.pg_type b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END \
     WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -172,14 +179,15 @@ impl Table {
         else {
             return Err(missing_table(session, binding).map_err(failed)?);
         };
-        let columns = rows(session, COLUMNS, oid, 6).map_err(failed)?;
+        let columns = rows(session, COLUMNS, oid, 7).map_err(failed)?;
         let columns = columns.iter().filter_map(|row| match row.as_slice() {
-            [name, typname, category, needed, type_name, wire] => Some(Column {
+            [name, typname, category, needed, type_name, wire, careless] => Some(Column {
                 name: name.clone(),
                 kind: Kind::of(typname, category),
                 wire: Wire::of(wire),
                 type_name: type_name.clone(),
                 needed: needed == "true",
+                careless: careless == "true",
             }),
             _ => None,
         });
