@@ -671,6 +671,69 @@ fn a_change_of_case_alone_is_written_where_the_column_makes_no_difference() {
 }
 
 #[test]
+fn a_column_that_takes_more_under_an_open_connection_is_written_in_full() {
+    let database = Database::new();
+    database.run(&format!(
+        "{TABLE}; ALTER TABLE contacts ALTER name TYPE varchar(3)"
+    ));
+    database.run("INSERT INTO contacts (email) VALUES ('somebody')");
+    let mut desk = Desk::open(MAP, &database.url());
+    let balance = |to: &str| {
+        value(
+            &Type::Decimal {
+                precision: 14,
+                scale: 4,
+            },
+            to,
+        )
+    };
+    let write = |desk: &Desk, key: &str, name: &str, to: &str, age: i64| {
+        let fields = [
+            ("name", text(name)),
+            ("balance", balance(to)),
+            ("age", Value::Int(age)),
+        ];
+        desk.upsert(key, &fields)
+    };
+    // One alone and several, in columns that do not take all of it.
+    let alone = vec![write(&desk, "a@x", "abc", "1.5", 1)];
+    let several = ["b@x", "c@x"].map(|key| write(&desk, key, "abc", "1.5", 1));
+    assert_eq!(desk.write(alone), []);
+    assert_eq!(desk.write(several.to_vec()), []);
+    // What would be rounded in silence, then what would be refused.
+    database.run("ALTER TABLE contacts ALTER balance TYPE numeric(14, 4)");
+    let several = ["b@x", "c@x"].map(|key| write(&desk, key, "abc", "1.1234", 1));
+    assert_eq!(desk.write(several.to_vec()), []);
+    assert_eq!(
+        database.one("SELECT string_agg(balance::text, ',' ORDER BY email) FROM contacts"),
+        "1.5000,1.1234,1.1234"
+    );
+    database.run("ALTER TABLE contacts ALTER name TYPE varchar(60), ALTER age TYPE int");
+    let alone = vec![write(&desk, "a@x", "abcdef", "2.1234", 70_000)];
+    let several = ["b@x", "c@x"].map(|key| write(&desk, key, "abcdef", "2.1234", 70_000));
+    assert_eq!(desk.write(several.to_vec()), []);
+    assert_eq!(desk.write(alone), []);
+    let held = "SELECT string_agg(concat(name, ' ', balance, ' ', age), ',' ORDER BY email) \
+         FROM contacts WHERE email <> 'somebody'";
+    let full = "abcdef 2.1234 70000";
+    assert_eq!(database.one(held), format!("{full},{full},{full}"));
+    // And once more the other way about, where what was not known is one alone.
+    database.run("ALTER TABLE contacts ALTER age TYPE bigint");
+    let far = 3_000_000_000;
+    let alone = vec![write(&desk, "a@x", "abcdef", "2.1234", far)];
+    assert_eq!(desk.write(alone), []);
+    assert_eq!(
+        database.one("SELECT age FROM contacts WHERE email = 'a@x'"),
+        "3000000000"
+    );
+    // What does not fit is refused as before, alone and among others.
+    let bad = write(&desk, "d@x", &"x".repeat(61), "1.5", 1);
+    let good = write(&desk, "e@x", "abcdef", "1.5", 1);
+    assert_eq!(desk.write(vec![bad.clone()]).len(), 1);
+    assert_eq!(desk.write(vec![bad, good]).len(), 1);
+}
+
+#[test]
 fn an_empty_key_is_a_key_in_letters_too() {
     let (database, mut desk) = empty();
     database.run("INSERT INTO contacts (email) VALUES ('somebody')");

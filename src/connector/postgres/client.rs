@@ -11,7 +11,9 @@ use futures_util::SinkExt as _;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, CopyInSink, Error, NoTls, Row, Statement, ToStatement};
+use tokio_postgres::{
+    AsyncMessage, CopyInSink, Error, NoTls, Row, SimpleQueryMessage, Statement, ToStatement,
+};
 
 use super::connect::Address;
 use crate::engine::ports::Failure;
@@ -129,6 +131,17 @@ impl Client {
     /// Carries out statements that give no rows.
     pub(super) fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
         self.line.wait(self.client.batch_execute(sql))
+    }
+
+    /// Carries out statements; the first column of the last row that they give, as text.
+    pub(super) fn told(&mut self, sql: &str) -> Result<Option<String>, Error> {
+        let all = self.line.wait(self.client.simple_query(sql))?;
+        let last = all.iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let first = last.map(|row| row.try_get(0)).transpose()?;
+        Ok(first.flatten().map(str::to_owned))
     }
 
     /// Carries out a statement; how many rows it concerned.

@@ -17,6 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::binary::Wire;
 use super::client::Client;
 use super::failure::{connection, no_runtime, silence, statement};
+use super::stage::STAGE;
 use crate::connector::failure::setup;
 use crate::connector::tls;
 use crate::engine::ports::Failure;
@@ -291,6 +292,25 @@ impl Session {
     /// Whether it is known to be gone.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Forgets what was prepared: the parameters have the types that the columns had then.
+    pub(super) fn unprepare(&mut self) {
+        self.prepared.clear();
+    }
+
+    /// Drops the temporary tables, which are as their targets were then.
+    pub(super) fn unstage(&mut self) -> Result<(), postgres::Error> {
+        let made = (0..self.staged.len()).map(|number| format!("pg_temp.{STAGE}{number}"));
+        let made: Vec<String> = made.collect();
+        self.staged.clear();
+        match made.is_empty() {
+            true => Ok(()),
+            false => {
+                let drop = format!("DROP TABLE {}", made.join(", "));
+                self.client.batch_execute(&drop)
+            }
+        }
     }
 
     /// A statement, prepared once.

@@ -51,6 +51,15 @@ pub(super) fn silence(address: &Address, doing: &str) -> Failure {
     )
 }
 
+/// A table whose columns became others while it was looked at.
+pub(super) fn altered(address: &Address) -> Failure {
+    let (system, at) = (address.system(), address.shown());
+    retry(
+        format!("`{system}`: cannot write to {at}: the table's columns are being altered"),
+        "nothing was changed by this call; it is tried again by itself",
+    )
+}
+
 /// The machine has no room for a connection.
 pub(super) fn no_runtime(address: &Address, error: &std::io::Error) -> Failure {
     retry(

@@ -143,13 +143,17 @@ impl Connector for Postgres {
     }
 
     fn write(&mut self, request: &WriteRequest) -> Result<WriteReport, Failure> {
-        let (binding, session, table) = self.of(request.map)?;
-        table.complete(binding)?;
-        let report = write::batch(session, binding, table, &request.writes);
-        if report.is_err() {
+        // The columns may have changed since the connection looked at them: then it looks again, once.
+        for doubts in [true, false] {
+            let (binding, session, table) = self.of(request.map)?;
+            table.complete(binding)?;
+            let done = write::batch(session, binding, table, &request.writes, doubts);
+            if let Some(report) = done.transpose() {
+                return report.inspect_err(|_| self.forget(request.map));
+            }
             self.forget(request.map);
         }
-        report
+        Err(failure::altered(&self.address))
     }
 
     fn events(&mut self, position: Option<&str>, limit: usize) -> Result<EventPage, Failure> {

@@ -94,6 +94,9 @@ fn field(line: &mut impl Write, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// What the name of a temporary table begins with, before its number.
+pub(super) const STAGE: &str = "syncline_stage_";
+
 /// The temporary table for records of a set of columns, made with its first use: each column of
 /// the type that the target gives it, so that a value is refused where the target would refuse it.
 /// Emptied with every transaction's end. With it how its columns' values stand in a tuple: the
@@ -111,12 +114,12 @@ pub(super) fn table<'s>(
         None => {
             let number = session.staged.len();
             session.client.batch_execute(&format!(
-                "CREATE TEMP TABLE syncline_stage_{number} ON COMMIT DELETE ROWS AS \
+                "CREATE TEMP TABLE {STAGE}{number} ON COMMIT DELETE ROWS AS \
                  SELECT 0::bigint AS syncline_row, {columns} FROM {} WITH NO DATA",
                 target.sql
             ))?;
             session.staged.push((shape, Vec::new()));
-            let shown = format!("SELECT {columns} FROM pg_temp.syncline_stage_{number}");
+            let shown = format!("SELECT {columns} FROM pg_temp.{STAGE}{number}");
             let wires = wires(&session.client.prepare(&shown)?);
             if let Some((_, known)) = session.staged.last_mut() {
                 *known = wires;
@@ -125,8 +128,20 @@ pub(super) fn table<'s>(
         }
     };
     let wires = session.staged.get(number).map(|(_, wires)| &wires[..]);
-    let name = format!("pg_temp.syncline_stage_{number}");
+    let name = format!("pg_temp.{STAGE}{number}");
     Ok((name, wires.unwrap_or_default()))
+}
+
+/// Asks whether a target has a column of another type by now, or of one that takes more or less, than
+/// the temporary table that was made after it: values would be rounded or refused as before.
+pub(super) fn outdated(stage: &str, target: &Table) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_attribute s JOIN pg_catalog.pg_attribute t \
+           ON t.attrelid = '{}'::regclass AND t.attname = s.attname \
+         WHERE s.attrelid = '{stage}'::regclass AND s.attname <> 'syncline_row' \
+           AND (s.atttypid, s.atttypmod) IS DISTINCT FROM (t.atttypid, t.atttypmod))",
+        target.sql.replace('\'', "''")
+    )
 }
 
 /// How the values of a statement's columns stand in a tuple.

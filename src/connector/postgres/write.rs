@@ -20,13 +20,16 @@ use crate::failpoint::{Point, reach};
 /// Bytes of room that are kept from one batch to the next.
 const ROOM_MAX: usize = 8 * 1024 * 1024;
 
-/// Applies a batch; when it returns, it is durable.
+/// Applies a batch; when it returns, it is durable. None: the table's columns are others than when
+/// they were looked at, or (only where `doubts`) a value was refused that they may take by now;
+/// nothing was applied, and what was made after them is forgotten.
 pub(super) fn batch(
     session: &mut Session,
     binding: &Binding,
     table: &Table,
     writes: &[Write],
-) -> Result<WriteReport, Failure> {
+    doubts: bool,
+) -> Result<Option<WriteReport>, Failure> {
     let address = session.address.clone();
     let failed = |e: Error| statement(&address, "write to", &e);
     let mut rejected = BTreeMap::new();
@@ -55,33 +58,62 @@ pub(super) fn batch(
         ([group], [_]) => group.lines.first().map(|l| (group, l)),
         _ => None,
     };
-    if let Some((group, line)) = alone {
-        group.alone(session, line, &mut rejected).map_err(failed)?;
+    let known = if let Some((group, line)) = alone {
+        let fits = group.alone(session, line, &mut rejected);
+        fits.map(|fits| fits || !doubts)
     } else if !groups.is_empty() || !singles.is_empty() {
-        // Else what a deferred constraint refuses would be told by the commit, of nobody.
-        let at_once = "SET CONSTRAINTS ALL IMMEDIATE";
-        let begin = match &session.mark {
-            None => format!("BEGIN; {at_once}"),
-            Some(mark) => format!("BEGIN; {mark}; {at_once}"),
+        let done = match begin(session, &groups, &stages) {
+            Ok(true) => {
+                transaction(session, &groups, &stages, &singles, &mut rejected).map(|()| true)
+            }
+            other => other,
         };
-        let begun = session.client.batch_execute(&begin);
-        let done =
-            begun.and_then(|()| transaction(session, &groups, &stages, &singles, &mut rejected));
-        if let Err(error) = done {
+        if !matches!(done, Ok(true)) {
             // A connection that cannot even roll back is dialled anew.
             let _ = session.client.batch_execute("ROLLBACK");
-            return Err(failed(error));
         }
+        done
+    } else {
+        Ok(true)
+    };
+    if !known.map_err(failed)? {
+        session.unprepare();
+        if alone.is_none() {
+            session.unstage().map_err(failed)?;
+        }
+        return Ok(None);
     }
     let room = groups.first_mut().map(|g| std::mem::take(&mut g.data));
     session.room = room
         .filter(|room| room.capacity() <= ROOM_MAX)
         .unwrap_or_default();
     reach(Point::PostgresCommitted);
-    Ok(WriteReport {
+    Ok(Some(WriteReport {
         rejected: rejected.into_iter().collect(),
         calls: 1,
-    })
+    }))
+}
+
+/// Begins a batch's transaction; whether the temporary tables are as their targets are now.
+fn begin(session: &mut Session, groups: &[Group<'_>], stages: &[String]) -> Result<bool, Error> {
+    let mut begin = "BEGIN; ".to_owned();
+    if let Some(mark) = &session.mark {
+        begin.push_str(&format!("{mark}; "));
+    }
+    // Else what a deferred constraint refuses would be told by the commit, of nobody.
+    begin.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+    let asked = groups.iter().zip(stages);
+    let asked: Vec<String> = asked
+        .map(|(group, stage)| stage::outdated(stage, group.table))
+        .collect();
+    if asked.is_empty() {
+        return session.client.batch_execute(&begin).map(|()| true);
+    }
+    // Together with what is sent anyway, so that the server is not waited for once more.
+    let told = session
+        .client
+        .told(&format!("{begin}; SELECT {}", asked.join(" OR ")))?;
+    Ok(told.as_deref() != Some("t"))
 }
 
 /// The temporary tables of groups; none where one has other types than the target had when it was
@@ -334,13 +366,14 @@ impl Group<'_> {
         format!("({}) IS DISTINCT FROM ({})", side("t"), side(from))
     }
 
-    /// A single record: one statement, unless its transaction has to say who made it.
+    /// A single record: one statement, unless its transaction has to say who made it. False: it was
+    /// refused because a value does not fit its column, as that was when the statement was prepared.
     fn alone(
         &self,
         session: &mut Session,
         line: &Line,
         rejected: &mut BTreeMap<usize, String>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let Some(mark) = &session.mark else {
             return self.one(session, line, rejected);
         };
@@ -349,10 +382,10 @@ impl Group<'_> {
         let done = self.one(session, line, rejected);
         // After a statement that was refused a commit takes all back.
         let end = session.client.batch_execute(match done {
-            Ok(()) => "COMMIT",
+            Ok(_) => "COMMIT",
             Err(_) => "ROLLBACK",
         });
-        done.and(end)
+        done.and_then(|fits| end.map(|()| fits))
     }
 
     /// A single record, without a transaction of its own making.
@@ -361,7 +394,7 @@ impl Group<'_> {
         session: &mut Session,
         line: &Line,
         rejected: &mut BTreeMap<usize, String>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let text = self.data.get(line.data.clone()).unwrap_or_default();
         // It was made of texts.
         let parted = CopyLine::of(std::str::from_utf8(text).unwrap_or_default());
@@ -383,11 +416,12 @@ impl Group<'_> {
             Action::Upsert => self.find_and_change(session, &params),
         };
         match done {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(error) => match of_the_record(&error) {
                 Some(why) => {
                     rejected.insert(line.at, why);
-                    Ok(())
+                    let code = error.code().map_or("", |code| code.code());
+                    Ok(!code.starts_with("22"))
                 }
                 None => Err(error),
             },
