@@ -220,7 +220,8 @@ fn no_two_contents_go_out_under_one_key() {
     for seed in 0..20 {
         let mut bench = Bench::new(&policy, seed);
         bench.sets("a", "k", &[("name", text("n")), ("city", text("c"))]);
-        let acts: [(i64, fn(&mut Sim)); 4] = [
+        type At = (i64, fn(&mut Sim));
+        let acts: [At; 4] = [
             (90, |sim| {
                 sim.system("b").chokes_on.insert("k".into());
             }),
