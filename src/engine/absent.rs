@@ -294,63 +294,6 @@ impl Runner<'_> {
         }
     }
 
-    /// The same where the plan is another one since: what the scenario does not carry any more is
-    /// owed by whichever flow carries it now.
-    pub(super) fn recover_for_others(
-        &mut self,
-        scenario: Option<ScenarioIx>,
-        record: &RunRecord,
-    ) -> Stored<()> {
-        let Some(upto) = &record.committed else {
-            return Ok(());
-        };
-        let program = self.program;
-        let since = record.started.0.saturating_mul(1_000);
-        let own = scenario.map_or(&[][..], |s| &program.scenarios[s as usize].routes);
-        for (at, names) in program.entities.iter().enumerate() {
-            let entity = at as EntityIx;
-            let mut after = record.confirmed.clone();
-            loop {
-                let records = self
-                    .store
-                    .records_after(&names.name, after.as_deref(), CHUNK)?;
-                let mut books = Books::default();
-                self.begin()?;
-                for found in records.iter().filter(|r| r.key <= *upto) {
-                    let register = register_json::parse(names, &found.doc).map_err(damaged)?;
-                    for (system, view) in &register.systems {
-                        let carries = |field: &FieldIx| {
-                            let mut routes = own.iter().filter(|r| r.entity == entity);
-                            routes.any(|r| r.to == *system && r.fields.contains(field))
-                        };
-                        let sent = view.known.iter();
-                        let sent = sent.filter(|(_, k)| k.how == How::Sent && k.at >= since);
-                        let lost: Vec<FieldIx> =
-                            sent.map(|(f, _)| *f).filter(|f| !carries(f)).collect();
-                        let key = (entity, &*found.key);
-                        if lost.is_empty()
-                            || waits(program, &mut *self.store, *system, entity, &found.key)?
-                        {
-                            continue;
-                        }
-                        let mut office = self.office();
-                        let (register, dirty) = books.register(&mut office, entity, &found.key)?;
-                        forget(register, *system, &lost);
-                        *dirty = true;
-                        books.correct(&mut office, *system, key, &lost, &[])?;
-                    }
-                }
-                books.close(&mut self.office())?;
-                self.store.commit()?;
-                match records.into_iter().next_back() {
-                    Some(last) if last.key < *upto => after = Some(last.key),
-                    _ => break,
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A run was cut off while it wrote and its stage is lost: what it had committed and not seen
     /// confirmed is told by the time at which the registers say that it was written.
     pub(super) fn recover_unconfirmed(
@@ -358,44 +301,93 @@ impl Runner<'_> {
         scenario: ScenarioIx,
         record: &RunRecord,
     ) -> Stored<()> {
-        let Some(upto) = &record.committed else {
-            return Ok(());
-        };
         let program = self.program;
         let since = record.started.0.saturating_mul(1_000);
         for entity in self.entities_of(scenario) {
-            let names = &program.entities[entity as usize];
-            let mut after = record.confirmed.clone();
-            loop {
-                let records = self
-                    .store
-                    .records_after(&names.name, after.as_deref(), CHUNK)?;
-                let mut books = Books::default();
-                self.begin()?;
-                for found in records.iter().filter(|r| r.key <= *upto) {
-                    let register = register_json::parse(names, &found.doc).map_err(damaged)?;
-                    for route in &program.scenarios[scenario as usize].routes {
-                        let sent = register.view(route.to).is_some_and(|v| {
-                            v.known
-                                .iter()
-                                .any(|(_, k)| k.how.written() && k.at >= since)
-                                || v.gone.and_then(|g| g.sent).is_some_and(|at| at >= since)
-                        });
-                        if route.entity == entity && sent {
-                            let to = Some(route.to);
-                            let key = (entity, &*found.key);
-                            books.owe(&mut self.office(), scenario, key, to, true)?;
-                        }
+            self.among_committed(record, entity, |runner, books, key, register| {
+                for route in &program.scenarios[scenario as usize].routes {
+                    let sent = register.view(route.to).is_some_and(|v| {
+                        v.known
+                            .iter()
+                            .any(|(_, k)| k.how.written() && k.at >= since)
+                            || v.gone.and_then(|g| g.sent).is_some_and(|at| at >= since)
+                    });
+                    if route.entity == entity && sent {
+                        let (to, key) = (Some(route.to), (entity, key));
+                        books.owe(&mut runner.office(), scenario, key, to, true)?;
                     }
                 }
-                books.close(&mut self.office())?;
-                self.store.commit()?;
-                match records.into_iter().next_back() {
-                    Some(last) if last.key < *upto => after = Some(last.key),
-                    _ => break,
-                }
-            }
+                Ok(())
+            })?;
         }
         Ok(())
+    }
+
+    /// The same where the plan is another one since: what the scenario does not carry any more is
+    /// owed by whichever flow carries it now.
+    pub(super) fn recover_for_others(
+        &mut self,
+        scenario: Option<ScenarioIx>,
+        record: &RunRecord,
+    ) -> Stored<()> {
+        let program = self.program;
+        let since = record.started.0.saturating_mul(1_000);
+        let own = scenario.map_or(&[][..], |s| &program.scenarios[s as usize].routes);
+        for entity in 0..program.entities.len() as EntityIx {
+            self.among_committed(record, entity, |runner, books, key, register| {
+                for (system, view) in &register.systems {
+                    let carries = |field: &FieldIx| {
+                        let mut routes = own.iter().filter(|r| r.entity == entity);
+                        routes.any(|r| r.to == *system && r.fields.contains(field))
+                    };
+                    let known = view.known.iter();
+                    let sent = known.filter(|(_, k)| k.how == How::Sent && k.at >= since);
+                    let lost = sent.map(|(field, _)| *field).filter(|f| !carries(f));
+                    let lost: Vec<FieldIx> = lost.collect();
+                    if lost.is_empty() || waits(program, &mut *runner.store, *system, entity, key)?
+                    {
+                        continue;
+                    }
+                    let mut office = runner.office();
+                    let (register, dirty) = books.register(&mut office, entity, key)?;
+                    forget(register, *system, &lost);
+                    *dirty = true;
+                    books.correct(&mut office, *system, (entity, key), &lost, &[])?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Goes over the registers of what a run had committed and not seen confirmed.
+    fn among_committed(
+        &mut self,
+        record: &RunRecord,
+        entity: EntityIx,
+        mut act: impl FnMut(&mut Self, &mut Books, &str, &Register) -> Stored<()>,
+    ) -> Stored<()> {
+        let Some(upto) = &record.committed else {
+            return Ok(());
+        };
+        let names = &self.program.entities[entity as usize];
+        let mut after = record.confirmed.clone();
+        loop {
+            let records = self
+                .store
+                .records_after(&names.name, after.as_deref(), CHUNK)?;
+            let mut books = Books::default();
+            self.begin()?;
+            for found in records.iter().filter(|r| r.key <= *upto) {
+                let register = register_json::parse(names, &found.doc).map_err(damaged)?;
+                act(self, &mut books, &found.key, &register)?;
+            }
+            books.close(&mut self.office())?;
+            self.store.commit()?;
+            match records.into_iter().next_back() {
+                Some(last) if last.key < *upto => after = Some(last.key),
+                _ => return Ok(()),
+            }
+        }
     }
 }
