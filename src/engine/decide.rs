@@ -75,8 +75,11 @@ pub fn asked(store: &mut dyn Store) -> Stored<()> {
 /// How often people asked for something: a runner looks at the rest only where this has changed.
 pub const ASKED: &str = "asked";
 
+/// What the names begin with under which it is kept since when a scenario is paused.
+pub(super) const PAUSE: &str = "pause:";
+
 pub(super) fn pause_key(scenario: &str) -> String {
-    format!("pause:{scenario}")
+    format!("{PAUSE}{scenario}")
 }
 
 fn backfill_key(scenario: &str) -> String {

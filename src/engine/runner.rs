@@ -11,6 +11,7 @@ use super::batch::{ActiveRun, Phase};
 use super::books::Office;
 use super::clock::Ahead;
 use super::confirm::Arrivals;
+use super::decide::PAUSE;
 use super::dispatch::Gate;
 use super::due::StartClock;
 use super::filling::Chunks;
@@ -593,6 +594,7 @@ impl<'a> Runner<'a> {
     }
 
     /// What an earlier plan had no entity or map for waits with what was paused: this one may have it.
+    /// What a scenario holds that this plan does not have nobody could let go on.
     fn take_up_what_was_set_aside(&mut self) -> Stored<()> {
         let program = self.program;
         let almost = Some(Instant(i64::MAX - 1));
@@ -611,6 +613,12 @@ impl<'a> Runner<'a> {
             for (i, scenario) in program.plan.scenarios.iter().enumerate() {
                 if !self.paused.contains(&(i as ScenarioIx)) {
                     self.store.hold_waiting(&scenario.name, Some(now))?;
+                }
+            }
+            for (key, _) in self.store.meta_with_prefix(PAUSE)? {
+                let name = key.strip_prefix(PAUSE).unwrap_or_default();
+                if program.scenario_ix(name).is_none() {
+                    self.store.hold_waiting(name, Some(now))?;
                 }
             }
             return Ok(());

@@ -252,6 +252,27 @@ fn no_two_contents_go_out_under_one_key() {
 }
 
 #[test]
+fn what_a_paused_scenario_held_is_not_stuck_where_that_is_renamed() {
+    let mut bench = bench(FLOW);
+    bench.sim.system("b").down_until = i64::MAX;
+    tell(&mut bench, 0..3);
+    bench.for_ms(60_000);
+    let now = syncline::time::Instant(bench.sim.now);
+    syncline::engine::decide::pause(&mut bench.store.clone(), "s", now).unwrap();
+    bench.sim.system("b").down_until = 0;
+    bench.for_ms(60_000);
+    assert_eq!(bench.waiting(), 3);
+    let renamed = policy(
+        "field name: text?",
+        &FLOW.replace("scenario s", "scenario z"),
+    );
+    bench.program = Bench::new(&renamed, 1).program;
+    bench.for_ms(60_000);
+    assert_eq!(bench.waiting(), 0);
+    assert_eq!(bench.sim.values("b", "contact").len(), 3);
+}
+
+#[test]
 fn what_a_plan_had_no_map_for_goes_out_once_one_has() {
     let mut bench = bench(FLOW);
     bench.sim.system("b").down_until = i64::MAX;
