@@ -528,17 +528,16 @@ impl Runner<'_> {
 }
 
 /// The version under which a write of a run goes on in the outbox: its own as long as it would say
-/// the same once more, since it may have had its effect, and whoever got it knows it by that.
+/// the same once more, since it may have had its effect, and whoever got it knows it by that. That it
+/// deletes what is to be gone still, or else writes what is to be there, is known already.
 fn version_of(write: &Write, register: &Register, system: SystemIx) -> u64 {
     let view = register.view(system);
     let holds = |(field, value): &(FieldIx, Value)| {
         let known = view.and_then(|view| view.field(*field));
         known.is_some_and(|known| known.value == *value)
     };
-    let same = match write.delete {
-        true => view.is_some_and(|view| view.gone.is_some()),
-        false => write.fields.iter().all(holds),
-    };
+    // A deletion has no fields.
+    let same = write.fields.iter().all(holds);
     match write.idempotency {
         Idempotency::Version(version) if same => version,
         _ => register.version,

@@ -56,10 +56,11 @@ impl Runner<'_> {
         record: RunRecord,
         same_plan: bool,
     ) -> Stored<()> {
-        if let Some(scenario) = scenario.filter(|_| wrote(&record)) {
+        let wrote = wrote(&record);
+        if let Some(scenario) = scenario.filter(|_| wrote) {
             self.recover_unconfirmed(scenario, &record)?;
         }
-        if wrote(&record) && !same_plan {
+        if wrote && !same_plan {
             self.recover_for_others(scenario, &record)?;
         }
         // What a run reads hangs on why it started.
@@ -67,7 +68,7 @@ impl Runner<'_> {
             .into_iter()
             .find(|why| *why == record.why);
         let why = kept.unwrap_or("resumed");
-        let cut_off = match wrote(&record) {
+        let cut_off = match wrote {
             true => "cut off while it wrote, its stage lost; started anew",
             false => "cut off before its first write; started anew",
         };

@@ -10,9 +10,9 @@
 //!
 //! Followed as events, it is the rows that were appended since the last look; a file that was
 //! replaced or cut is followed from its start again. A row is whole once its line has an end; a last
-//! one that gets none is taken when nothing was written to the file for a minute. An event's id is a hash of its row: rows that
-//! were seen lately are known again, and so is a row that went back to what it was, unless a column
-//! tells when it changed.
+//! one that gets none is taken when nothing was written to the file for a minute. An event's id is
+//! a hash of its row: rows that were seen lately are known again, and so is a row that went back to
+//! what it was, unless a column tells when it changed.
 //!
 //! Writing rewrites the file whole and at once: each call copies the file once, row by row, and
 //! holds in memory only the batch and an index over its keys. Rows that the batch does not name are
